@@ -1,0 +1,1 @@
+"""What a Prefect server and its workers need to run the flows."""

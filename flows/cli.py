@@ -1,0 +1,276 @@
+"""The `digitflow` command: each sub-command calls a flow or prints a view, and exits with a code.
+
+TensorFlow and Prefect are imported by the commands that need them, when they run.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    CliPositionalArg,
+    CliSubCommand,
+    SettingsConfigDict,
+    SettingsError,
+)
+from rich.table import Table
+
+from flows.engine import PlainEngine
+from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
+from tasks.settings import PredictSettings, TrainSettings, home
+
+if TYPE_CHECKING:
+    from flows.train import Outcome
+    from tasks.summary import Summary
+
+INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
+
+
+class Command(BaseSettings):
+    """What every sub-command has; each option is also a `DIGITFLOW_*` variable."""
+
+    model_config = SettingsConfigDict(env_prefix="DIGITFLOW_", env_prefix_target="all")
+
+    as_json: bool = Field(False, alias="json", description="Print one JSON value and no lines.")
+
+    def engine(self) -> PlainEngine:
+        """Return what writes to the terminal, or nothing where the answer is JSON."""
+        return PlainEngine(quiet=self.as_json)
+
+    def answer(self, facts: Any) -> None:
+        """Print the facts as JSON if that was asked for."""
+        if self.as_json:
+            print(json.dumps(facts, indent=2))  # noqa: T201 - the answer itself
+
+
+class Flow(Command):
+    """What every sub-command that runs flows has."""
+
+    no_prefect: bool = Field(False, description="Run the same stages without the orchestrator.")
+
+    def train(self, settings: TrainSettings) -> "Outcome":
+        """Run the train flow, orchestrated or plainly."""
+        if self.no_prefect:
+            from flows.train import train
+
+            return train(settings, self.engine())
+        from flows.local import run_train
+
+        return run_train(settings, quiet=self.as_json)
+
+    def predict(self, settings: PredictSettings) -> "Summary":
+        """Run the predict flow, orchestrated or plainly."""
+        if self.no_prefect:
+            from flows.predict import predict
+
+            return predict(settings, self.engine())
+        from flows.local import run_predict
+
+        return run_predict(settings, quiet=self.as_json)
+
+
+class Demo(Flow):
+    """Train quickly, judge, export, read a sample folder, and show what came out."""
+
+    def cli_cmd(self) -> None:
+        """Run the demo."""
+        from flows.demo import demo
+
+        self.answer(demo(self.train, self.predict, self.engine()).facts())
+
+
+class Train(TrainSettings, Flow):
+    """Train a network; if the gate accepts it, it reads from now on."""
+
+    def cli_cmd(self) -> None:
+        """Run the train flow; a refusal is exit code 3."""
+        outcome = self.train(TrainSettings(**_values_of(TrainSettings, self)))
+        self.answer(outcome.facts())
+        if not outcome.accepted:
+            raise GateRefused(outcome.sentence)
+
+
+class Predict(PredictSettings, Flow):
+    """Read every picture below a folder into the results table."""
+
+    folder: CliPositionalArg[Path] = Field(
+        description="Folder of pictures, read with everything below it."
+    )
+
+    def cli_cmd(self) -> None:
+        """Run the predict flow; with --strict, rejected pictures are exit code 4."""
+        settings = PredictSettings(**_values_of(PredictSettings, self))
+        summary = self.predict(settings)
+        self.answer(summary.facts())
+        if settings.strict and summary.rejected:
+            raise RejectedInputs(
+                f"{summary.rejected} of {summary.found} pictures were rejected (--strict)"
+            )
+
+
+class Results(Command):
+    """Print rows of the results table, or write them to a file."""
+
+    run_id: str | None = Field(None, alias="run", description="Only this run.")
+    status: Literal["read", "review", "rejected"] | None = Field(
+        None, description="Only this status."
+    )
+    path: str | None = Field(None, description="Only paths that contain this.")
+    out: Path | None = Field(None, description="Write them to a .csv, .parquet or .jsonl file.")
+    limit: int = Field(50, ge=1, description="Print at most so many rows.")
+
+    def cli_cmd(self) -> None:
+        """Print or write the rows."""
+        from tasks import results
+
+        if self.out:
+            results.check_out(self.out)
+        rows = results.select(
+            home() / "results", run=self.run_id, status=self.status, path=self.path
+        )
+        if self.out:
+            results.export(rows, self.out)
+            self.engine().say("Output", f"{rows.num_rows:,} rows in {self.out}")
+        elif self.as_json:
+            self.answer(list(results.plain_rows(rows)))
+        else:
+            columns = ["path", "page", "status", "reason", "digit", "confidence", "run_id"]
+            shown = rows.select(columns).slice(0, self.limit).to_pylist()
+            _print_table(self.engine(), columns, shown)
+            self.engine().say("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")
+
+
+class Models(Command):
+    """List the model versions with their verdicts; the champion reads."""
+
+    def cli_cmd(self) -> None:
+        """Print the versions, the newest last."""
+        from tasks.registry import Registry
+
+        registry = Registry(home() / "models")
+        champion = registry.champion()
+        rows = [
+            {
+                "version": version.name,
+                "champion": champion is not None and version.name == champion.name,
+                "accepted": version.accepted,
+                "accuracy": round(version.card["metrics"]["accuracy"], 4),
+                "data": version.card["dataset"]["name"],
+                "recipe": version.card["settings"]["recipe"],
+                "created_at": version.card["created_at"],
+            }
+            for version in registry.versions()
+        ]
+        self.answer(rows)
+        if rows:
+            _print_table(self.engine(), list(rows[0]), rows)
+        else:
+            self.engine().say("Models", f"none in {registry.folder} yet: run `digitflow train`")
+
+
+class Up(Command):
+    """Start a Prefect server with UI, a worker, and every deployment with its schedule."""
+
+    port: int = Field(4200, ge=1, le=65535, description="Port of the server, on this machine only.")
+
+    def cli_cmd(self) -> None:
+        """Run until Ctrl-C."""
+        from deployments.local import up
+
+        up(self.port, self.engine().say)
+
+
+class Doctor(Command):
+    """Show what this machine has: versions, devices, providers, paths, what is missing."""
+
+    def cli_cmd(self) -> None:
+        """Print what was found, and what to do about what is missing."""
+        from dataclasses import asdict
+
+        from flows.doctor import examine
+
+        findings = examine()
+        self.answer([asdict(finding) for finding in findings])
+        for finding in findings:
+            mark = "  " if finding.good else "! "
+            advice = f"  -> {finding.advice}" if finding.advice else ""
+            self.engine().say("", f"{mark}{finding.name:<23} {finding.found}{advice}")
+
+
+class Digitflow(BaseSettings):
+    """Read handwritten digits from folders of pictures, in batch, and prove how well."""
+
+    model_config = SettingsConfigDict(
+        cli_prog_name="digitflow",
+        cli_kebab_case=True,
+        cli_implicit_flags="toggle",
+        cli_hide_none_type=True,
+        cli_use_class_docs_for_groups=True,
+        cli_enforce_required=True,
+    )
+
+    demo: CliSubCommand[Demo]
+    train: CliSubCommand[Train]
+    predict: CliSubCommand[Predict]
+    results: CliSubCommand[Results]
+    models: CliSubCommand[Models]
+    up: CliSubCommand[Up]
+    doctor: CliSubCommand[Doctor]
+
+    def cli_cmd(self) -> None:
+        """Run the sub-command."""
+        CliApp.run_subcommand(self)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command line and exit with its code; an error of ours is one line on stderr."""
+    try:
+        CliApp.run(Digitflow, cli_args=sys.argv[1:] if arguments is None else arguments)
+    except ValidationError as error:
+        _fail(_in_words(error), InputError.exit_code)
+    except SettingsError as error:
+        _fail(str(error), InputError.exit_code)
+    except DigitflowError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"digitflow: {message}", file=sys.stderr)  # noqa: T201 - the one line
+    sys.exit(code)
+
+
+def _in_words(error: ValidationError) -> str:
+    return "; ".join(
+        f"--{str(detail['loc'][-1]).replace('_', '-')} {detail['input']}: {detail['msg']}"
+        for detail in error.errors()
+    )
+
+
+def _values_of(settings: type[BaseSettings], command: BaseSettings) -> dict[str, Any]:
+    """Return the values of a command that belong to the settings of its flow."""
+    return {name: getattr(command, name) for name in settings.model_fields}
+
+
+def _print_table(engine: PlainEngine, columns: list[str], rows: list[dict[str, Any]]) -> None:
+    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_cell(row[column]) for column in columns))
+    engine.show(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The first thing a newcomer runs: train quickly, judge, read a folder, show what came out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from flows.engine import PlainEngine
+from flows.train import Outcome
+from tasks import results
+from tasks.dataset import Part, load
+from tasks.errors import GateRefused
+from tasks.registry import Registry
+from tasks.runs import open_run
+from tasks.sample_folder import write_sample_folder
+from tasks.settings import PredictSettings, TrainSettings, home
+from tasks.summary import Summary
+
+PICTURES = 200  # test digits in the sample folder
+SHOWN = 8  # rows of read pictures in the table at the end
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo made, and how right it was."""
+
+    training: Outcome
+    reading: Summary
+    right: int
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as plain values."""
+        return {
+            "training": self.training.facts(),
+            "reading": self.reading.facts(),
+            "right": self.right,
+        }
+
+
+def demo(
+    train: Callable[[TrainSettings], Outcome],
+    predict: Callable[[PredictSettings], Summary],
+    engine: PlainEngine,
+) -> Demo:
+    """Run both flows on MNIST; a champion that is there already keeps serving.
+
+    Raises:
+        GateRefused: the network did not pass.
+    """
+    engine.heading("1. Train a network on MNIST, and let the gate judge it")
+    models = Registry(home() / "models")
+    outcome = train(TrainSettings(recipe="quick", promote=models.champion() is None))
+    if not outcome.accepted:
+        raise GateRefused(outcome.sentence)
+
+    engine.heading("2. Write a folder of pictures that the network has never seen")
+    images, labels = load(Path(outcome.dataset)).part(Part.TEST)
+    folder = open_run("demo", home()) / "pictures"
+    made = write_sample_folder(folder, images[:PICTURES], labels[:PICTURES])
+    engine.say("Folder", f"{made.pictures} pictures and {made.broken} broken files in {folder}")
+
+    engine.heading("3. Read the folder")
+    summary = predict(PredictSettings(folder=folder, model=outcome.version))
+
+    engine.heading("4. What came out")
+    right = _show(summary, engine)
+    share = right / made.pictures
+    engine.say("Accuracy", f"{right} of {made.pictures} pictures answered right ({share:.1%})")
+    engine.say("Reports", outcome.report)
+    engine.say("", str(Path(summary.results).parent / "runs" / summary.run_id / "report.html"))
+    engine.say("Results", f"{summary.results} (a Delta Lake table; run {summary.run_id})")
+    engine.say("Next", "digitflow predict YOUR_FOLDER    digitflow up    digitflow --help")
+    return Demo(outcome, summary, right)
+
+
+def _show(summary: Summary, engine: PlainEngine) -> int:
+    """Print rows of every kind and return how many answers were right, by the folders' names."""
+    columns = ["path", "status", "reason", "digit", "confidence"]
+    rows = results.select(Path(summary.results), run=summary.run_id, columns=columns).to_pylist()
+    answered = [row for row in rows if row["digit"] is not None]
+    rejected = [row for row in rows if row["digit"] is None]
+    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
+    for row in answered[:: max(1, len(answered) // SHOWN)][:SHOWN] + rejected:
+        sure = "" if row["confidence"] is None else f"{row['confidence']:.3f}"
+        digit = "" if row["digit"] is None else str(row["digit"])
+        table.add_row(row["path"], row["status"], row["reason"], digit, sure)
+    table.add_row(f"... {len(rows)} rows in all", "", "", "", "")
+    engine.show(table)
+    return sum(row["path"].split("/")[0] == str(row["digit"]) for row in answered)

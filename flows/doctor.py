@@ -1,0 +1,102 @@
+"""What this machine has for digitflow, what is missing, and how to get it."""
+
+import importlib.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+
+from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
+from tasks.errors import ModelError
+from tasks.provenance import package_versions
+from tasks.registry import Registry
+from tasks.settings import home
+
+SUPPORTED_PYTHON = ((3, 11), (3, 14))  # from, and below
+ENOUGH_DISK = 2 * 2**30  # bytes: MNIST, models, and room for results
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; advice where it is missing or will be in the way."""
+
+    name: str
+    found: str
+    good: bool = True
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Return what was found, in the order in which a person would look."""
+    return [
+        _python(),
+        *(Finding(name, version) for name, version in package_versions().items()),
+        _training(),
+        Finding("cpu", f"{cpu().name} ({cpu().detail})"),
+        _gpu(),
+        _provider(),
+        _home(),
+        _champion(),
+        Finding("prefect", os.environ.get("PREFECT_API_URL") or "embedded server, none configured"),
+    ]
+
+
+def _python() -> Finding:
+    low, below = SUPPORTED_PYTHON
+    good = low <= tuple(map(int, platform.python_version_tuple()[:2])) < below
+    advice = "" if good else "use Python 3.11, 3.12 or 3.13"
+    return Finding("python", f"{platform.python_version()} on {platform.platform()}", good, advice)
+
+
+def _training() -> Finding:
+    missing = [name for name in ("tensorflow", "tf2onnx") if not importlib.util.find_spec(name)]
+    if missing:
+        return Finding(
+            "training",
+            f"not possible: no {' and no '.join(missing)}",
+            False,
+            "pip install 'digitflow[train]' (reading does not need it)",
+        )
+    return Finding("training", "possible")
+
+
+def _gpu() -> Finding:
+    gpu = nvidia_gpu()
+    if isinstance(gpu, Device):
+        return Finding("gpu", f"{gpu.name} ({gpu.detail})")
+    return Finding("gpu", gpu, True, "everything runs on the CPU")
+
+
+def _provider() -> Finding:
+    if isinstance(nvidia_gpu(), str):
+        return Finding("reading on", "CPUExecutionProvider")
+    trouble = cuda_provider_trouble()
+    if trouble is None:
+        return Finding("reading on", "CUDAExecutionProvider, its libraries load")
+    return Finding("reading on", f"CPU only: {trouble}", False, "pip install 'digitflow[gpu]'")
+
+
+def _home() -> Finding:
+    folder = home()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    text = f"{folder} ({free / 2**30:,.0f} GiB free)"
+    if not os.access(existing, os.W_OK):
+        return Finding("home", text, False, "not writable: set DIGITFLOW_HOME to another folder")
+    advice = (
+        "" if free >= ENOUGH_DISK else "less than 2 GiB free: make room, or move DIGITFLOW_HOME"
+    )
+    return Finding("home", text, not advice, advice)
+
+
+def _champion() -> Finding:
+    registry = Registry(home() / "models")
+    try:
+        champion = registry.champion()
+    except ModelError as error:
+        return Finding("champion", str(error), False, "promote another version")
+    if champion is None:
+        return Finding("champion", "none yet", False, "digitflow train, or digitflow demo")
+    return Finding(
+        "champion", f"{champion.name}, test accuracy {champion.card['metrics']['accuracy']:.4f}"
+    )

@@ -1,0 +1,119 @@
+"""The two flows as Prefect flows: stages are task runs, reports and progress are artifacts.
+
+`deployments/prefect.yaml` names these two. Importing this file imports Prefect, which costs two
+seconds; without it the same sentences run by `flows.engine.PlainEngine`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
+
+from prefect import Task, flow, task
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+from prefect.states import Completed, State
+
+import flows.predict
+import flows.train
+from flows.engine import Advance, PlainEngine
+from tasks.errors import DigitflowError
+from tasks.report import Report, to_markdown
+from tasks.settings import PredictSettings, TrainSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ARTIFACT_EVERY = 10.0  # seconds between two updates of a progress artifact
+DOWNLOAD_WAITS = [5.0, 30.0]  # seconds before another try
+
+quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+"""Whether flows of this context write nothing to the terminal."""
+
+
+class PrefectEngine(PlainEngine):
+    """Runs each stage as a Prefect task run; needs a flow run around it."""
+
+    def stage(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the function as a task run that has its name."""
+        return _as_task(function)(*args, **kwargs)
+
+    def download(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the function as a task run that is tried again, unless its input is at fault."""
+        retried = _as_task(function).with_options(
+            retries=len(DOWNLOAD_WAITS),
+            retry_delay_seconds=DOWNLOAD_WAITS,
+            retry_condition_fn=_may_pass_later,
+        )
+        return retried(*args, **kwargs)
+
+    def say(self, label: str, text: str) -> None:
+        """Write the line to the terminal and to the log of the run."""
+        super().say(label, text)
+        get_run_logger().info("%s: %s", label.strip(), text)
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:
+        """Show a bar on a terminal, and a progress artifact that is updated every ten seconds."""
+        artifact = create_progress_artifact(
+            0.0, key=title.lower(), description=f"{title} {total:,}"
+        )
+        assert isinstance(artifact, UUID)  # noqa: S101 - a coroutine only inside an async flow
+        last = time.monotonic()
+        with super().progress(title, total) as show:
+
+            def advance(done: float) -> None:
+                nonlocal last
+                show(done)
+                if time.monotonic() - last > ARTIFACT_EVERY:
+                    update_progress_artifact(artifact, 100.0 * done / max(1, total))
+                    last = time.monotonic()
+
+            yield advance
+        update_progress_artifact(artifact, 100.0)
+
+    def publish(self, key: str, report: Report) -> None:
+        """Make the report a markdown artifact of the run."""
+        create_markdown_artifact(to_markdown(report), key=key, description=report.lead)
+
+
+def _as_task(function: Callable[P, T]) -> Task[P, T]:
+    # NO_CACHE: hashing arguments costs more than it saves, and every stage is to run
+    name = getattr(function, "__name__", type(function).__name__)
+    return task(function, name=name.replace("_", " "), cache_policy=NO_CACHE)
+
+
+def _may_pass_later(_task: object, _run: object, state: State[Any]) -> bool:
+    try:
+        state.result()
+    except DigitflowError:
+        return False
+    except Exception:  # what a broken connection raises is the library's choice
+        return True
+    return False
+
+
+@flow(name="train", flow_run_name="train {settings.recipe} on {settings.data}")
+def train(settings: TrainSettings) -> State[flows.train.Outcome]:
+    """Train a network, judge it, and let it serve if it passes.
+
+    A candidate that the gate refused is a completed run named Refused, not a crash.
+    """
+    outcome = flows.train.train(settings, PrefectEngine(quiet=quiet.get()))
+    name = "Accepted" if outcome.accepted else "Refused"
+    return Completed(name=name, message=outcome.sentence, data=outcome)
+
+
+@flow(name="predict", flow_run_name="read {settings.folder}")
+def predict(settings: PredictSettings) -> State[flows.predict.Summary]:
+    """Read every picture below a folder into the results table."""
+    summary = flows.predict.predict(settings, PrefectEngine(quiet=quiet.get()))
+    message = f"{summary.read} read, {summary.review} for review, {summary.rejected} rejected"
+    return Completed(message=message, data=summary)

@@ -1,0 +1,36 @@
+"""Prefect as digitflow wants it: quiet, patient on busy machines, and asking nobody outside.
+
+Each is a default: a variable that the user has set wins. They have to be in the environment
+before Prefect is imported, and a server or a worker that is started inherits them.
+"""
+
+import os
+
+DEFAULTS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # relative: a UI on another port would otherwise call port 4200
+    "PREFECT_SERVER_UI_API_URL": "/api",
+    # 20 seconds by default, too short for the embedded server on a busy machine (#16397)
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # leases in memory are lost with a restart of the server, and their slot with them (#17415)
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+        "prefect.server.concurrency.lease_storage.filesystem"
+    ),
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "200",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # the terminal shows our own lines; the run's log in the UI has every one of them
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+}
+
+
+def set_defaults() -> None:
+    """Put the defaults into the environment of this process and of those it starts."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,314 @@
+"""Make a model: ingest, train, export, evaluate, compare, judge, register, promote, report."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.engine import Advance, Engine
+from tasks.canonical import CANONICAL_VERSION
+from tasks.dataset import Part, Snapshot, ingest
+from tasks.device import Device, reading_device, usable_cores
+from tasks.errors import InputError
+from tasks.evaluate import Metrics, Parity, evaluate
+from tasks.files import write_text
+from tasks.gate import Verdict, judge
+from tasks.provenance import git_commit, package_versions
+from tasks.reader import Reader
+from tasks.registry import KERAS_FILE, ONNX_FILE, Registry, Version
+from tasks.report import Report, to_html
+from tasks.runs import REPORT_FILE, open_run
+from tasks.settings import TrainSettings, home
+from tasks.training_report import TrainingPictures, training_report
+
+if TYPE_CHECKING:
+    from tasks.train import Epoch
+
+PARITY_PICTURES = 1_000
+FIRST_PICTURES = 10
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training: the version, and whether it serves."""
+
+    version: str
+    accepted: bool
+    promoted: bool
+    accuracy: float
+    sentence: str
+    dataset: str  # folder of the snapshot
+    folder: str  # of the registered version
+    report: str
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the fit left behind beside the weights."""
+
+    device: Device
+    recipe: dict[str, Any]
+    layers: list[dict[str, Any]]
+    history: list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How the ONNX file answers the test part."""
+
+    metrics: Metrics
+    sample: dict[str, Any]
+
+
+def train(settings: TrainSettings, engine: Engine) -> Outcome:
+    """Train a network, judge the exported file, and let it serve if the gate accepts it.
+
+    Raises:
+        InputError: the data or the device cannot be used, or TensorFlow is not installed.
+    """
+    require_tensorflow()
+    run = open_run("train", home())
+    version = run.name.removeprefix("train-")
+
+    snapshot = engine.download(ingest, settings.data, home() / "datasets", download_bar(engine))
+    tell_data(snapshot, engine)
+    training = engine.stage(fit_candidate, snapshot, settings, run, engine)
+    onnx = engine.stage(export_candidate, run, version, engine)
+    evaluation = engine.stage(evaluate_candidate, snapshot, onnx, settings)
+    tell_evaluation(evaluation, engine)
+    parity = engine.stage(compare_runtimes, snapshot, run)
+    verdict = engine.stage(judge, evaluation.metrics, parity, settings)
+    tell_verdict(verdict, engine)
+
+    card = make_card(version, settings, snapshot, training, evaluation, parity, verdict)
+    registry = Registry(home() / "models")
+    registered = engine.stage(registry.register, card, onnx, run / KERAS_FILE)
+    outcome = engine.stage(
+        promote_or_refuse, registry, registered, snapshot, verdict, settings, run
+    )
+    engine.publish("training-report", engine.stage(write_report, snapshot, registered, run))
+    engine.say("Verdict", outcome.sentence)
+    engine.say("Model", str(registered.folder))
+    engine.say("Report", outcome.report)
+    return outcome
+
+
+def require_tensorflow() -> None:
+    """Refuse to begin where training cannot end.
+
+    Raises:
+        InputError: TensorFlow or tf2onnx is not installed.
+    """
+    missing = [name for name in ("tensorflow", "tf2onnx") if not importlib.util.find_spec(name)]
+    if missing:
+        raise InputError(
+            f"training needs {' and '.join(missing)}: pip install 'digitflow[train]' "
+            "(reading does not need it)"
+        )
+
+
+def fit_candidate(
+    snapshot: Snapshot, settings: TrainSettings, run: Path, engine: Engine
+) -> Training:
+    """Fit the recipe on the training part and save the float32 Keras model in the run's folder."""
+    from tasks.network import RECIPES, layers
+    from tasks.train import fit, training_device
+
+    device = training_device(settings.device)
+    recipe = RECIPES[settings.recipe]
+    engine.say("Device", str(device))
+    with engine.progress("Training", recipe.epochs) as advance:
+        model, history = fit(
+            snapshot.part(Part.TRAIN),
+            snapshot.part(Part.CALIBRATION),
+            recipe,
+            settings.seed,
+            device,
+            TrainingProgress(engine, recipe.epochs, advance),
+        )
+    model.save(run / KERAS_FILE)
+    return Training(device, asdict(recipe), layers(model), [asdict(epoch) for epoch in history])
+
+
+def export_candidate(run: Path, version: str, engine: Engine) -> Path:
+    """Write the saved model as ONNX, with what a program needs to know inside the file."""
+    import keras
+
+    from tasks.export import OPSET, to_onnx
+
+    onnx = run / ONNX_FILE
+    metadata = {"version": version, "canonical_version": CANONICAL_VERSION, "made_by": "digitflow"}
+    to_onnx(keras.models.load_model(run / KERAS_FILE, compile=False), onnx, metadata)
+    engine.say("Export", f"{ONNX_FILE}, opset {OPSET}, {onnx.stat().st_size / 1024:,.0f} KiB")
+    return onnx
+
+
+def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) -> Evaluation:
+    """Answer the test part with the ONNX file through ONNX Runtime."""
+    images, labels = snapshot.part(Part.TEST)
+    device = reading_device("cpu" if settings.device == "cpu" else "auto")
+    probabilities = Reader(onnx, device, usable_cores()).probabilities(images)
+    digit = int(probabilities[0].argmax())
+    confidence = float(probabilities[0, digit])
+    sample = {"index": 0, "label": int(labels[0]), "digit": digit, "confidence": confidence}
+    return Evaluation(evaluate(probabilities, labels), sample)
+
+
+def compare_runtimes(snapshot: Snapshot, run: Path) -> Parity:
+    """Answer the same calibration pictures with Keras and with ONNX Runtime."""
+    import keras
+
+    from tasks.export import parity
+
+    images = snapshot.part(Part.CALIBRATION)[0][:PARITY_PICTURES]
+    model = keras.models.load_model(run / KERAS_FILE, compile=False)
+    return parity(model, run / ONNX_FILE, images)
+
+
+def make_card(
+    version: str,
+    settings: TrainSettings,
+    snapshot: Snapshot,
+    training: Training,
+    evaluation: Evaluation,
+    parity: Parity,
+    verdict: Verdict,
+) -> dict[str, Any]:
+    """Return the model card: all that an auditor or a later training needs."""
+    data = ("name", "digest", "source", "licence", "counts", "duplicates", "first_labels")
+    return {
+        "version": version,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git_commit": git_commit(),
+        "packages": package_versions(),
+        "device": training.device.facts(),
+        "dataset": {key: snapshot.facts.get(key) for key in data},
+        "settings": settings.model_dump(mode="json"),
+        "recipe": training.recipe,
+        "layers": training.layers,
+        "history": training.history,
+        "metrics": evaluation.metrics.facts(),
+        "sample": evaluation.sample,
+        "parity": parity.facts(),
+        "verdict": verdict.facts(),
+    }
+
+
+def promote_or_refuse(
+    registry: Registry,
+    version: Version,
+    snapshot: Snapshot,
+    verdict: Verdict,
+    settings: TrainSettings,
+    run: Path,
+) -> Outcome:
+    """Let an accepted version serve; record a refusal, which leaves the champion as it was."""
+    accuracy = version.card["metrics"]["accuracy"]
+    promoted = verdict.accepted and settings.promote
+    if promoted:
+        registry.promote(version, f"passed the gate with test accuracy {accuracy:.4f}")
+        sentence = f"accepted: {version.name} is the champion now"
+    elif verdict.accepted:
+        sentence = f"accepted: {version.name} is kept, not promoted"
+    else:
+        registry.record("refuse", version, verdict.failures())
+        champion = registry.champion()
+        stays = f"champion {champion.name} stays" if champion else "there is still no champion"
+        sentence = f"refused: {verdict.failures()}; {version.name} is kept, {stays}"
+    return Outcome(
+        version=version.name,
+        accepted=verdict.accepted,
+        promoted=promoted,
+        accuracy=accuracy,
+        sentence=sentence,
+        dataset=str(snapshot.folder),
+        folder=str(version.folder),
+        report=str(run / REPORT_FILE),
+    )
+
+
+def write_report(snapshot: Snapshot, version: Version, run: Path) -> Report:
+    """Write the HTML report into the folder of the run and return the report."""
+    metrics, sample = version.card["metrics"], version.card["sample"]
+    tested = snapshot.part(Part.TEST)[0]
+    pictures = TrainingPictures(
+        first=snapshot.images[:FIRST_PICTURES],
+        sample=tested[sample["index"]],
+        mistakes=tested[[mistake["index"] for mistake in metrics["mistakes"]]],
+    )
+    report = training_report(version.card, pictures)
+    write_text(run / REPORT_FILE, to_html(report))
+    return report
+
+
+class TrainingProgress:
+    """Turns what the fit reports into a bar and a line for each epoch."""
+
+    def __init__(self, engine: Engine, epochs: int, advance: Advance) -> None:
+        """Take the engine that shows it, and how many epochs there will be."""
+        self.engine, self.epochs, self.advance, self.epoch = engine, epochs, advance, 0
+
+    def on_batch(self, done: int, total: int) -> None:
+        """Move the bar by the share of the epoch that is done."""
+        self.advance(self.epoch + done / total)
+
+    def on_epoch(self, epoch: "Epoch") -> None:
+        """Write the line of the epoch."""
+        self.epoch = epoch.epoch
+        self.engine.say(
+            f"Epoch {epoch.epoch}/{self.epochs}",
+            f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  validation loss "
+            f"{epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}  {epoch.seconds:.1f} s",
+        )
+
+
+def download_bar(engine: Engine) -> Callable[[str, int, int], None]:
+    """Return a callback that says what is being fetched, once for each thing."""
+    told: set[str] = set()
+
+    def on_progress(what: str, done: int, total: int) -> None:
+        if what not in told:
+            told.add(what)
+            engine.say("Fetch", f"{what} ({total / 2**20:,.1f} MiB)" if total else what)
+
+    return on_progress
+
+
+def tell_data(snapshot: Snapshot, engine: Engine) -> None:
+    """Say what was read, and the first labels as a check that it was read right."""
+    counts = {part: sum(of_digit) for part, of_digit in snapshot.facts["counts"].items()}
+    parts = ", ".join(f"{count:,} {part}" for part, count in counts.items())
+    engine.say("Data", f"{snapshot.facts['name']}: {parts} (snapshot {snapshot.digest[:12]})")
+    first = " ".join(map(str, snapshot.facts["first_labels"]))
+    engine.say("", f"first labels: {first}")
+
+
+def tell_evaluation(evaluation: Evaluation, engine: Engine) -> None:
+    """Say how the test part was answered, and one answer."""
+    metrics, sample = evaluation.metrics, evaluation.sample
+    engine.say(
+        "Test",
+        f"{metrics.accuracy:.2%} of {metrics.count:,} right (95 % interval "
+        f"{metrics.accuracy_low:.2%} to {metrics.accuracy_high:.2%}), loss {metrics.loss:.4f}",
+    )
+    engine.say(
+        "Sample",
+        f"the first test picture is a {sample['label']}. Model says: {sample['digit']} "
+        f"({sample['confidence']:.1%} sure)",
+    )
+
+
+def tell_verdict(verdict: Verdict, engine: Engine) -> None:
+    """Say every check of the gate, one a line."""
+    for number, check in enumerate(verdict.checks):
+        engine.say(
+            "" if number else "Gate",
+            f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.measured}, "
+            f"required {check.requirement}",
+        )

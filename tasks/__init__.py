@@ -1,0 +1,1 @@
+"""The stages: pure functions, arrays and paths in, values out. Nothing here imports Prefect."""

@@ -1,0 +1,248 @@
+"""Labelled digits into a checked snapshot, which is named by its content and never changes."""
+
+import hashlib
+import json
+import logging
+import re
+import shutil
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import mnist, sources
+from tasks.canonical import Pixels
+from tasks.errors import DatasetError
+from tasks.files import sha256, whole_file, write_text
+from tasks.sources import Labelled, Labels, OnProgress
+
+logger = logging.getLogger(__name__)
+
+Splits = NDArray[np.uint8]
+Groups = NDArray[np.intp]
+
+ARRAYS = ("images.npy", "labels.npy", "splits.npy")
+FACTS = "dataset.json"
+# Of MNIST as split below, so that the second training finds it without fetching anything.
+MNIST_DIGEST = "d165c5b1d32332b6f21ccf2849e5108161d064dcc05715357d82d172fdbb844d"
+SPLIT_SEED = 1
+CALIBRATION_SHARE = 1 / 12  # of what is not test: 5,000 of MNIST's 60,000
+TEST_SHARE = 1 / 7  # of everything, where the source has no test part: MNIST's share
+
+
+class Part(IntEnum):
+    """What a picture may be used for."""
+
+    TRAIN = 0  # to fit
+    CALIBRATION = 1  # to choose and to tune
+    TEST = 2  # to judge, once
+
+    @property
+    def key(self) -> str:
+        """Return its name in dataset.json."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A dataset on disk; the arrays are read-only and memory-mapped."""
+
+    folder: Path
+    images: Pixels  # uint8 (N, 28, 28), ink bright on 0
+    labels: Labels  # int8 (N,), 0 to 9
+    splits: Splits  # uint8 (N,), values of Part
+    facts: dict[str, Any]  # dataset.json
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the content, which is the folder's name."""
+        return str(self.facts["digest"])
+
+    def part(self, part: Part) -> tuple[Pixels, Labels]:
+        """Return the pictures and labels of one part, in the snapshot's order."""
+        chosen = self.splits == part
+        return self.images[chosen], self.labels[chosen]
+
+
+def ingest(data: str, datasets: Path, on_progress: OnProgress | None = None) -> Snapshot:
+    """Return the snapshot of some data, made in `datasets/<name>/<digest>/` if it is not there.
+
+    Args:
+        data: 'mnist', or the path of IDX files, an .npz or a folder with one sub-folder per digit.
+        datasets: folder of all snapshots; downloads are kept in it.
+        on_progress: called with what is done, how much of it, and of how much.
+
+    Raises:
+        DatasetError: the data is missing, damaged or not understood; no folder was made.
+    """
+    on_progress = on_progress or (lambda what, done, total: None)
+    if data == "mnist":
+        made = datasets / "mnist" / MNIST_DIGEST
+        if made.is_dir():
+            return load(made)
+        return save(mnist.fetch(datasets / "downloads", on_progress), datasets)
+    return save(sources.read(Path(data).expanduser().absolute(), on_progress), datasets)
+
+
+def load(folder: Path) -> Snapshot:
+    """Return the snapshot in a folder.
+
+    Raises:
+        DatasetError: a file is missing, or is not the one whose hash was written down.
+    """
+    try:
+        facts = json.loads((folder / FACTS).read_text("utf-8"))
+        expected: dict[str, str] = {name: facts["sha256"][name] for name in ARRAYS}
+        digest = facts["digest"]
+        found = {name: sha256(folder / name) for name in ARRAYS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from error
+    if digest != _digest(expected):
+        raise _damaged(folder, f"{FACTS}: its digest is not that of its hashes")
+    for name in ARRAYS:
+        if found[name] != expected[name]:
+            raise _damaged(folder, f"{name}: expected {expected[name]}, found {found[name]}")
+    images, labels, splits = (np.load(folder / name, mmap_mode="r") for name in ARRAYS)
+    return Snapshot(folder, images, labels, splits, facts)
+
+
+def save(labelled: Labelled, datasets: Path) -> Snapshot:
+    """Split and check labelled digits, write them, and return the snapshot.
+
+    Data that was saved before, under whatever name, is that earlier snapshot.
+
+    Raises:
+        DatasetError: a part would lack a digit; nothing was written.
+    """
+    groups = _groups(labelled.images)
+    splits = split(groups, labelled.labels, labelled.test)
+    facts = _facts(labelled, groups, splits)
+    if labelled.skipped.files:
+        logger.warning("%d files of %s left out", len(labelled.skipped.files), labelled.source)
+    datasets.mkdir(parents=True, exist_ok=True)
+    temporary = datasets / f".{uuid4().hex}"
+    try:
+        temporary.mkdir()
+        for name, array in zip(ARRAYS, (labelled.images, labelled.labels, splits), strict=True):
+            with whole_file(temporary / name) as file:
+                np.save(file, array)
+        hashes = {name: sha256(temporary / name) for name in ARRAYS}
+        digest = _digest(hashes)
+        if earlier := next(datasets.glob(f"*/{digest}"), None):
+            return load(earlier)
+        facts |= {"digest": digest, "sha256": hashes}
+        write_text(temporary / FACTS, json.dumps(facts, indent=2))
+        return load(_renamed(temporary, datasets / _folder_name(labelled.name) / digest))
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def split(groups: Groups, labels: Labels, test: NDArray[np.bool_] | None) -> Splits:
+    """Return the Part of each picture: a test part is cut if there is none, calibration always.
+
+    Args:
+        groups: as `_groups` gives them; equal pictures go to the same part in each cut.
+        labels: int8 (N,); each cut takes its share of each digit.
+        test: bool (N,), the source's own test part, which is kept as it is; None: it has none.
+    """
+    test = cut(groups, labels, TEST_SHARE) if test is None else test
+    rest = np.flatnonzero(~test)
+    splits = np.full(len(labels), Part.TRAIN, np.uint8)
+    splits[test] = Part.TEST
+    splits[rest[cut(groups[rest], labels[rest], CALIBRATION_SHARE)]] = Part.CALIBRATION
+    return splits
+
+
+def cut(groups: Groups, labels: Labels, share: float) -> NDArray[np.bool_]:
+    """Return which pictures are cut off: of each digit its share, and equal pictures together.
+
+    Groups are numbered in an order that is random by content, so the first ones are a sample that
+    depends neither on the order of the pictures nor on a version's random numbers.
+    """
+    kinds, first, kind, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    chosen = np.zeros(len(kinds), np.bool_)
+    for digit, quota in enumerate(_quotas(np.bincount(labels, minlength=10), share)):
+        members = np.flatnonzero(labels[first] == digit)
+        before = np.cumsum(sizes[members]) - sizes[members]
+        chosen[members[before < quota]] = True
+    return chosen[kind]
+
+
+def _quotas(counts: NDArray[np.intp], share: float) -> NDArray[np.intp]:
+    """Return how many of each digit to cut: largest remainders, and at least one of each."""
+    exact = counts * share
+    quotas: NDArray[np.intp] = np.floor(exact).astype(np.intp)
+    left = round(float(exact.sum())) - int(quotas.sum())
+    quotas[np.argsort(quotas - exact, kind="stable")[:left]] += 1
+    quotas[quotas == 0] = 1
+    return quotas
+
+
+def _groups(images: Pixels) -> Groups:
+    """Return one number per picture, the same for equal pictures, random by content otherwise."""
+    seed = SPLIT_SEED.to_bytes(8, "big")
+    hashes = b"".join(hashlib.blake2b(i, digest_size=8, key=seed).digest() for i in images)
+    groups: Groups
+    _, groups = np.unique(np.frombuffer(hashes, ">u8"), return_inverse=True)
+    return groups
+
+
+def _facts(labelled: Labelled, groups: Groups, splits: Splits) -> dict[str, Any]:
+    """Return what dataset.json says, but for the hashes; DatasetError if a part lacks a digit."""
+    counts = {
+        part.key: np.bincount(labelled.labels[splits == part], minlength=10).tolist()
+        for part in Part
+    }
+    for part, of_digits in counts.items():
+        if 0 in of_digits:
+            raise DatasetError(
+                f"data {labelled.source}: no {of_digits.index(0)} in the {part} part; every digit "
+                "has to be in the train, calibration and test parts"
+            )
+    test = splits == Part.TEST
+    also_trained = np.isin(groups[test], groups[~test])
+    labels_per_picture = np.unique(groups * 10 + labelled.labels)
+    return {
+        "name": labelled.name,
+        "source": labelled.source,
+        "licence": labelled.licence,
+        "pictures": len(splits),
+        "counts": counts,
+        "split_seed": SPLIT_SEED,
+        "duplicates": {
+            "train_test": int(also_trained.sum()),  # test pictures that are in another part too
+            "conflicting_labels": len(labels_per_picture) - len(np.unique(groups)),
+        },
+        "first_labels": labelled.labels[:10].tolist(),
+        "skipped": labelled.skipped.facts(),
+    }
+
+
+def _digest(hashes: dict[str, str]) -> str:
+    """Return the digest of a snapshot from those of its arrays."""
+    return hashlib.sha256("".join(hashes[name] for name in ARRAYS).encode()).hexdigest()
+
+
+def _renamed(temporary: Path, folder: Path) -> Path:
+    """Give a complete snapshot its place, unless another process was faster with the same data."""
+    folder.parent.mkdir(exist_ok=True)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+    return folder
+
+
+def _folder_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-") or "data"
+
+
+def _damaged(folder: Path, what: str) -> DatasetError:
+    return DatasetError(f"snapshot {folder}: {what}; delete this folder and ingest the data again")

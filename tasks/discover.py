@@ -1,0 +1,84 @@
+"""A folder into a listing on disk of everything in it, and the listing into shards."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.errors import InputError
+from tasks.files import whole_file
+
+SMALLEST_SHARD = 4_096  # files; a Delta commit and a task run each, so not too many
+MOST_SHARDS = 64  # of one run, however many files
+LISTING_SCHEMA = pa.schema([("path", pa.binary())])  # relative; names need not be UTF-8
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every file below a folder, in order, as a Parquet file of relative paths."""
+
+    root: Path
+    file: Path
+    count: int
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A stretch of a listing: the unit of reading, of a commit and of a retry."""
+
+    number: int
+    start: int
+    stop: int
+
+
+def discover(folder: Path, file: Path, *, allow_empty: bool = False) -> Listing:
+    """Write the listing of everything below a folder that is not a folder itself.
+
+    Links to folders are listed and not followed, so that no file is found twice and no loop ends
+    the run. A folder that may not be read is listed under its own name.
+
+    Raises:
+        InputError: the folder does not exist, is no folder, or has no files.
+    """
+    root = folder.expanduser().absolute()
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise InputError(f"{root} {what}: give a folder of pictures")
+    paths = list(_walk(os.fsencode(root), b""))
+    if not paths and not allow_empty:
+        raise InputError(f"{root} has no files in it: give a folder of pictures")
+    with whole_file(file) as temporary:
+        pq.write_table(pa.table({"path": paths}, LISTING_SCHEMA), temporary)
+    return Listing(root, file, len(paths))
+
+
+def shards(listing: Listing) -> list[Shard]:
+    """Return the listing cut into stretches of equal size: few, and none very small."""
+    size = max(SMALLEST_SHARD, -(-listing.count // MOST_SHARDS))
+    starts = range(0, listing.count, size)
+    return [Shard(i, start, min(start + size, listing.count)) for i, start in enumerate(starts)]
+
+
+def paths_of(file: Path, start: int, stop: int) -> list[bytes]:
+    """Return the relative paths of a stretch of a listing."""
+    column = pq.read_table(file, memory_map=True)["path"]
+    paths: list[bytes] = column.slice(start, stop - start).to_pylist()
+    return paths
+
+
+def _walk(root: bytes, below: bytes) -> Iterator[bytes]:
+    try:
+        with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118 - bytes, for any name
+            ordered = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        yield below
+        return
+    for entry in ordered:
+        path = os.path.join(below, entry.name)  # noqa: PTH118 - bytes, for any name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, path)
+        else:
+            yield path

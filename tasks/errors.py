@@ -1,0 +1,48 @@
+"""The error tree: what stops a command, with the exit code that tells a script why.
+
+DigitflowError          1  something failed that should have worked
+|-- InputError          2  wrong usage or input, found before work starts
+|   |-- DatasetError    2  labelled data that cannot be trusted or understood
+|   |-- ModelError      2  a model that is missing, damaged or not what it says
+|   `-- DeviceError     2  a device that was asked for and cannot run
+|-- GateRefused         3  the candidate did not pass; the champion is as it was
+`-- RejectedInputs      4  done, but some inputs were rejected and --strict was given
+
+A picture that cannot be read is none of these: it is a row with a reason (see reasons.py).
+"""
+
+
+class DigitflowError(Exception):
+    """Base of every error this project raises on purpose; the message says what to do."""
+
+    exit_code = 1
+
+
+class InputError(DigitflowError):
+    """A wrong option, a missing folder: the user can mend it."""
+
+    exit_code = 2
+
+
+class DatasetError(InputError):
+    """Labelled data that is incomplete, damaged or not what was expected."""
+
+
+class ModelError(InputError):
+    """A model that does not exist, does not load or does not match its hash."""
+
+
+class DeviceError(InputError):
+    """A device that was asked for by name and cannot run, with the cause."""
+
+
+class GateRefused(DigitflowError):
+    """The candidate failed a check of the gate."""
+
+    exit_code = 3
+
+
+class RejectedInputs(DigitflowError):
+    """Some inputs were rejected in a run that asked for none."""
+
+    exit_code = 4

@@ -1,0 +1,197 @@
+"""The report of one reading run, from its counts and some of its pictures."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.figures import Tile, Tone, bars, digit_strips
+from tasks.reasons import MEANINGS, Status
+from tasks.report import MISSING, Cell, Report, Section, Table, facts, number, percent, plural
+
+OUTCOMES: dict[Status, tuple[str, Tone]] = {
+    Status.READ: ("read", "good"),
+    Status.REVIEW: ("for review", "warn"),
+    Status.REJECTED: ("rejected", "bad"),
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a run in its canonical form (uint8 (28, 28)) and what became of it."""
+
+    path: str
+    picture: NDArray[np.uint8]
+    digit: int | None
+    confidence: float | None
+    status: str
+    reason: str
+
+
+def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Report:
+    """Return what became of the pictures of one run.
+
+    Args:
+        summary: `found` and the counts `read`, `review`, `rejected` that add up to it; `reasons`
+            (code to count); `digits` (ten counts of those read); `rejects` (the first of them, each
+            `path`, `reason`, `detail`); what ran, where and how fast; for pictures whose digits are
+            known `accuracy` (`right`, `labelled`).
+        samples: pictures to show; each section shows the least sure first.
+    """
+    unaccounted = summary["found"] - sum(summary[status] for status in Status)
+    tone: Tone = "good" if summary["read"] == summary["found"] else "warn"
+    sections = [
+        _outcome(summary, unaccounted),
+        _reasons(summary["reasons"]),
+        _review(summary, _of(samples, Status.REVIEW)),
+        _rejected(summary),
+        _read(summary, _of(samples, Status.READ)),
+        _provenance(summary),
+    ]
+    return Report(
+        title=f"Reading of {summary['root']}",
+        lead=_lead(summary, unaccounted),
+        sections=sections,
+        tone="bad" if unaccounted else tone,
+        note=f"Run {summary['run_id']}, started {summary['started_at']}.",
+    )
+
+
+def _lead(summary: Mapping[str, Any], unaccounted: int) -> str:
+    counts = ", ".join(f"{summary[status]:,} {words}" for status, (words, _) in OUTCOMES.items())
+    lead = f"Found {plural(summary['found'])}: {counts}."
+    if unaccounted:
+        lead += f" The counts do not add up: {unaccounted:+,}, which is a defect of digitflow."
+    if known := summary.get("accuracy"):
+        share = percent(known["right"] / known["labelled"] if known["labelled"] else None)
+        lead += (
+            f" Of {known['labelled']:,} whose digit is known, {known['right']:,} ({share}) right."
+        )
+    return lead
+
+
+def _outcome(summary: Mapping[str, Any], unaccounted: int) -> Section:
+    found = summary["found"]
+    counts = {words: (summary[status], tone) for status, (words, tone) in OUTCOMES.items()}
+    if unaccounted:
+        counts["unaccounted for"] = (unaccounted, "bad")
+    rows: list[Sequence[str | Cell]] = [
+        (
+            Cell(words, tone if count else ""),
+            f"{count:,}",
+            percent(count / found if found else None),
+        )
+        for words, (count, tone) in counts.items()
+    ]
+    rows.append(("found", f"{found:,}", percent(1 if found else None)))
+    return Section(
+        "Outcome",
+        f"{number(summary['seconds'], 1)} s, {number(summary['pictures_per_second'], 0)} pictures "
+        f"a second. Every picture found has one outcome.",
+        Table(("Outcome", "Pictures", "Share"), rows, total=True),
+    )
+
+
+def _reasons(counts: Mapping[str, int]) -> Section:
+    meanings = {reason.value: meaning for reason, meaning in MEANINGS.items()}
+    rows = [
+        (code, f"{count:,}", meanings.get(code, MISSING))
+        for code, count in sorted(counts.items(), key=lambda item: -item[1])
+    ]
+    rows.append(("all", f"{sum(counts.values()):,}", ""))
+    return Section(
+        "Reasons",
+        "Why each picture has its outcome.",
+        Table(("Reason", "Pictures", "Meaning"), rows, total=True),
+    )
+
+
+def _of(samples: Sequence[Sample], status: Status) -> list[Sample]:
+    """Return the samples of a status, the least sure first."""
+    chosen = [sample for sample in samples if sample.status == status]
+    return sorted(chosen, key=lambda sample: _sureness(sample.confidence))
+
+
+def _sureness(confidence: float | None) -> float:
+    return -1.0 if confidence is None or math.isnan(confidence) else confidence
+
+
+def _tiles(samples: Sequence[Sample], tone: Tone = "") -> list[Tile]:
+    return [
+        Tile(
+            sample.picture,
+            MISSING if sample.digit is None else str(sample.digit),
+            note=percent(sample.confidence, 1),
+            tone=tone,
+            hint=sample.path,
+        )
+        for sample in samples
+    ]
+
+
+def _review(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Section:
+    if not summary["review"]:
+        return Section("For review", "No picture waits for a person.")
+    rows = [
+        (
+            sample.path,
+            MISSING if sample.digit is None else str(sample.digit),
+            percent(sample.confidence, 1),
+            sample.reason,
+        )
+        for sample in samples
+    ]
+    return Section(
+        "For review",
+        f"{plural(summary['review'])} for a person to look at"
+        f"{_shown(len(samples), summary['review'])}, the least sure first: the likeliest digit "
+        "and how sure the model is.",
+        Table(("File", "Digit", "Sure", "Reason"), rows) if rows else None,
+        digit_strips("For review", _tiles(samples, "warn")),
+    )
+
+
+def _shown(shown: int, of: int) -> str:
+    return "" if shown >= of else f", {shown:,} of them shown"
+
+
+def _rejected(summary: Mapping[str, Any]) -> Section:
+    if not summary["rejected"]:
+        return Section("Rejected", "Every picture could be read.")
+    rows = [(row["path"], row["reason"], row["detail"] or "") for row in summary["rejects"]]
+    return Section(
+        "Rejected",
+        f"{plural(summary['rejected'])} could not be read{_shown(len(rows), summary['rejected'])}.",
+        Table(("File", "Reason", "Detail"), rows) if rows else None,
+    )
+
+
+def _read(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Section:
+    if not summary["read"]:
+        return Section("Read", "No picture was read.")
+    words = " Below the counts of each digit, some of the pictures, the least sure first."
+    return Section(
+        "Read",
+        f"{plural(summary['read'])} read.{words if samples else ''}",
+        figures=[
+            bars("Pictures read, by digit", summary["digits"]),
+            *digit_strips("Read", _tiles(samples)),
+        ],
+    )
+
+
+def _provenance(summary: Mapping[str, Any]) -> Section:
+    rows = {
+        "Folder": summary["root"],
+        "Results table": summary["results"],
+        "Also written to": summary["out"] or "no other file",
+        "Model": summary["model_version"],
+        "Canonical form": summary["canonical_version"],
+        "Ran on": f"{summary['provider']}: {summary['device']}",
+        "Run": summary["run_id"],
+        "Started": summary["started_at"],
+    }
+    return Section("Provenance", "Where the rows are, and what read them.", facts(rows))

@@ -1,0 +1,40 @@
+"""Every outcome a picture can have: one status and one reason code, listed here alone."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What became of a picture."""
+
+    READ = "read"
+    REVIEW = "review"
+    REJECTED = "rejected"
+
+
+class Reason(StrEnum):
+    """Why a picture has its status; the values are the codes in the results table."""
+
+    OK = "ok"
+    LOW_CONFIDENCE = "low_confidence"
+    BLANK = "blank"
+    EMPTY_FILE = "empty_file"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    UNREADABLE = "unreadable"
+    TRUNCATED = "truncated"
+    TOO_LARGE = "too_large"
+    PERMISSION_DENIED = "permission_denied"
+    VANISHED = "vanished"
+
+
+MEANINGS: dict[Reason, str] = {
+    Reason.OK: "read with enough confidence",
+    Reason.LOW_CONFIDENCE: "a digit was found, but the model is not sure enough which",
+    Reason.BLANK: "no ink was found",
+    Reason.EMPTY_FILE: "the file has no bytes",
+    Reason.UNSUPPORTED_FORMAT: "the content is no picture format that digitflow reads",
+    Reason.UNREADABLE: "a picture by its first bytes, but damaged or forged",
+    Reason.TRUNCATED: "the picture ends before its data does",
+    Reason.TOO_LARGE: "more pixels, bytes or pages than the limit",
+    Reason.PERMISSION_DENIED: "the file may not be read by this user",
+    Reason.VANISHED: "the file was listed, but gone when it was read",
+}

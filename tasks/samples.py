@@ -1,0 +1,51 @@
+"""A few pictures of a run, opened again in their canonical form, for people to look at."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.canonical import canonical
+from tasks.decode import Undecodable, pages
+from tasks.reading_report import Sample
+from tasks.reasons import Status
+
+LEAST_SURE = 20  # pictures of review, and of the least sure readings
+EVENLY_SPREAD = 40  # pictures that were read, from the whole run
+
+
+def choose_samples(rows: pa.Table, root: Path) -> list[Sample]:
+    """Return the least sure pictures of a run and some from all over it.
+
+    Args:
+        rows: of the results table, with path, page, status, reason, digit and confidence.
+        root: the folder that the paths are relative to.
+    """
+    with_digit = rows.filter(pc.field("status") != Status.REJECTED)
+    doubtful = with_digit.sort_by("confidence").slice(0, LEAST_SURE)
+    step = max(1, with_digit.num_rows // EVENLY_SPREAD)
+    spread = with_digit.take(list(range(0, with_digit.num_rows, step))[:EVENLY_SPREAD])
+    chosen = {(row["path"], row["page"]): row for row in doubtful.to_pylist() + spread.to_pylist()}
+    samples = (_opened(root, row) for row in chosen.values())
+    return [sample for sample in samples if sample is not None]
+
+
+def _opened(root: Path, row: dict[str, Any]) -> Sample | None:
+    """Return a row with its picture, or None when the file is not there any more."""
+    try:
+        data = (root / row["path"]).read_bytes()
+    except OSError:
+        return None
+    picture = next(itertools.islice(pages(data), row["page"], None), None)
+    if picture is None or isinstance(picture, Undecodable):
+        return None
+    return Sample(
+        path=row["path"],
+        picture=canonical(picture)[0],
+        digit=row["digit"],
+        confidence=row["confidence"],
+        status=row["status"],
+        reason=row["reason"],
+    )

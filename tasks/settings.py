@@ -1,0 +1,71 @@
+"""The typed settings of each flow: one model feeds the command line, the environment and the UI."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+RecipeName = Literal["quick"]
+
+
+def home() -> Path:
+    """Return the folder of all state: `DIGITFLOW_HOME`, by default `~/.digitflow`."""
+    return Path(os.environ.get("DIGITFLOW_HOME") or "~/.digitflow").expanduser().absolute()
+
+
+class FlowSettings(BaseSettings):
+    """What both flows share: values given win over `DIGITFLOW_*` variables, those over defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="DIGITFLOW_", extra="forbid", frozen=True)
+
+    device: DeviceChoice = Field(
+        "auto", description="Where the network runs; 'cuda' that cannot run is an error."
+    )
+
+
+class TrainSettings(FlowSettings):
+    """Settings of the train flow."""
+
+    data: str = Field(
+        "mnist",
+        description="'mnist', a folder of IDX files, an .npz, or a folder with one sub-folder "
+        "per digit.",
+    )
+    recipe: RecipeName = Field("quick", description="Which network and schedule to fit.")
+    seed: int = Field(
+        1, ge=0, lt=2**31, description="Same seed, same kind of device: same weights."
+    )
+    min_accuracy: float = Field(
+        0.985, ge=0, le=1, description="Gate: lowest accuracy on the test part."
+    )
+    min_recall: float = Field(
+        0.95, ge=0, le=1, description="Gate: lowest share found of each single digit."
+    )
+    promote: bool = Field(
+        True, description="Let a model that the gate accepts serve at once, rather than keep it."
+    )
+
+
+class PredictSettings(FlowSettings):
+    """Settings of the predict flow."""
+
+    folder: Path = Field(description="Folder of pictures, read with everything below it.")
+    out: Path | None = Field(
+        None, description="Also write the rows of this run to a .csv, .parquet or .jsonl file."
+    )
+    model: str = Field(
+        "champion", description="'champion', a version from `digitflow models`, or an .onnx file."
+    )
+    min_confidence: float = Field(
+        0.8, ge=0, le=1, description="Digits less sure than this go to review."
+    )
+    workers: int = Field(
+        0, ge=0, le=256, description="Processes that read pictures; 0: one per CPU core."
+    )
+    strict: bool = Field(False, description="End with exit code 4 if any picture was rejected.")
+    allow_empty: bool = Field(
+        False, description="A folder without files is no error (for schedules)."
+    )

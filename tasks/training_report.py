@@ -1,0 +1,244 @@
+"""The report of one training run, from its model card and a few pictures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.figures import (
+    Tile,
+    confusion_matrix,
+    digit_grid,
+    digit_strips,
+    network_diagram,
+    training_curves,
+)
+from tasks.report import Cell, Report, Section, Table, facts, number, percent, plural
+
+
+@dataclass(frozen=True)
+class TrainingPictures:
+    """The pictures of a training report: uint8, 28x28, ink bright on 0."""
+
+    first: NDArray[np.uint8]  # (10, 28, 28): the first of the data, in its own order
+    sample: NDArray[np.uint8]  # (28, 28): the card's `sample`
+    mistakes: NDArray[np.uint8]  # (M, 28, 28): the first M of the card's `metrics.mistakes`
+
+
+def training_report(card: Mapping[str, Any], pictures: TrainingPictures) -> Report:
+    """Return what a training run found, from `card.json` as mappings and lists."""
+    return Report(
+        title=f"Training of {card['version']}",
+        lead=_lead(card),
+        tone="good" if card["verdict"]["accepted"] else "bad",
+        sections=[
+            _first_labels(card, pictures),
+            _data(card["dataset"]),
+            Section(
+                "Network",
+                "From the picture to ten probabilities. Filled blocks have parameters to learn.",
+                figures=[network_diagram(card["layers"])],
+            ),
+            _training(card["history"]),
+            _evaluation(card),
+            _sample(card["sample"], pictures),
+            _mistakes(card, pictures),
+            _parity(card["parity"]),
+            _gate(card["verdict"]),
+            _provenance(card),
+        ],
+        note=f"Written {card['created_at']} from the card of {card['version']}.",
+    )
+
+
+def _lead(card: Mapping[str, Any]) -> str:
+    if not card["verdict"]["accepted"]:
+        failed = "; ".join(
+            f"{check['name']} is {check['measured']}, required: {check['requirement']}"
+            for check in card["verdict"]["checks"]
+            if not check["passed"]
+        )
+        return f"Refused: {failed or 'nothing was checked'}."
+    metrics = card["metrics"]
+    return (
+        f"Accepted: {percent(metrics['accuracy'])} of {metrics['count']:,} test digits right "
+        f"({_interval(metrics)})."
+    )
+
+
+def _interval(metrics: Mapping[str, Any]) -> str:
+    low, high = percent(metrics["accuracy_low"]), percent(metrics["accuracy_high"])
+    return f"95 % interval {low.removesuffix(' %')} to {high}"
+
+
+def _first_labels(card: Mapping[str, Any], pictures: TrainingPictures) -> Section:
+    labels = [str(label) for label in card["dataset"]["first_labels"]]
+    tiles = [Tile(picture, label) for picture, label in zip(pictures.first, labels, strict=False)]
+    return Section(
+        "First labels",
+        f"The first pictures of the data are labelled {' '.join(labels)}. "
+        "If a picture does not show its digit, the data was not read right.",
+        figures=digit_strips("First pictures with their labels", tiles),
+    )
+
+
+def _sample(sample: Mapping[str, Any], pictures: TrainingPictures) -> Section:
+    says = f"Model says: {sample['digit']}"
+    right = sample["digit"] == sample["label"]
+    tile = Tile(pictures.sample, says, tone="good" if right else "bad")
+    return Section(
+        "One picture",
+        f"Test picture {sample['index']:,}, labelled {sample['label']}. {says}, "
+        f"{percent(sample['confidence'])} sure.",
+        figures=[digit_grid(says, [tile], size=112)],
+    )
+
+
+def _data(dataset: Mapping[str, Any]) -> Section:
+    counts = {part: [*numbers, sum(numbers)] for part, numbers in dataset["counts"].items()}
+    counts["total"] = [sum(column) for column in zip(*counts.values(), strict=True)]
+    twice = "; ".join(
+        f"{name.replace('_', ' and ')}: {n:,}" for name, n in dataset["duplicates"].items()
+    )
+    words = [
+        f"{dataset['name']}, {plural(counts['total'][-1])} from {dataset['source']}.",
+        f"Licence: {dataset.get('licence') or 'not stated'}.",
+        f"Exact duplicates across parts: {twice or 'none counted'}.",
+        "The test part is never trained on or tuned on.",
+    ]
+    return Section(
+        "Data",
+        " ".join(words),
+        Table(
+            ("Part", *map(str, range(10)), "All"),
+            [(name, *(f"{n:,}" for n in numbers)) for name, numbers in counts.items()],
+            total=True,
+        ),
+    )
+
+
+def _training(history: list[Mapping[str, Any]]) -> Section:
+    if not history:
+        return Section("Training", "No epoch was finished.")
+    rows = [
+        (
+            str(epoch["epoch"]),
+            number(epoch["loss"]),
+            percent(epoch["accuracy"]),
+            number(epoch["val_loss"]),
+            percent(epoch["val_accuracy"]),
+            number(epoch["seconds"], 1),
+        )
+        for epoch in history
+    ]
+    columns = ("Epoch", "Loss", "Accuracy", "Validation loss", "Validation accuracy", "Seconds")
+    seconds = number(sum(epoch["seconds"] for epoch in history), 1)
+    return Section(
+        "Training",
+        f"{plural(len(history), 'epoch')} in {seconds} s; validated on the calibration part.",
+        Table(columns, rows),
+        training_curves(history),
+    )
+
+
+def _evaluation(card: Mapping[str, Any]) -> Section:
+    metrics = card["metrics"]
+    if not metrics:
+        return Section("Evaluation", "Nothing was measured.")
+    floor = card["settings"].get("min_recall", 0)
+    rows = [
+        (
+            str(digit),
+            f"{sum(counts):,}",
+            Cell(percent(recall), "" if recall is not None and recall >= floor else "bad"),
+        )
+        for digit, (recall, counts) in enumerate(
+            zip(metrics["recall"], metrics["confusion"], strict=True)
+        )
+    ]
+    return Section(
+        "Evaluation",
+        f"The ONNX file reads {metrics['correct']:,} of {metrics['count']:,} test pictures right: "
+        f"{percent(metrics['accuracy'])} ({_interval(metrics)}). Loss {number(metrics['loss'])}. "
+        "In the matrix, what is off the diagonal is wrong.",
+        Table(("Digit", "Pictures", "Recall"), rows),
+        [confusion_matrix(metrics["confusion"])],
+    )
+
+
+def _mistakes(card: Mapping[str, Any], pictures: TrainingPictures) -> Section:
+    mistakes = card["metrics"]["mistakes"] if card["metrics"] else []
+    tiles = [
+        Tile(
+            picture,
+            f"{mistake['digit']}, was {mistake['label']}",
+            note=percent(mistake["confidence"], 1),
+            tone="bad",
+            hint=f"test picture {mistake['index']}",
+        )
+        for picture, mistake in zip(pictures.mistakes, mistakes, strict=False)
+    ]
+    return Section(
+        "Worst mistakes",
+        "Wrong answers, the surest first: what the model says, what the label was, how sure it was."
+        if tiles
+        else "None to show.",
+        figures=digit_strips("Worst mistakes", tiles),
+    )
+
+
+def _gate(verdict: Mapping[str, Any]) -> Section:
+    rows = [
+        (
+            check["name"],
+            check["requirement"],
+            check["measured"],
+            Cell("passed", "good") if check["passed"] else Cell("failed", "bad"),
+            check["explanation"],
+        )
+        for check in verdict["checks"]
+    ]
+    return Section(
+        "Gate",
+        "The model serves only if every check passes."
+        if verdict["accepted"]
+        else "A check failed: the model is kept, but does not serve.",
+        Table(("Check", "Required", "Measured", "Verdict", "What it is"), rows),
+    )
+
+
+def _parity(parity: Mapping[str, Any] | None) -> Section:
+    if not parity:
+        return Section("Parity", "Nothing was compared.")
+    sizes = " and ".join(f"{size:,}" for size in parity["batch_sizes"])
+    answers = "the same digits" if parity["same_digits"] else "different digits"
+    return Section(
+        "Parity",
+        f"Keras and ONNX Runtime give {answers} on {plural(parity['count'])} in batches of "
+        f"{sizes}; the largest difference of a probability is {parity['max_difference']:.1e}.",
+    )
+
+
+def _provenance(card: Mapping[str, Any]) -> Section:
+    device = card["device"]
+    table = {
+        "Version": card["version"],
+        "Written": card["created_at"],
+        "Seed": card["settings"].get("seed", "not stated"),
+        "Device": f"{device['kind']}: {device['detail'] or device['name']}",
+        "Git commit": card["git_commit"] or "not in a repository",
+        "Data digest": card["dataset"]["digest"],
+        "Settings": _listed(card["settings"]),
+        "Recipe": _listed(card["recipe"]),
+        "Packages": _listed(card["packages"]),
+    }
+    files = {f"SHA-256 of {name}": digest for name, digest in card.get("files", {}).items()}
+    return Section(
+        "Provenance", "What it takes to make this model again.", facts({**table, **files})
+    )
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

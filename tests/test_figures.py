@@ -1,0 +1,125 @@
+"""The figures: always well-formed, whatever the words and values."""
+
+import base64
+import math
+import re
+from typing import Any
+from xml.parsers import expat
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.figures import (
+    STRIP,
+    Figure,
+    Tile,
+    bars,
+    confusion_matrix,
+    digit_grid,
+    digit_strips,
+    network_diagram,
+    training_curves,
+    visible,
+)
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates and controls included
+ANY_NUMBER = st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf])
+PICTURE = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
+
+
+def words_of(figure: Figure) -> list[str]:
+    """Return the character data of a figure; raises where the SVG is not well-formed."""
+    words: list[str] = []
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.CharacterDataHandler = words.append
+    parser.Parse(figure.svg.encode("utf-8"), True)
+    return words
+
+
+def epoch(number: int, **values: Any) -> dict[str, Any]:
+    blank = {"loss": 0.5, "accuracy": 0.9, "val_loss": 0.6, "val_accuracy": 0.8}
+    return {"epoch": number, **blank, **values}
+
+
+@given(ANY_TEXT, ANY_TEXT, ANY_TEXT, ANY_TEXT)
+def test_a_grid_is_well_formed_and_shows_its_words_whatever_they_are(
+    title: str, caption: str, note: str, hint: str
+) -> None:
+    words = words_of(digit_grid(title, [Tile(PICTURE, caption, note, "bad", hint)]))
+    assert visible(caption) in words or not caption
+    assert visible(note) in words or not note
+
+
+@given(ANY_TEXT)
+def test_visible_text_encodes_and_stays_on_one_line(text: str) -> None:
+    shown = visible(text)
+    shown.encode("utf-8")
+    assert len(shown.splitlines()) <= 1
+    assert visible(shown) == shown
+
+
+def test_bytes_that_are_not_utf8_and_reversed_text_are_spelled_out() -> None:
+    assert visible("a\udcff\u202egnp.exe\n") == r"a\xff\u202egnp.exe\n"
+
+
+def test_a_tile_holds_its_picture_as_dark_ink_on_paper() -> None:
+    found = re.search(r"base64,([^\"]+)", digit_grid("", [Tile(PICTURE, "7")]).svg)
+    assert found
+    data = np.frombuffer(base64.b64decode(found[1]), np.uint8)
+    np.testing.assert_array_equal(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), 255 - PICTURE)
+
+
+@pytest.mark.parametrize("count", [0, 1, STRIP, STRIP + 1, 23])
+def test_strips_hold_every_picture_once_and_in_order(count: int) -> None:
+    strips = digit_strips("All", [Tile(PICTURE, f"caption {i}") for i in range(count)])
+    captions = re.findall(r">(caption \d+)</text>", "".join(strip.svg for strip in strips))
+    assert captions == [f"caption {i}" for i in range(count)]
+
+
+def test_a_network_names_its_layers_shapes_and_parameters() -> None:
+    layers = [
+        {"name": "images", "type": "InputLayer", "output_shape": [None, 28, 28], "parameters": 0},
+        {"name": "c<1>", "type": "Conv2D", "output_shape": [14, 14, 32], "parameters": 320},
+        {"name": "p", "type": "Dense", "output_shape": [None, 10], "parameters": 62_730},
+    ]
+    figure = network_diagram(layers)
+    text = " ".join(words_of(figure))
+    assert "63,050" in figure.title
+    for part in ("InputLayer", "c<1>: 14 \u00d7 14 \u00d7 32", "62,730", "63,050", "p: 10"):
+        assert part in text
+
+
+def test_an_empty_network_is_drawn() -> None:
+    assert "0" in words_of(network_diagram([]))
+
+
+@given(st.lists(st.tuples(ANY_NUMBER, ANY_NUMBER | st.none()), max_size=30))
+def test_curves_are_well_formed_for_any_history(values: list[tuple[float, float | None]]) -> None:
+    history = [epoch(i + 1, loss=a, val_loss=b) for i, (a, b) in enumerate(values)]
+    loss, accuracy = training_curves(history)
+    assert {"Loss", "training", "validation", "epoch"} <= set(words_of(loss))
+    assert "Accuracy, %" in words_of(accuracy)
+    assert "nan" not in loss.svg
+    assert "inf" not in loss.svg
+
+
+def test_a_value_that_is_no_number_leaves_a_gap_in_the_curve() -> None:
+    loss, _ = training_curves([epoch(i, loss=math.nan if i == 2 else 0.5) for i in range(1, 5)])
+    assert loss.svg.count("<circle") == 3 + 4
+
+
+def test_a_confusion_matrix_shows_every_count_and_marks_only_errors() -> None:
+    matrix = np.diag(range(1000, 1010))
+    matrix[7, 2] = 4
+    figure = confusion_matrix(matrix.tolist())
+    assert {"1,000", "1,009", "4"} <= set(words_of(figure))
+    assert figure.svg.count("--bad") == 1
+
+
+def test_bars_show_every_count_also_when_all_are_zero() -> None:
+    assert words_of(bars("Read", [0] * 10)).count("0") == 10 + 1
+    assert "1,234" in words_of(bars("Read", [1234, *range(9)]))

@@ -1,0 +1,261 @@
+"""The reports: both renderings, with hostile names, missing values and bounded size."""
+
+import copy
+import math
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.figures import Figure
+from tasks.reading_report import Sample, reading_report
+from tasks.reasons import MEANINGS, Reason
+from tasks.report import MARKDOWN_LIMIT, Cell, Report, Section, Table, to_html, to_markdown
+from tasks.training_report import TrainingPictures, training_report
+
+HOSTILE = "a|<script>alert('x')</script>\"&`*_[x](y)\n\udcff\u202e.png"
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+PICTURES = TrainingPictures(
+    first=np.zeros((10, 28, 28), np.uint8),
+    sample=np.zeros((28, 28), np.uint8),
+    mistakes=np.zeros((1, 28, 28), np.uint8),
+)
+CONFUSION = np.diag([100] * 10)
+CONFUSION[7, 2], CONFUSION[7, 7] = 9, 91
+CARD: dict[str, Any] = {
+    "version": "20251123-7f3a",
+    "created_at": "2025-11-23T06:41:12+00:00",
+    "git_commit": None,
+    "packages": {"keras": "3.15.1"},
+    "device": {"kind": "cpu", "name": "EPYC", "detail": "EPYC, 2 cores"},
+    "dataset": {
+        "name": "mnist",
+        "digest": "9c1f",
+        "source": "a mirror",
+        "counts": {"train": [500] * 10, "calibration": [50] * 10, "test": [100] * 10},
+        "first_labels": [5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
+        "duplicates": {"train_test": 3},
+    },
+    "settings": {"seed": 1, "min_recall": 0.95},
+    "recipe": {"name": "quick"},
+    "layers": [{"name": "p", "type": "Dense", "output_shape": [None, 10], "parameters": 650}],
+    "history": [
+        {
+            "epoch": 1,
+            "loss": 0.4,
+            "accuracy": 0.9,
+            "val_loss": 0.2,
+            "val_accuracy": 0.95,
+            "seconds": 3,
+        }
+    ],
+    "metrics": {
+        "count": 1000,
+        "correct": 991,
+        "accuracy": 0.991,
+        "accuracy_low": 0.983,
+        "accuracy_high": 0.9952,
+        "loss": 0.03,
+        "recall": [1.0] * 7 + [0.91] + [1.0] * 2,
+        "confusion": CONFUSION.tolist(),
+        "mistakes": [{"index": 8, "label": 7, "digit": 2, "confidence": 0.97}],
+    },
+    "sample": {"index": 0, "label": 7, "digit": 7, "confidence": 0.999},
+    "parity": {"count": 64, "batch_sizes": [1, 64], "same_digits": True, "max_difference": 1e-7},
+    "verdict": {
+        "accepted": True,
+        "checks": [
+            {
+                "name": "recall of every digit",
+                "requirement": "at least 0.9000",
+                "measured": "0.9100 for 7",
+                "passed": True,
+                "explanation": "share found",
+            }
+        ],
+    },
+    "files": {"model.onnx": "ab12"},
+}
+SUMMARY: dict[str, Any] = {
+    "run_id": "calm-otter",
+    "root": "/data/scans",
+    "found": 205,
+    "read": 193,
+    "review": 7,
+    "rejected": 5,
+    "reasons": {"ok": 193, "low_confidence": 7, "truncated": 5},
+    "digits": [20, 20, 20, 20, 20, 20, 20, 20, 20, 13],
+    "seconds": 0.42,
+    "pictures_per_second": 488.0,
+    "provider": "CPUExecutionProvider",
+    "device": "EPYC, 2 cores",
+    "model_version": "20251123-7f3a",
+    "canonical_version": "1",
+    "results": "/state/results",
+    "out": None,
+    "rejects": [{"path": HOSTILE, "reason": "truncated", "detail": HOSTILE}] * 5,
+    "started_at": "2025-11-23T06:43:02+00:00",
+}
+SAMPLES = [
+    Sample(f"{name}.png", np.zeros((28, 28), np.uint8), digit, sure, status, reason)
+    for name, digit, sure, status, reason in [
+        ("b", 3, 0.7, "review", "low_confidence"),
+        ("a", 8, 0.4, "review", "low_confidence"),
+        ("c", 9, 0.99, "read", "ok"),
+    ]
+]
+
+
+class Words(HTMLParser):
+    """Collects the visible words of a page and the names of its elements."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.elements: set[str] = set()
+        self.feed(page)
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.elements.add(tag)
+
+
+def changed(original: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(original), **changes}
+
+
+def table(report: Report, title: str) -> list[list[str]]:
+    found = next(section.table for section in report.sections if section.title == title)
+    assert found
+    return [[cell.words for cell in row] for row in found.cells()]
+
+
+@pytest.mark.parametrize(
+    "report", [training_report(CARD, PICTURES), reading_report(SUMMARY, SAMPLES)]
+)
+def test_both_renderings_hold_every_section_figure_and_the_lead(report: Report) -> None:
+    page, text = to_html(report), to_markdown(report)
+    assert report.lead in Words(page).words
+    assert f"**{report.lead[:20]}" in text
+    for section in report.sections:
+        assert section.title in Words(page).words
+        assert f"## {section.title}\n" in text
+    figures = [figure for section in report.sections for figure in section.figures]
+    assert page.count("<svg") == text.count("data:image/svg+xml") == len(figures) > 0
+
+
+def test_the_page_asks_nothing_from_elsewhere() -> None:
+    page = to_html(training_report(CARD, PICTURES)).replace("http://www.w3.org/2000/svg", "")
+    assert "http" not in page
+    assert not Words(page).elements & {"script", "iframe", "img", "object"}
+
+
+def test_hostile_names_are_shown_and_harmless_in_both_renderings() -> None:
+    report = reading_report(changed(SUMMARY, root=HOSTILE), SAMPLES)
+    page, text = Words(to_html(report)), to_markdown(report)
+    assert "script" not in page.elements
+    assert r"a|<script>alert('x')</script>" + r'"&`*_[x](y)\n\xff\u202e.png' in page.words
+    assert "<script" not in text
+    rejected = text.split("## Rejected")[1].split("##")[0]
+    assert all(row.count("|") == 4 for row in rejected.splitlines() if row.startswith("|"))
+    text.encode("utf-8")
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_any_words_render_as_utf8_without_new_elements(words: str, cell: str) -> None:
+    report = Report(words, words, [Section(words, words, Table([words], [[cell], [Cell(cell)]]))])
+    plain = Report("x", "x", [Section("x", "x", Table(["x"], [["x"], [Cell("x")]]))])
+    assert Words(to_html(report)).elements == Words(to_html(plain)).elements
+    to_html(report).encode("utf-8")
+    to_markdown(report).encode("utf-8")
+
+
+def test_markdown_stays_small_by_leaving_out_the_largest_and_says_so() -> None:
+    figures = [Figure("small", "<svg/>"), Figure("large", "<svg>" + " " * 200_000 + "</svg>")]
+    rows = [["é" * 900] for _ in range(100)]
+    text = to_markdown(Report("t", "l", [Section("s", "x", Table(["c"], rows), figures)]))
+    assert len(text.encode()) < MARKDOWN_LIMIT
+    assert "Left out to stay small: large" in text
+    assert "![small]" in text
+
+
+def test_an_accepted_model_leads_with_its_accuracy_and_interval() -> None:
+    report = training_report(CARD, PICTURES)
+    assert report.lead == (
+        "Accepted: 99.10 % of 1,000 test digits right (95 % interval 98.30 to 99.52 %)."
+    )
+    assert report.tone == "good"
+
+
+def test_a_refused_model_leads_with_what_failed() -> None:
+    check = changed(CARD["verdict"]["checks"][0], passed=False, requirement="at least 0.9300")
+    card = changed(CARD, verdict={"accepted": False, "checks": [check]})
+    report = training_report(card, PICTURES)
+    assert report.lead == (
+        "Refused: recall of every digit is 0.9100 for 7, required: at least 0.9300."
+    )
+    assert report.tone == "bad"
+    assert table(report, "Gate")[0][3] == "failed"
+
+
+def test_a_training_report_shows_labels_sample_mistakes_and_counts() -> None:
+    report = training_report(CARD, PICTURES)
+    page = Words(to_html(report)).words
+    assert {"Model says: 7", "2, was 7", "97.0 %"} <= set(page)
+    assert table(report, "Data")[-1] == ["total", *["650"] * 10, "6,500"]
+    assert ["7", "100", "91.00 %"] in table(report, "Evaluation")
+
+
+@pytest.mark.parametrize("missing", [math.nan, None])
+def test_a_training_report_is_made_without_history_metrics_and_numbers(missing: Any) -> None:
+    epoch = changed(CARD["history"][0], loss=missing, val_accuracy=missing)
+    metrics = changed(CARD["metrics"], loss=missing, recall=[missing] * 10, mistakes=[])
+    for changes in (
+        {"history": [epoch], "metrics": metrics},
+        {"history": [], "files": {}},
+        {"metrics": None, "parity": None, "verdict": {"accepted": False, "checks": []}},
+    ):
+        report = training_report(changed(CARD, **changes), PICTURES)
+        assert "nan" not in Words(to_html(report)).words
+        assert to_markdown(report)
+
+
+def test_the_counts_of_a_reading_add_up_and_are_explained() -> None:
+    report = reading_report(SUMMARY, SAMPLES)
+    assert report.lead == "Found 205 pictures: 193 read, 7 for review, 5 rejected."
+    *parts, found = table(report, "Outcome")
+    assert sum(int(row[1]) for row in parts) == int(found[1]) == SUMMARY["found"]
+    reasons = table(report, "Reasons")
+    assert ["truncated", "5", MEANINGS[Reason.TRUNCATED]] in reasons
+    assert sum(int(row[1]) for row in reasons[:-1]) == int(reasons[-1][1]) == SUMMARY["found"]
+
+
+def test_a_reading_whose_counts_do_not_add_up_says_so() -> None:
+    report = reading_report(changed(SUMMARY, found=206), SAMPLES)
+    assert "do not add up: +1" in report.lead
+    assert report.tone == "bad"
+    assert ["unaccounted for", "1", "0.49 %"] in table(report, "Outcome")
+
+
+def test_known_digits_give_the_lead_an_accuracy() -> None:
+    report = reading_report(changed(SUMMARY, accuracy={"right": 199, "labelled": 200}), [])
+    assert report.lead.endswith("Of 200 whose digit is known, 199 (99.50 %) right.")
+
+
+def test_pictures_for_review_come_least_sure_first() -> None:
+    rows = table(reading_report(SUMMARY, SAMPLES), "For review")
+    assert [row[0] for row in rows] == ["a.png", "b.png"]
+
+
+def test_a_reading_of_nothing_and_without_samples_is_reported() -> None:
+    nothing = dict.fromkeys(["found", "read", "review", "rejected"], 0)
+    empty = changed(SUMMARY, **nothing, reasons={}, digits=[0] * 10, rejects=[])
+    report = reading_report(empty, [])
+    assert report.lead == "Found 0 pictures: 0 read, 0 for review, 0 rejected."
+    assert to_html(report)
+    assert to_markdown(report)
