@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LABEL_WIDTH = 10  # characters before the text of a line
+LABEL_WIDTH = 13  # characters before the text of a line
 
 Advance = Callable[[float], None]
 """Says how many units are done by now."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flows.prefect_defaults import set_defaults
 from tasks.errors import DigitflowError
@@ -18,7 +18,7 @@ def run_train(settings: TrainSettings, *, quiet: bool = False) -> "Outcome":
     with _prefect(quiet=quiet):
         from flows.orchestrated import train
 
-        return train(settings)
+        return cast("Outcome", train(settings))
 
 
 def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
@@ -26,7 +26,7 @@ def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
     with _prefect(quiet=quiet):
         from flows.orchestrated import predict
 
-        return predict(settings)
+        return cast("Summary", predict(settings))
 
 
 @contextmanager

@@ -11,19 +11,20 @@ from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from prefect import Task, flow, task
+from prefect import Task, flow
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed, State
+from prefect.states import Completed
 
-import flows.predict
-import flows.train
 from flows.engine import Advance, PlainEngine
+from flows.predict import predict as predict_sentence
+from flows.train import train as train_sentence
 from tasks.errors import DigitflowError
 from tasks.report import Report, to_markdown
 from tasks.settings import PredictSettings, TrainSettings
@@ -85,9 +86,9 @@ class PrefectEngine(PlainEngine):
 
 
 def _as_task(function: Callable[P, T]) -> Task[P, T]:
+    name = getattr(function, "__name__", type(function).__name__).replace("_", " ")
     # NO_CACHE: hashing arguments costs more than it saves, and every stage is to run
-    name = getattr(function, "__name__", type(function).__name__)
-    return task(function, name=name.replace("_", " "), cache_policy=NO_CACHE)
+    return Task(function, name=name, cache_policy=NO_CACHE)
 
 
 def _may_pass_later(_task: object, _run: object, state: State[Any]) -> bool:
@@ -101,19 +102,23 @@ def _may_pass_later(_task: object, _run: object, state: State[Any]) -> bool:
 
 
 @flow(name="train", flow_run_name="train {settings.recipe} on {settings.data}")
-def train(settings: TrainSettings) -> State[flows.train.Outcome]:
+def train(settings: TrainSettings) -> Any:
     """Train a network, judge it, and let it serve if it passes.
 
-    A candidate that the gate refused is a completed run named Refused, not a crash.
+    A candidate that the gate refused is a completed run named Refused, not a crash. Who calls
+    this gets the `Outcome`, which Prefect takes out of the state.
     """
-    outcome = flows.train.train(settings, PrefectEngine(quiet=quiet.get()))
+    outcome = train_sentence(settings, PrefectEngine(quiet=quiet.get()))
     name = "Accepted" if outcome.accepted else "Refused"
     return Completed(name=name, message=outcome.sentence, data=outcome)
 
 
 @flow(name="predict", flow_run_name="read {settings.folder}")
-def predict(settings: PredictSettings) -> State[flows.predict.Summary]:
-    """Read every picture below a folder into the results table."""
-    summary = flows.predict.predict(settings, PrefectEngine(quiet=quiet.get()))
+def predict(settings: PredictSettings) -> Any:
+    """Read every picture below a folder into the results table.
+
+    Who calls this gets the `Summary`, which Prefect takes out of the state.
+    """
+    summary = predict_sentence(settings, PrefectEngine(quiet=quiet.get()))
     message = f"{summary.read} read, {summary.review} for review, {summary.rejected} rejected"
     return Completed(message=message, data=summary)

@@ -272,10 +272,10 @@ def download_bar(engine: Engine) -> Callable[[str, int, int], None]:
     """Return a callback that says what is being fetched, once for each thing."""
     told: set[str] = set()
 
-    def on_progress(what: str, done: int, total: int) -> None:
+    def on_progress(what: str, _done: int, _total: int) -> None:
         if what not in told:
             told.add(what)
-            engine.say("Fetch", f"{what} ({total / 2**20:,.1f} MiB)" if total else what)
+            engine.say("Fetch", what)
 
     return on_progress
 

@@ -139,9 +139,8 @@ def _boxed(strokes: Pixels, contrast: int) -> Pixels:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     scaled = cv2.resize(strokes, size, interpolation=method).astype(np.float32)
-    return np.clip(scaled * (255.0 / max(float(scaled.max()), contrast * 0.5)), 0, 255).astype(
-        np.uint8
-    )
+    full = scaled * (255.0 / max(float(scaled.max()), contrast * 0.5))
+    return np.asarray(np.clip(full, 0, 255), np.uint8)
 
 
 def _centred(strokes: Pixels) -> Pixels:

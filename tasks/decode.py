@@ -31,7 +31,11 @@ MAGIC = (
     b"RIFF",
 )  # of FORMATS: content that begins so was meant to be a picture
 PNG_START = b"\x89PNG\r\n\x1a\n"
-PNG_PLAIN = {b"\x08\0": 1, b"\x08\2": 3}  # IHDR's depth and colour type: 8 bits, grey or RGB
+PNG_PLAIN = {
+    b"\x08\0\0\0\0": 1,
+    b"\x08\2\0\0\0": 3,
+}  # end of IHDR: 8 bits, grey or RGB, no interlace
+PNG_FILTERS = 5
 PNG_PLAIN_CHUNKS = {b"IHDR", b"IDAT", b"IEND", b"gAMA", b"pHYs", b"sRGB", b"tEXt", b"tIME"}
 FULL_SCALES = (1.0, 255.0, 65535.0, float(2**31 - 1))
 
@@ -79,14 +83,16 @@ def pages(data: bytes) -> Iterator[Pixels | Undecodable]:
     except Undecodable as trouble:
         yield trouble
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, IndexError, ...
-        yield Undecodable(_reason_of(error), f"{type(error).__name__}: {error}")
+        yield Undecodable(_reason_of(error, data), f"{type(error).__name__}: {error}")
 
 
 def _plain_png(data: bytes) -> Pixels | None:
     """Return a whole 8-bit grey or RGB PNG, by OpenCV, four times as fast as Pillow; else None."""
-    channels = PNG_PLAIN.get(data[24:26])
+    channels = PNG_PLAIN.get(data[24:29])
     width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    if channels is None or not 0 < width * height <= MAX_PIXELS or not _only_plain_chunks(data):
+    if channels is None or not 0 < width * height <= MAX_PIXELS:
+        return None
+    if not _has_rows(_plain_chunks(data), height, 1 + width * channels):
         return None
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None or picture.dtype != np.uint8:
@@ -94,22 +100,37 @@ def _plain_png(data: bytes) -> Pixels | None:
     return np.asarray(picture if channels == 1 else picture[..., ::-1], np.uint8, order="C")
 
 
-def _only_plain_chunks(data: bytes) -> bool:
-    """Tell whether a PNG is whole, has right checksums, and nothing that changes its pixels.
+def _plain_chunks(data: bytes) -> bytes:
+    """Return the packed rows of a PNG with right checksums and nothing else that changes pixels.
 
-    OpenCV prints to the terminal, or answers with half a picture, when one of these fails.
+    They are empty where it is not so.
     """
     if not data.startswith(PNG_START):
-        return False
-    view, position, name = memoryview(data), len(PNG_START), b""
+        return b""
+    view, position, name, packed = memoryview(data), len(PNG_START), b"", b""
     while name != b"IEND":
         end = position + 8 + int.from_bytes(view[position : position + 4])
         name = bytes(view[position + 4 : position + 8])
         checksum = int.from_bytes(view[end : end + 4])
         if name not in PNG_PLAIN_CHUNKS or checksum != zlib.crc32(view[position + 4 : end]):
-            return False
+            return b""
+        if name == b"IDAT":
+            packed += view[position + 8 : end]
         position = end + 4
-    return True
+    return packed
+
+
+def _has_rows(packed: bytes, height: int, stride: int) -> bool:
+    """Tell whether packed rows are all there, each with a known filter.
+
+    OpenCV prints to the terminal, and answers with half a picture, when they are not.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        rows = unpacker.decompress(packed, height * stride + 1)
+    except zlib.error:
+        return False
+    return unpacker.eof and len(rows) == height * stride and max(rows[::stride]) < PNG_FILTERS
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -127,7 +148,9 @@ def _opened(data: bytes) -> Image.Image:
 
 
 def _frames(image: Image.Image) -> Iterator[Pixels | Undecodable]:
-    for number, frame in enumerate(ImageSequence.Iterator(image)):
+    # the further pictures of a phone's MPO are previews and depth maps of the same photo
+    frames = [image] if image.format == "MPO" else ImageSequence.Iterator(image)
+    for number, frame in enumerate(frames):
         if number == MAX_PAGES:
             yield Undecodable(Reason.TOO_LARGE, f"more than {MAX_PAGES} pages")
             return
@@ -158,8 +181,10 @@ def _scaled(values: NDArray[np.float64]) -> Pixels:
     return np.round(values * (255.0 / scale)).astype(np.uint8)
 
 
-def _reason_of(error: Exception) -> Reason:
+def _reason_of(error: Exception, data: bytes) -> Reason:
     text = str(error).lower()
     if isinstance(error, EOFError) or "truncated" in text or "not enough" in text:
         return Reason.TRUNCATED
+    if data.startswith(b"RIFF") and len(data) < 8 + int.from_bytes(data[4:8], "little"):
+        return Reason.TRUNCATED  # WebP's decoder does not say so
     return Reason.UNREADABLE

@@ -13,6 +13,7 @@ from tasks.files import whole_file
 
 SMALLEST_SHARD = 4_096  # files; a Delta commit and a task run each, so not too many
 MOST_SHARDS = 64  # of one run, however many files
+ROW_GROUP = 4_096  # paths that are read from a listing together
 LISTING_SCHEMA = pa.schema([("path", pa.binary())])  # relative; names need not be UTF-8
 
 
@@ -47,11 +48,12 @@ def discover(folder: Path, file: Path, *, allow_empty: bool = False) -> Listing:
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise InputError(f"{root} {what}: give a folder of pictures")
-    paths = list(_walk(os.fsencode(root), b""))
+    paths = list(_walk(os.fsencode(root)))
     if not paths and not allow_empty:
         raise InputError(f"{root} has no files in it: give a folder of pictures")
     with whole_file(file) as temporary:
-        pq.write_table(pa.table({"path": paths}, LISTING_SCHEMA), temporary)
+        listed = pa.table({"path": paths}, LISTING_SCHEMA)
+        pq.write_table(listed, temporary, row_group_size=ROW_GROUP)
     return Listing(root, file, len(paths))
 
 
@@ -64,21 +66,26 @@ def shards(listing: Listing) -> list[Shard]:
 
 def paths_of(file: Path, start: int, stop: int) -> list[bytes]:
     """Return the relative paths of a stretch of a listing."""
-    column = pq.read_table(file, memory_map=True)["path"]
-    paths: list[bytes] = column.slice(start, stop - start).to_pylist()
+    first, stop_group = start // ROW_GROUP, -(-stop // ROW_GROUP)
+    with pq.ParquetFile(file, memory_map=True) as listing:
+        groups = range(first, min(stop_group, listing.num_row_groups))
+        column = listing.read_row_groups(groups)["path"]
+    paths: list[bytes] = column.slice(start - first * ROW_GROUP, stop - start).to_pylist()
     return paths
 
 
-def _walk(root: bytes, below: bytes) -> Iterator[bytes]:
-    try:
-        with os.scandir(os.path.join(root, below)) as entries:  # noqa: PTH118 - bytes, for any name
-            ordered = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        yield below
-        return
-    for entry in ordered:
-        path = os.path.join(below, entry.name)  # noqa: PTH118 - bytes, for any name
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path)
-        else:
+def _walk(root: bytes) -> Iterator[bytes]:
+    ahead = [(b"", True)]  # a stack of our own: Python's ends at a thousand folders
+    while ahead:
+        path, folder = ahead.pop()
+        if not folder:
             yield path
+            continue
+        try:
+            with os.scandir(os.path.join(root, path)) as entries:  # noqa: PTH118 - bytes, any name
+                found = [(e.name, e.is_dir(follow_symlinks=False)) for e in entries]
+        except OSError:
+            yield path
+            continue
+        below = [(os.path.join(path, name), is_dir) for name, is_dir in found]  # noqa: PTH118 - bytes
+        ahead += sorted(below, reverse=True)

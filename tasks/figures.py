@@ -33,6 +33,8 @@ TONES: dict[Tone, str] = {
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 MIDDLE = {"text_anchor": "middle"}
 END = {"text_anchor": "end"}
+TINY = 1e-9  # values below it are drawn as zero
+FLAT = 1e-4  # a smaller share of the largest value is no difference worth an axis
 MARGIN_X, MARGIN_Y = 8, 6
 STRIP = 5  # pictures side by side in one figure
 SMALL = {"font_size": 11, "fill": MUTED}
@@ -227,7 +229,9 @@ def _curve(points: Sequence[Point | None], colour: str) -> list[str]:
 def _ticks(values: Sequence[float]) -> list[float]:
     """Return three to six round numbers that span the values (0 to 1 where there are none)."""
     low, high = min(values, default=0.0), max(values, default=1.0)
-    span = (high - low) or abs(high) or 1.0
+    largest = max(abs(low), abs(high))
+    scale = largest if largest > TINY else 1.0
+    span = high - low if high - low > FLAT * scale else scale
     unit = 10.0 ** math.floor(math.log10(span / 4))
     step = next(unit * factor for factor in (1, 2, 5, 10) if span / (unit * factor) <= 4)
     first, last = math.floor(low / step), math.ceil(high / step)

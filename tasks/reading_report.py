@@ -36,9 +36,9 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
 
     Args:
         summary: `found` and the counts `read`, `review`, `rejected` that add up to it; `reasons`
-            (code to count); `digits` (ten counts of those read); `rejects` (the first of them, each
-            `path`, `reason`, `detail`); what ran, where and how fast; for pictures whose digits are
-            known `accuracy` (`right`, `labelled`).
+            (code to count); `digits` (ten counts); `rejects` (the first of them, each `path`,
+            `reason`, `detail`); what ran, where and how fast; `files` where a file can hold several
+            pictures; `accuracy` (`right`, `labelled`) for pictures whose digits are known.
         samples: pictures to show; each section shows the least sure first.
     """
     unaccounted = summary["found"] - sum(summary[status] for status in Status)
@@ -46,6 +46,7 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
     sections = [
         _outcome(summary, unaccounted),
         _reasons(summary["reasons"]),
+        _digits(summary["digits"]),
         _review(summary, _of(samples, Status.REVIEW)),
         _rejected(summary),
         _read(summary, _of(samples, Status.READ)),
@@ -62,7 +63,9 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
 
 def _lead(summary: Mapping[str, Any], unaccounted: int) -> str:
     counts = ", ".join(f"{summary[status]:,} {words}" for status, (words, _) in OUTCOMES.items())
-    lead = f"Found {plural(summary['found'])}: {counts}."
+    files = summary.get("files") or summary["found"]
+    inside = f" in {plural(files, 'file')}" if files != summary["found"] else ""
+    lead = f"Found {plural(summary['found'])}{inside}: {counts}."
     if unaccounted:
         lead += f" The counts do not add up: {unaccounted:+,}, which is a defect of digitflow."
     if known := summary.get("accuracy"):
@@ -90,7 +93,7 @@ def _outcome(summary: Mapping[str, Any], unaccounted: int) -> Section:
     return Section(
         "Outcome",
         f"{number(summary['seconds'], 1)} s, {number(summary['pictures_per_second'], 0)} pictures "
-        f"a second. Every picture found has one outcome.",
+        f"a second. {'' if unaccounted else 'Every picture found has exactly one outcome.'}",
         Table(("Outcome", "Pictures", "Share"), rows, total=True),
     )
 
@@ -106,6 +109,14 @@ def _reasons(counts: Mapping[str, int]) -> Section:
         "Reasons",
         "Why each picture has its outcome.",
         Table(("Reason", "Pictures", "Meaning"), rows, total=True),
+    )
+
+
+def _digits(counts: Sequence[int]) -> Section:
+    return Section(
+        "Digits",
+        f"How often each digit was the answer: {sum(counts):,} in all, those for review included.",
+        figures=[bars("Answers by digit", counts)],
     )
 
 
@@ -172,14 +183,11 @@ def _rejected(summary: Mapping[str, Any]) -> Section:
 def _read(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Section:
     if not summary["read"]:
         return Section("Read", "No picture was read.")
-    words = " Below the counts of each digit, some of the pictures, the least sure first."
+    words = f"{_shown(len(samples), summary['read'])}, the least sure first" if samples else ""
     return Section(
         "Read",
-        f"{plural(summary['read'])} read.{words if samples else ''}",
-        figures=[
-            bars("Pictures read, by digit", summary["digits"]),
-            *digit_strips("Read", _tiles(samples)),
-        ],
+        f"{plural(summary['read'])} read{words}.",
+        figures=digit_strips("Read", _tiles(samples)),
     )
 
 

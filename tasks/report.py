@@ -4,6 +4,8 @@ Words may come from file names: both spell out what cannot be shown and escape t
 """
 
 import base64
+import html
+import functools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +23,7 @@ LONGEST_WORDS = 1000  # characters of one cell or paragraph in markdown
 MISSING = "\u2013"  # en dash: a value that is not there
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( %| s)?|" + MISSING)
-MARKDOWN_SYNTAX = re.compile(r"[&<>\"'\\`*_{}\[\]()#+!|~$]")
+MARKDOWN_SYNTAX = re.compile(r"[\"'\\`*_{}\[\]()#+!|~$]")
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,15 @@ def facts(values: Mapping[str, Any]) -> Table:
 
 def to_html(report: Report) -> str:
     """Return the report as one HTML file that needs nothing from elsewhere."""
+    return _template().render(report=report)
+
+
+@functools.cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(report=report)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
 def _shown(value: object) -> object:
@@ -151,7 +158,8 @@ def _table(table: Table) -> str:
 
 
 def _plain(words: str) -> str:
-    """Return words that markdown shows as they are: its syntax as entities, the middle cut."""
+    """Return words that markdown shows as they are: its syntax escaped, the middle cut."""
     if len(words) > LONGEST_WORDS:
         words = f"{words[: LONGEST_WORDS // 2]} … {words[-LONGEST_WORDS // 2 :]}"
-    return MARKDOWN_SYNTAX.sub(lambda found: f"&#{ord(found[0])};", visible(words))
+    # backslashes, since the Prefect UI shows numeric entities as they are written
+    return html.escape(MARKDOWN_SYNTAX.sub(r"\\\g<0>", visible(words)), quote=False)

@@ -17,6 +17,11 @@ from tasks.figures import (
 )
 from tasks.report import Cell, Report, Section, Table, facts, number, percent, plural
 
+DUPLICATES = {
+    "train_test": "test pictures that are in another part too",
+    "conflicting_labels": "pictures that occur with different labels",
+}
+
 
 @dataclass(frozen=True)
 class TrainingPictures:
@@ -99,13 +104,13 @@ def _sample(sample: Mapping[str, Any], pictures: TrainingPictures) -> Section:
 def _data(dataset: Mapping[str, Any]) -> Section:
     counts = {part: [*numbers, sum(numbers)] for part, numbers in dataset["counts"].items()}
     counts["total"] = [sum(column) for column in zip(*counts.values(), strict=True)]
-    twice = "; ".join(
-        f"{name.replace('_', ' and ')}: {n:,}" for name, n in dataset["duplicates"].items()
+    twice = ", ".join(
+        f"{n:,} {DUPLICATES.get(kind, kind)}" for kind, n in (dataset["duplicates"] or {}).items()
     )
     words = [
         f"{dataset['name']}, {plural(counts['total'][-1])} from {dataset['source']}.",
         f"Licence: {dataset.get('licence') or 'not stated'}.",
-        f"Exact duplicates across parts: {twice or 'none counted'}.",
+        f"Exact duplicates: {twice or 'not counted'}.",
         "The test part is never trained on or tuned on.",
     ]
     return Section(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import pytest
 
 from tasks import idx, mnist
@@ -35,15 +34,6 @@ SMALL = {  # stands for MNIST where only the way it comes matters
 
 def quiet(what: str, done: int, total: int) -> None:
     """Show no progress."""
-
-
-@pytest.fixture(scope="session")
-def mnist_datasets() -> Path:
-    """Return a folder of datasets that holds MNIST, the same in every run of the tests."""
-    cache = os.environ.get("DIGITFLOW_TEST_CACHE") or platformdirs.user_cache_dir("digitflow-tests")
-    datasets = Path(cache) / "datasets"
-    ingest("mnist", datasets)
-    return datasets
 
 
 @pytest.fixture(scope="session")

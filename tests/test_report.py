@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.figures import Figure
@@ -37,7 +37,7 @@ CARD: dict[str, Any] = {
         "source": "a mirror",
         "counts": {"train": [500] * 10, "calibration": [50] * 10, "test": [100] * 10},
         "first_labels": [5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
-        "duplicates": {"train_test": 3},
+        "duplicates": {"train_test": 3, "conflicting_labels": 0},
     },
     "settings": {"seed": 1, "min_recall": 0.95},
     "recipe": {"name": "quick"},
@@ -87,7 +87,7 @@ SUMMARY: dict[str, Any] = {
     "review": 7,
     "rejected": 5,
     "reasons": {"ok": 193, "low_confidence": 7, "truncated": 5},
-    "digits": [20, 20, 20, 20, 20, 20, 20, 20, 20, 13],
+    "digits": [20] * 10,
     "seconds": 0.42,
     "pictures_per_second": 488.0,
     "provider": "CPUExecutionProvider",
@@ -112,7 +112,7 @@ SAMPLES = [
 class Words(HTMLParser):
     """Collects the visible words of a page and the names of its elements."""
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, page: str) -> None:  # noqa: D107 - a helper of these tests
         super().__init__()
         self.words: list[str] = []
         self.elements: set[str] = set()
@@ -166,11 +166,12 @@ def test_hostile_names_are_shown_and_harmless_in_both_renderings() -> None:
     text.encode("utf-8")
 
 
+@settings(deadline=None)  # the first call compiles the template
 @given(ANY_TEXT, ANY_TEXT)
 def test_any_words_render_as_utf8_without_new_elements(words: str, cell: str) -> None:
     report = Report(words, words, [Section(words, words, Table([words], [[cell], [Cell(cell)]]))])
     plain = Report("x", "x", [Section("x", "x", Table(["x"], [["x"], [Cell("x")]]))])
-    assert Words(to_html(report)).elements == Words(to_html(plain)).elements
+    assert Words(to_html(report)).elements <= Words(to_html(plain)).elements
     to_html(report).encode("utf-8")
     to_markdown(report).encode("utf-8")
 
@@ -215,11 +216,12 @@ def test_a_training_report_shows_labels_sample_mistakes_and_counts() -> None:
 def test_a_training_report_is_made_without_history_metrics_and_numbers(missing: Any) -> None:
     epoch = changed(CARD["history"][0], loss=missing, val_accuracy=missing)
     metrics = changed(CARD["metrics"], loss=missing, recall=[missing] * 10, mistakes=[])
-    for changes in (
+    cases: list[dict[str, Any]] = [
         {"history": [epoch], "metrics": metrics},
         {"history": [], "files": {}},
         {"metrics": None, "parity": None, "verdict": {"accepted": False, "checks": []}},
-    ):
+    ]
+    for changes in cases:
         report = training_report(changed(CARD, **changes), PICTURES)
         assert "nan" not in Words(to_html(report)).words
         assert to_markdown(report)
@@ -240,6 +242,11 @@ def test_a_reading_whose_counts_do_not_add_up_says_so() -> None:
     assert "do not add up: +1" in report.lead
     assert report.tone == "bad"
     assert ["unaccounted for", "1", "0.49 %"] in table(report, "Outcome")
+
+
+def test_files_with_several_pictures_are_told_apart_from_pictures() -> None:
+    lead = reading_report(changed(SUMMARY, files=200), []).lead
+    assert lead == "Found 205 pictures in 200 files: 193 read, 7 for review, 5 rejected."
 
 
 def test_known_digits_give_the_lead_an_accuracy() -> None:

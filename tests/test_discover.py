@@ -1,0 +1,112 @@
+"""Everything in a folder is found, once, in order, whatever it is called."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.discover import MOST_SHARDS, SMALLEST_SHARD, Listing, discover, paths_of, shards
+from tasks.errors import InputError
+
+
+def found(folder: Path) -> list[bytes]:
+    """Return the paths that are found below a folder."""
+    file = folder.parent / "listing.parquet"
+    listing = discover(folder, file)
+    paths = paths_of(file, 0, listing.count)
+    assert len(paths) == listing.count
+    return paths
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return an empty folder."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    return made
+
+
+def test_files_of_every_depth_are_found_in_order_and_empty_folders_are_not(folder: Path) -> None:
+    for name in ("b/2.png", "b/1", "b/c/.hidden", "a.txt", "z"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "empty").mkdir()
+    assert found(folder) == [b"a.txt", b"b/1", b"b/2.png", b"b/c/.hidden", b"z"]
+
+
+def test_links_pipes_and_names_without_encoding_are_listed_once(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "one.png").touch()
+    (folder / "loop").symlink_to(folder)
+    (folder / "sub" / "up").symlink_to("..")
+    (folder / "dangling").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    (folder / os.fsdecode(b"caf\xe9\n.png")).touch()
+    names = [b"caf\xe9\n.png", b"dangling", b"loop", b"pipe", b"sub/one.png", b"sub/up"]
+    assert found(folder) == names
+
+
+def test_folders_deeper_than_pythons_stack_are_walked(folder: Path) -> None:
+    depth = 1500
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("deep.png", os.O_CREAT, dir_fd=here))
+    os.close(here)
+    assert found(folder) == [b"d/" * depth + b"deep.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing", "missing does not exist: give a folder"),
+        ("file", "file is a file, not a folder: give a folder"),
+        ("empty", "empty has no files in it: give a folder"),
+    ],
+)
+def test_no_folder_or_nothing_in_it_is_an_error_and_leaves_no_listing(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "empty" / "nested").mkdir(parents=True)
+    with pytest.raises(InputError, match=message):
+        discover(tmp_path / name, tmp_path / "listing.parquet")
+    assert not (tmp_path / "listing.parquet").exists()
+
+
+def test_an_empty_folder_may_be_allowed_and_has_no_shards(folder: Path, tmp_path: Path) -> None:
+    listing = discover(folder, tmp_path / "listing.parquet", allow_empty=True)
+    assert listing.count == 0
+    assert shards(listing) == []
+
+
+@given(st.integers(0, 5_000_000))
+def test_shards_cover_a_listing_without_gap_or_overlap(count: int) -> None:
+    cut = shards(Listing(Path("root"), Path("file"), count))
+    edges = [shard.start for shard in cut] + [count]
+    assert edges[0] == 0
+    assert [shard.stop for shard in cut] == edges[1:]
+    assert [shard.number for shard in cut] == list(range(len(cut)))
+    assert len(cut) <= MOST_SHARDS
+    assert all(shard.stop - shard.start >= SMALLEST_SHARD for shard in cut[:-1])
+    assert all(shard.stop > shard.start for shard in cut)
+
+
+@given(start=st.integers(0, 12), length=st.integers(0, 12))
+def test_a_stretch_of_a_listing_is_that_slice(
+    tmp_path_factory: pytest.TempPathFactory, start: int, length: int
+) -> None:
+    base = tmp_path_factory.getbasetemp() / "stretch"
+    names = [f"{number:02}" for number in range(10)]
+    if not base.exists():
+        (base / "in").mkdir(parents=True)
+        for name in names:
+            (base / "in" / name).touch()
+        discover(base / "in", base / "listing.parquet")
+    stretch = paths_of(base / "listing.parquet", start, start + length)
+    assert [path.decode() for path in stretch] == names[start : start + length]

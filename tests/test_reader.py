@@ -1,0 +1,80 @@
+"""A model answers the same however its pictures are batched, and is refused if it is not ours."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.device import Device, cpu, nvidia_gpu
+from tasks.errors import DeviceError, ModelError
+from tasks.reader import BATCH, Reader
+from tests.bars import bar, save_bar_model
+
+
+@pytest.fixture(scope="module")
+def reader(model_file: Path) -> Reader:
+    """Return the reader of bars."""
+    return Reader(model_file, cpu())
+
+
+@pytest.mark.parametrize("count", [0, 1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH])
+def test_every_picture_has_its_answer_in_order(reader: Reader, count: int) -> None:
+    digits = np.arange(count) % 10
+    images = np.stack([bar(digit) for digit in range(10)])[digits]
+    probabilities = reader.probabilities(images)
+    assert (probabilities.shape, probabilities.dtype) == ((count, 10), np.float32)
+    assert np.array_equal(probabilities.argmax(1), digits)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_rows_sum_to_one_and_do_not_depend_on_the_batch(
+    reader: Reader, seed: int, count: int
+) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    together = reader.probabilities(images)
+    alone = np.concatenate([reader.probabilities(image[None]) for image in images])
+    assert np.allclose(together.sum(1), 1, atol=1e-5)
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_who_reads_and_by_what_is_known(reader: Reader) -> None:
+    assert (reader.version, reader.provider) == ("bars", "CPUExecutionProvider")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "does not load"), (b"no onnx" * 99, "does not load")]
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "bad.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=f"bad.onnx {message}"):
+        Reader(tmp_path / "bad.onnx", cpu())
+
+
+def test_a_cut_off_file_is_refused(tmp_path: Path, model_file: Path) -> None:
+    (tmp_path / "cut.onnx").write_bytes(model_file.read_bytes()[:-300])
+    with pytest.raises(ModelError, match="does not load"):
+        Reader(tmp_path / "cut.onnx", cpu())
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"side": 14}, r"takes .*14, 14.*expected uint8 \(N, 28, 28\)"),
+        ({"form": "another"}, "made for canonical form another, this digitflow has"),
+        ({"form": None}, "made for canonical form unknown"),
+    ],
+)
+def test_a_model_of_another_contract_is_refused(
+    tmp_path: Path, facts: dict[str, object], message: str
+) -> None:
+    model = save_bar_model(tmp_path / "other.onnx", **facts)
+    with pytest.raises(ModelError, match=message):
+        Reader(model, cpu())
+
+
+@pytest.mark.skipif(isinstance(nvidia_gpu(), Device), reason="here a GPU can run it")
+def test_a_gpu_that_is_not_there_is_an_error_and_not_the_cpu(model_file: Path) -> None:
+    with pytest.raises(DeviceError, match="cuda: ghost .* runs on CPUExecutionProvider"):
+        Reader(model_file, Device("cuda", "ghost", "none"))

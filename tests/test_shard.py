@@ -1,0 +1,155 @@
+"""Every file of a stretch has its row, whatever it is."""
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.device import cpu
+from tasks.discover import discover
+from tasks.reader import Reader
+from tasks.reasons import Reason, Status
+from tasks.results import PROBABILITIES, SCHEMA
+from tasks.shard import MAX_BYTES, ReadPlan, read_stretch
+from tests.bars import bar, encoded
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return an empty folder for pictures."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture(scope="module")
+def reader(model_file: Path) -> Reader:
+    """Return the reader of bars."""
+    return Reader(model_file, cpu())
+
+
+def rows_of(folder: Path, reader: Reader, min_confidence: float = 0.8) -> list[dict[str, Any]]:
+    """Return the rows of everything in a folder, as it was listed before it vanished."""
+    file = folder.parent / "listing.parquet"
+    listing = discover(folder, file)
+    for name in folder.glob("*vanishing*"):
+        name.unlink()
+    plan = ReadPlan("run", folder, file, min_confidence)
+    table = read_stretch(plan, 0, listing.count, reader)
+    assert table.schema == SCHEMA
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def test_a_picture_is_a_row_with_its_digit_and_the_facts_of_its_file(
+    folder: Path, reader: Reader
+) -> None:
+    content = encoded(bar(7))
+    (folder / "seven.png").write_bytes(content)
+    [row] = rows_of(folder, reader)
+    facts = (folder / "seven.png").stat()
+    expected = {
+        "root": str(folder),
+        "path": "seven.png",
+        "page": 0,
+        "size": len(content),
+        "mtime_ns": facts.st_mtime_ns,
+        "content_hash": hashlib.sha256(content).hexdigest(),
+        "status": Status.READ,
+        "reason": Reason.OK,
+        "detail": None,
+        "digit": 7,
+        "confidence": row["p7"],
+        "model_version": "bars",
+        "run_id": "run",
+    }
+    assert {name: row[name] for name in expected} == expected
+    assert row["p7"] > 0.9
+    assert sum(row[name] for name in PROBABILITIES) == pytest.approx(1, abs=1e-5)
+    assert (row["ink"]["left"], row["ink"]["width"]) == (6, 16)
+
+
+def test_an_unsure_answer_goes_to_review_with_its_digit(folder: Path, reader: Reader) -> None:
+    (folder / "between.png").write_bytes(encoded(bar(3.5)))
+    [row] = rows_of(folder, reader)
+    assert (row["status"], row["reason"]) == (Status.REVIEW, Reason.LOW_CONFIDENCE)
+    assert row["digit"] in (3, 4)
+    assert row["confidence"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_is_sure_enough_is_a_setting(folder: Path, reader: Reader) -> None:
+    (folder / "between.png").write_bytes(encoded(bar(3.5)))
+    [row] = rows_of(folder, reader, min_confidence=0.4)
+    assert row["status"] == Status.READ
+
+
+def test_files_without_a_picture_are_rejected_with_their_reason(
+    folder: Path, reader: Reader, tmp_path: Path
+) -> None:
+    (folder / "a-blank.png").write_bytes(encoded(np.full((40, 40), 200, np.uint8)))
+    (folder / "b-empty.png").touch()
+    (folder / "c-text.png").write_text("no picture")
+    (folder / "d-cut.jpg").write_bytes(encoded(bar(1), "JPEG")[:-200])
+    (folder / "e-dangling.png").symlink_to("nowhere")
+    os.mkfifo(folder / "f-pipe")
+    (folder / "g-link-to-folder").symlink_to(tmp_path)
+    (folder / "h-loop.png").symlink_to("h-loop.png")
+    with (folder / "i-large.png").open("wb") as large:
+        large.truncate(MAX_BYTES + 1)
+    (folder / "j-vanishing.png").touch()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(folder / "k-socket"))
+        rows = rows_of(folder, reader)
+    assert {row["path"]: row["reason"] for row in rows} == {
+        "a-blank.png": Reason.BLANK,
+        "b-empty.png": Reason.EMPTY_FILE,
+        "c-text.png": Reason.UNSUPPORTED_FORMAT,
+        "d-cut.jpg": Reason.TRUNCATED,
+        "e-dangling.png": Reason.VANISHED,
+        "f-pipe": Reason.UNSUPPORTED_FORMAT,
+        "g-link-to-folder": Reason.UNSUPPORTED_FORMAT,
+        "h-loop.png": Reason.UNREADABLE,
+        "i-large.png": Reason.TOO_LARGE,
+        "j-vanishing.png": Reason.VANISHED,
+        "k-socket": Reason.UNREADABLE,
+    }
+    assert {row["status"] for row in rows} == {Status.REJECTED}
+    assert all(row["digit"] is None and row["p0"] is None and row["detail"] for row in rows)
+
+
+def test_a_page_is_a_row_and_a_bad_page_does_not_shift_the_answers(
+    folder: Path, reader: Reader
+) -> None:
+    blank = np.full((28, 28), 255, np.uint8)
+    more = [Image.fromarray(page) for page in (blank, bar(4))]
+    content = encoded(bar(9), "TIFF", save_all=True, append_images=more)
+    (folder / "pages.tif").write_bytes(content)
+    (folder / "z.png").write_bytes(encoded(bar(2)))
+    rows = [(row["path"], row["page"], row["digit"]) for row in rows_of(folder, reader)]
+    assert rows == [
+        ("pages.tif", 0, 9),
+        ("pages.tif", 1, None),
+        ("pages.tif", 2, 4),
+        ("z.png", 0, 2),
+    ]
+
+
+def test_a_name_without_encoding_is_read_and_written_in_escapes(
+    folder: Path, reader: Reader
+) -> None:
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(encoded(bar(5)))
+    [row] = rows_of(folder, reader)
+    assert (row["path"], row["digit"]) == (r"caf\xe9.png", 5)
+
+
+def test_a_folder_whose_own_name_has_no_encoding_is_read(tmp_path: Path, reader: Reader) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "five.png").write_bytes(encoded(bar(5)))
+    [row] = rows_of(folder, reader)
+    assert (row["root"], row["digit"]) == (rf"{tmp_path}/caf\xe9", 5)
