@@ -53,12 +53,14 @@ def up(port: int, say: Say) -> None:
         ) as server:
             say("Server", f"starting, log in {logs / 'server.log'}")
             _wait_until_healthy(port, server, logs)
-            with _announced(port, server.pid):
-                _deploy(environment)
-                worker_command = ["worker", "start", "--pool", POOL, "--name", f"digitflow-{port}"]
-                with _process("worker", worker_command, environment, logs) as worker:
-                    _welcome(port, say)
-                    _wait(server, worker, logs)
+            _deploy(environment)
+            arguments = ["worker", "start", "--pool", POOL, "--name", f"digitflow-{port}"]
+            with (
+                _process("worker", arguments, environment, logs) as worker,
+                _announced(port, server.pid),
+            ):
+                _welcome(port, say)
+                _wait(server, worker, logs)
     except KeyboardInterrupt:
         say("Stopped", "worker and server have ended")
 

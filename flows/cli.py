@@ -3,6 +3,7 @@
 TensorFlow and Prefect are imported by the commands that need them, when they run.
 """
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -223,11 +224,13 @@ class Digitflow(BaseSettings):
 
     def cli_cmd(self) -> None:
         """Run the sub-command."""
-        CliApp.run_subcommand(self)
+        CliApp.run_subcommand(self, cli_exit_on_error=False)  # ends with 1, not 2
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit with its code; an error of ours is one line on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # the names of files need no encoding
     try:
         CliApp.run(Digitflow, cli_args=sys.argv[1:] if arguments is None else arguments)
     except ValidationError as error:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 LABEL_WIDTH = 13  # characters before the text of a line
+WIDTH_OF_A_FILE = 200  # characters of a table that is not written to a terminal
 
 Advance = Callable[[float], None]
 """Says how many units are done by now."""
@@ -55,6 +56,8 @@ class PlainEngine:
     def __init__(self, *, quiet: bool = False) -> None:
         """Write nothing at all when quiet: for programs that read the answer."""
         self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = WIDTH_OF_A_FILE
         self.bars = Console(file=sys.stderr, quiet=quiet)
 
     def stage(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

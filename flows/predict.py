@@ -10,7 +10,7 @@ import pyarrow as pa
 from flows.engine import Advance, Engine
 from tasks import results
 from tasks.device import reading_device
-from tasks.discover import Shard, discover, shards
+from tasks.discover import Shard, discover, existing_folder, shards
 from tasks.files import write_text
 from tasks.reading_report import reading_report
 from tasks.registry import Registry, find_onnx
@@ -30,6 +30,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         InputError: the folder, the model, the device or the output file cannot be used.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
+    folder = existing_folder(settings.folder)
     if settings.out:
         results.check_out(settings.out)
     model = find_onnx(settings.model, Registry(home() / "models"))
@@ -37,7 +38,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     run, table = open_run("predict", home()), home() / "results"
 
     listing = engine.stage(
-        discover, settings.folder, run / "listing.parquet", allow_empty=settings.allow_empty
+        discover, folder, run / "listing.parquet", allow_empty=settings.allow_empty
     )
     engine.say("Folder", f"{listing.root}: {listing.count:,} files")
     plan = ReadPlan(run.name, listing.root, listing.file, settings.min_confidence)
@@ -62,7 +63,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         out=str(settings.out) if settings.out else None,
     )
     if settings.out:
-        engine.stage(write_out, table, run.name, settings.out)
+        engine.stage(write_out, summary, settings.out)
     engine.publish("reading-report", engine.stage(write_report, run, summary))
     tell(summary, run, engine)
     return summary
@@ -79,21 +80,25 @@ def read_shard(workers: Workers, shard: Shard, table: Path, advance: Advance) ->
     return int(whole.num_rows)
 
 
-def write_out(table: Path, run_id: str, out: Path) -> None:
+def write_out(summary: Summary, out: Path) -> None:
     """Write the rows of one run to the file the user asked for."""
-    results.export(results.select(table, run=run_id), out)
+    results.export(rows_of(summary), out)
 
 
 def write_report(run: Path, summary: Summary) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
-    columns = ["path", "page", "status", "reason", "digit", "confidence"]
-    rows = results.SCHEMA.empty_table()
-    if summary.found:
-        rows = results.select(Path(summary.results), run=run.name, columns=columns)
+    rows = rows_of(summary, ["path", "page", "status", "reason", "digit", "confidence"])
     report = reading_report(summary.facts(), choose_samples(rows, Path(summary.root)))
     write_text(run / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
     write_text(run / REPORT_FILE, to_html(report))
     return report
+
+
+def rows_of(summary: Summary, columns: list[str] | None = None) -> pa.Table:
+    """Return the rows of a run; a run that found nothing may come before there is a table."""
+    if not summary.found:
+        return results.SCHEMA.empty_table()
+    return results.select(Path(summary.results), run=summary.run_id, columns=columns)
 
 
 def tell(summary: Summary, run: Path, engine: Engine) -> None:

@@ -138,9 +138,8 @@ def fit_candidate(
 
 def export_candidate(run: Path, version: str, engine: Engine) -> Path:
     """Write the saved model as ONNX, with what a program needs to know inside the file."""
-    import keras
-
     from tasks.export import OPSET, to_onnx
+    from tasks.network import keras
 
     onnx = run / ONNX_FILE
     metadata = {"version": version, "canonical_version": CANONICAL_VERSION, "made_by": "digitflow"}
@@ -162,9 +161,8 @@ def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) 
 
 def compare_runtimes(snapshot: Snapshot, run: Path) -> Parity:
     """Answer the same calibration pictures with Keras and with ONNX Runtime."""
-    import keras
-
     from tasks.export import parity
+    from tasks.network import keras
 
     images = snapshot.part(Part.CALIBRATION)[0][:PARITY_PICTURES]
     model = keras.models.load_model(run / KERAS_FILE, compile=False)

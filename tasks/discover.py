@@ -44,10 +44,7 @@ def discover(folder: Path, file: Path, *, allow_empty: bool = False) -> Listing:
     Raises:
         InputError: the folder does not exist, is no folder, or has no files.
     """
-    root = folder.expanduser().absolute()
-    if not root.is_dir():
-        what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise InputError(f"{root} {what}: give a folder of pictures")
+    root = existing_folder(folder)
     paths = list(_walk(os.fsencode(root)))
     if not paths and not allow_empty:
         raise InputError(f"{root} has no files in it: give a folder of pictures")
@@ -55,6 +52,19 @@ def discover(folder: Path, file: Path, *, allow_empty: bool = False) -> Listing:
         listed = pa.table({"path": paths}, LISTING_SCHEMA)
         pq.write_table(listed, temporary, row_group_size=ROW_GROUP)
     return Listing(root, file, len(paths))
+
+
+def existing_folder(folder: Path) -> Path:
+    """Return the absolute path of a folder.
+
+    Raises:
+        InputError: it does not exist, or is no folder.
+    """
+    root = folder.expanduser().absolute()
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise InputError(f"{root} {what}: give a folder of pictures")
+    return root
 
 
 def shards(listing: Listing) -> list[Shard]:

@@ -73,7 +73,7 @@ RECIPES = {
         name="quick",
         convolutions=(Convolution(16, 5, 2), Convolution(32, 3, pool=2), Convolution(64, 3)),
         dropout=0.25,
-        epochs=10,
+        epochs=8,
         batch_size=128,
         learning_rate=0.004,
         turn=9,
@@ -110,7 +110,7 @@ def build(recipe: Recipe, precision: str = "float32") -> keras.Model:
             x = keras.layers.MaxPooling2D(convolution.pool, dtype=policy, name=f"pooling_{number}")(
                 x
             )
-    x = keras.layers.Reshape((prod(x.shape[1:]),), dtype=policy, name="flat")(x)
+    x = keras.layers.Flatten(dtype=policy, name="flat")(x)
     x = keras.layers.Dropout(recipe.dropout, dtype=policy, name="dropout")(x)
     # From here on float32 always: bfloat16 keeps three decimal places of a logit.
     x = keras.layers.Dense(DIGITS, dtype="float32", name=LOGITS)(x)

@@ -127,9 +127,12 @@ class Registry:
             "reason": reason,
         }
         path = self.folder / HISTORY_FILE
-        with path.open("a", encoding="utf-8") as history:
+        with path.open("ab+") as history:
             fcntl.flock(history, fcntl.LOCK_EX)
-            history.write(json.dumps(entry) + "\n")
+            history.seek(0)
+            written = history.read()
+            history.truncate(written.rfind(b"\n") + 1)  # a full disk can leave a part of a line
+            history.write(json.dumps(entry).encode() + b"\n")
             history.flush()
             os.fsync(history.fileno())
 

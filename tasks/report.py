@@ -4,8 +4,8 @@ Words may come from file names: both spell out what cannot be shown and escape t
 """
 
 import base64
-import html
 import functools
+import html
 import math
 import re
 from collections.abc import Mapping, Sequence

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from tasks.errors import InputError
 from tasks.files import whole_file
@@ -48,6 +49,7 @@ SCHEMA = pa.schema(
         pa.field("read_at", pa.timestamp("us", tz="UTC"), nullable=False),
     ]
 )
+COMMIT_TRIES = 5
 OUT_SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
@@ -59,13 +61,18 @@ def commit(table: Path, rows: pa.Table, transaction: str) -> None:
         rows: of SCHEMA.
         transaction: the run and shard these rows come from.
     """
-    if DeltaTable.is_deltatable(str(table)):
-        existing = DeltaTable(str(table))
-        if existing.transaction_version(transaction) is not None:
-            return
     once = CommitProperties(app_transactions=[Transaction(transaction, 1)])
     table.parent.mkdir(parents=True, exist_ok=True)
-    write_deltalake(str(table), rows, mode="append", commit_properties=once)
+    for tries_left in reversed(range(COMMIT_TRIES)):
+        try:
+            # one handle for the question and the commit: what others commit between is a conflict
+            latest = DeltaTable.create(str(table), SCHEMA, mode="ignore")
+            if latest.transaction_version(transaction) is None:
+                write_deltalake(latest, rows, mode="append", commit_properties=once)
+            return
+        except CommitFailedError:
+            if not tries_left:
+                raise
 
 
 def select(
@@ -121,6 +128,8 @@ def check_out(out: Path) -> None:
     """
     if out.suffix not in OUT_SUFFIXES:
         raise InputError(f"--out {out}: the name must end in {', '.join(OUT_SUFFIXES)}")
+    if out.expanduser().is_dir():
+        raise InputError(f"--out {out} is a folder: give the name of a file")
     folder = out.expanduser().absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"--out {out}: {folder} is not a folder that can be written")

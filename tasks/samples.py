@@ -26,7 +26,8 @@ def choose_samples(rows: pa.Table, root: Path) -> list[Sample]:
     with_digit = rows.filter(pc.field("status") != Status.REJECTED)
     doubtful = with_digit.sort_by("confidence").slice(0, LEAST_SURE)
     step = max(1, with_digit.num_rows // EVENLY_SPREAD)
-    spread = with_digit.take(list(range(0, with_digit.num_rows, step))[:EVENLY_SPREAD])
+    evenly = range(0, with_digit.num_rows, step)[:EVENLY_SPREAD]
+    spread = with_digit.take(pa.array(evenly, pa.int64()))
     chosen = {(row["path"], row["page"]): row for row in doubtful.to_pylist() + spread.to_pylist()}
     samples = (_opened(root, row) for row in chosen.values())
     return [sample for sample in samples if sample is not None]

@@ -57,7 +57,7 @@ def read_stretch(plan: ReadPlan, start: int, stop: int, reader: Reader) -> pa.Ta
     rows = [
         _row(page, next(answers) if page.form is not None else None, plan.min_confidence)
         | {
-            "root": str(plan.root),
+            "root": printable(os.fsencode(plan.root)),
             "model_version": reader.version,
             "canonical_version": CANONICAL_VERSION,
             "run_id": plan.run_id,
@@ -110,17 +110,19 @@ def _content(path: bytes, page: Page) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Undecodable(_reason_of(error), f"{type(error).__name__}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as opened:
+    try:
         facts = os.fstat(descriptor)
         page.size, page.mtime_ns = facts.st_size, facts.st_mtime_ns
         if not stat.S_ISREG(facts.st_mode):
             raise Undecodable(Reason.UNSUPPORTED_FORMAT, "not a regular file")
         if facts.st_size > MAX_BYTES:
             raise Undecodable(Reason.TOO_LARGE, f"{facts.st_size:,} bytes, limit {MAX_BYTES:,}")
-        try:
-            data = opened.read(MAX_BYTES)
-        except OSError as error:
-            raise Undecodable(Reason.UNREADABLE, f"reading failed: {error.strerror}") from None
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            data = opened.read(facts.st_size)
+    except OSError as error:
+        raise Undecodable(Reason.UNREADABLE, f"reading failed: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     page.content_hash = hashlib.sha256(data).hexdigest()
     return data
 

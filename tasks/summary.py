@@ -55,9 +55,9 @@ def summarise(table: Path, listing: Listing, run_id: str, **facts: Any) -> Summa
     Raises:
         DigitflowError: the rows of the run are not those of the files that were found.
     """
-    columns = ["path", "status", "reason", "detail", "digit"]
+    columns = ["path", "page", "status", "reason", "detail", "digit"]
     rows = results.select(table, run=run_id, columns=columns) if listing.count else _no_rows()
-    with_rows = pc.count_distinct(rows["path"]).as_py()
+    with_rows = pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py()  # each file has a first page
     if with_rows != listing.count:
         raise DigitflowError(
             f"{listing.count} files were found, {with_rows} have rows of run {run_id} in {table}: "

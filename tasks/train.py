@@ -110,7 +110,7 @@ def fit(
         progress: told of batches and epochs.
 
     Raises:
-        DigitflowError: the loss stopped being a finite number.
+        DigitflowError: the loss or an answer stopped being a finite number.
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
@@ -127,7 +127,9 @@ def fit(
             order = np.random.default_rng([seed, number]).permutation(count).astype(np.int32)
             batches = order[: steps * batch].reshape(steps, batch)
             loss, accuracy = _one_epoch(learn, batches, rates[number], number, progress)
-            metrics = evaluate(_answers(model, validation[0]), validation[1])
+            answers = _answers(model, validation[0])
+            _require_finite(float(answers.max()), "largest validation probability", number + 1)
+            metrics = evaluate(answers, validation[1])
             seconds = perf_counter() - start
             history.append(
                 Epoch(number + 1, loss, accuracy, metrics.loss, metrics.accuracy, seconds)
@@ -242,14 +244,17 @@ def _one_epoch(
     for stretch in np.array_split(np.arange(total), min(total, REPORTS_PER_EPOCH)):
         loss, hits = learn(batches[stretch], rates[stretch], number * total + done)
         loss_sum, right, done = loss_sum + float(loss), right + int(hits), done + len(stretch)
-        if not math.isfinite(loss_sum):
-            raise DigitflowError(
-                f"the training loss became {loss_sum} in epoch {number + 1}, within "
-                f"{done} of {total} batches: no model was made. The learning rate peaks at "
-                f"{rates.max():.3g} in this epoch; lower it in the recipe, or look at the data"
-            )
+        _require_finite(loss_sum, "training loss", number + 1)
         progress.on_batch(done, total)
     return loss_sum / total, right / batches.size
+
+
+def _require_finite(value: float, what: str, epoch: int) -> None:
+    if not math.isfinite(value):
+        raise DigitflowError(
+            f"the {what} became {value} in epoch {epoch}: no model was made. "
+            "Lower the recipe's learning rate, or look at the data"
+        )
 
 
 def _answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:

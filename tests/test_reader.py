@@ -76,5 +76,5 @@ def test_a_model_of_another_contract_is_refused(
 
 @pytest.mark.skipif(isinstance(nvidia_gpu(), Device), reason="here a GPU can run it")
 def test_a_gpu_that_is_not_there_is_an_error_and_not_the_cpu(model_file: Path) -> None:
-    with pytest.raises(DeviceError, match="cuda: ghost .* runs on CPUExecutionProvider"):
+    with pytest.raises(DeviceError, match=r"cuda: ghost .* runs on CPUExecutionProvider"):
         Reader(model_file, Device("cuda", "ghost", "none"))

@@ -1,0 +1,75 @@
+"""The flows as Prefect runs them: states, task runs, artifacts, and what a refusal looks like."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.testing.utilities import prefect_test_harness
+
+from flows import orchestrated
+from tasks.errors import InputError
+from tasks.settings import PredictSettings, TrainSettings
+from tests.bars import bar, encoded
+from tests.helpers import register_champion
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SyncPrefectClient]:
+    with prefect_test_harness(server_startup_timeout=120):
+        token = orchestrated.quiet.set(True)
+        with get_client(sync_client=True) as client:
+            yield client
+        orchestrated.quiet.reset(token)
+
+
+def last_run(server: SyncPrefectClient, name: str) -> Any:
+    wanted = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
+    return server.read_flow_runs(flow_run_filter=wanted)[-1]
+
+
+def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
+    server: SyncPrefectClient, home: Path, tmp_path: Path, model_file: Path
+) -> None:
+    register_champion(home, model_file)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for digit in range(10):
+        (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
+    (folder / "broken.png").write_bytes(b"not a picture")
+
+    summary = orchestrated.predict(PredictSettings(folder=folder))
+
+    assert (summary.found, summary.rejected) == (11, 1)
+    run = last_run(server, f"read {folder}")
+    assert run.state.is_completed()
+    assert run.state.message == "10 read, 0 for review, 1 rejected"
+    tasks = {task.name.rsplit("-", 1)[0] for task in server.read_task_runs()}
+    assert {"discover", "read shard", "summarise", "write report"} <= tasks
+    artifacts = {artifact.key: artifact for artifact in server.read_artifacts()}
+    assert {"reading", "reading-report"} <= set(artifacts)
+    assert "broken.png" in artifacts["reading-report"].data
+    assert artifacts["reading"].data == 100.0
+
+
+def test_a_folder_that_is_missing_fails_the_run_with_our_error(
+    server: SyncPrefectClient, home: Path, tmp_path: Path, model_file: Path
+) -> None:
+    register_champion(home, model_file)
+    with pytest.raises(InputError, match="does not exist"):
+        orchestrated.predict(PredictSettings(folder=tmp_path / "none"))
+    assert last_run(server, f"read {tmp_path / 'none'}").state.is_failed()
+
+
+def test_a_refused_candidate_is_a_completed_run_named_refused(
+    server: SyncPrefectClient, home: Path, npz_sample: Path
+) -> None:
+    settings = TrainSettings(data=str(npz_sample), device="cpu", min_accuracy=1.0)
+    outcome = orchestrated.train(settings)
+    assert not outcome.accepted
+    state = last_run(server, f"train quick on {npz_sample}").state
+    assert (state.type.value, state.name) == ("COMPLETED", "Refused")
+    assert state.message == outcome.sentence
+    assert "training-report" in {artifact.key for artifact in server.read_artifacts()}

@@ -1,0 +1,281 @@
+"""A folder is read whole: every file accounted for, once, whatever it is."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from flows.engine import Advance, PlainEngine
+from flows.predict import predict, read_shard
+from tasks import results
+from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
+from tasks.discover import discover, shards
+from tasks.errors import DeviceError, InputError, ModelError
+from tasks.settings import PredictSettings
+from tasks.shard import ReadPlan
+from tasks.summary import Summary
+from tasks.workers import Workers
+from tests.bars import bar, encoded, save_bar_model
+from tests.helpers import register_champion
+
+
+class Watcher(PlainEngine):
+    """Runs the stages plainly and keeps what a person would have seen."""
+
+    def __init__(self) -> None:
+        """Write nothing."""
+        super().__init__(quiet=True)
+        self.lines: dict[str, str] = {}
+        self.stages: list[str] = []
+        self.steps: list[float] = []
+        self.reports: list[str] = []
+
+    def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call the function."""
+        self.stages.append(function.__name__)
+        return function(*args, **kwargs)
+
+    def say(self, label: str, text: str) -> None:
+        """Keep the line."""
+        self.lines[label] = text
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:
+        """Keep the steps."""
+        yield self.steps.append
+
+    def publish(self, key: str, report: Any) -> None:
+        """Keep the key."""
+        self.reports.append(key)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, home: Path) -> Path:
+    """Return an empty folder for pictures; state has a home of its own."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def mixed(folder: Path) -> Path:
+    """Return a folder with ten digits, an unsure one, three pages, and seven kinds of trouble."""
+    for digit in range(10):
+        below = folder / str(digit)
+        below.mkdir()
+        (below / f"digit {digit}.png").write_bytes(encoded(bar(digit)))
+    (folder / "unsure.bmp").write_bytes(encoded(bar(6.5), "BMP"))
+    more = [Image.fromarray(page) for page in (np.zeros((9, 9), np.uint8), bar(8))]
+    (folder / "pages.tif").write_bytes(encoded(bar(7), "TIFF", save_all=True, append_images=more))
+    (folder / os.fsdecode(b"\xfcmlaut.webp")).write_bytes(encoded(bar(2), "WEBP", lossless=True))
+    (folder / "notes.txt").write_text("bring milk")
+    (folder / "empty.png").touch()
+    (folder / "cut.jpg").write_bytes(encoded(bar(1), "JPEG")[:-100])
+    (folder / "dangling.png").symlink_to("nowhere")
+    (folder / "linked").symlink_to(folder / "1")
+    os.mkfifo(folder / "pipe")
+    return folder
+
+
+def read(folder: Path, model: Path, engine: PlainEngine | None = None, **values: Any) -> Summary:
+    """Read a folder and return the summary."""
+    settings = PredictSettings(folder=folder, model=str(model), workers=1, **values)
+    return predict(settings, engine or Watcher())
+
+
+def test_every_file_has_its_rows_and_the_counts_add_up(mixed: Path, model_file: Path) -> None:
+    engine = Watcher()
+    summary = read(mixed, model_file, engine)
+    rows = results.select(Path(summary.results), run=summary.run_id).to_pylist()
+    outcomes = {(row["path"], row["page"]): (row["reason"], row["digit"]) for row in rows}
+    assert outcomes == {
+        **{(f"{digit}/digit {digit}.png", 0): ("ok", digit) for digit in range(10)},
+        ("unsure.bmp", 0): ("low_confidence", outcomes["unsure.bmp", 0][1]),
+        ("pages.tif", 0): ("ok", 7),
+        ("pages.tif", 1): ("blank", None),
+        ("pages.tif", 2): ("ok", 8),
+        (r"\xfcmlaut.webp", 0): ("ok", 2),
+        ("notes.txt", 0): ("unsupported_format", None),
+        ("empty.png", 0): ("empty_file", None),
+        ("cut.jpg", 0): ("truncated", None),
+        ("dangling.png", 0): ("vanished", None),
+        ("linked", 0): ("unsupported_format", None),
+        ("pipe", 0): ("unsupported_format", None),
+    }
+    assert (summary.files, summary.found, len(rows)) == (19, 21, 21)
+    assert (summary.read, summary.review, summary.rejected) == (13, 1, 7)
+    assert engine.lines["Outcome"].startswith("13 read + 1 for review + 7 rejected = 21 (")
+    assert engine.steps[-1] == summary.files
+
+
+def test_a_run_leaves_a_summary_and_a_report_and_publishes_it(
+    mixed: Path, home: Path, model_file: Path
+) -> None:
+    engine = Watcher()
+    summary = read(mixed, model_file, engine)
+    run = home / "runs" / summary.run_id
+    assert json.loads((run / "summary.json").read_text())["rejected"] == 7
+    assert engine.lines["Report"] == str(run / "report.html")
+    assert "unsupported_format" in (run / "report.html").read_text()
+    assert engine.reports == ["reading-report"]
+    assert engine.stages == ["discover", "read_shard", "summarise", "write_report"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_the_rows_of_this_run_alone_are_written_out(
+    mixed: Path, tmp_path: Path, model_file: Path, suffix: str
+) -> None:
+    read(mixed, model_file)
+    out = tmp_path / f"out{suffix}"
+    summary = read(mixed, model_file, out=out)
+    rows: list[dict[str, Any]]
+    if suffix == ".csv":
+        with out.open(newline="") as opened:
+            rows = list(csv.DictReader(opened))
+    elif suffix == ".jsonl":
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+    else:
+        rows = pq.read_table(out).to_pylist()
+    assert [row["run_id"] for row in rows] == [summary.run_id] * 21
+    assert [row["digit"] for row in rows if row["path"].startswith("5/")] in ([5], ["5"])
+
+
+def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_file: Path) -> None:
+    tables = []
+    for workers in (1, 2):
+        settings = PredictSettings(folder=mixed, model=str(model_file), workers=workers)
+        summary = predict(settings, Watcher())
+        rows = results.select(Path(summary.results), run=summary.run_id)
+        tables.append(rows.drop(["run_id", "read_at"]))
+    assert tables[0].equals(tables[1])
+
+
+def test_a_shard_that_is_read_again_is_in_the_table_once(
+    mixed: Path, tmp_path: Path, model_file: Path
+) -> None:
+    listing = discover(mixed, tmp_path / "listing.parquet")
+    plan = ReadPlan("run-1", listing.root, listing.file, 0.8)
+    table = tmp_path / "results"
+    with Workers(plan, model_file, cpu(), listing.count, 1) as workers:
+        for shard in shards(listing) * 2:
+            assert read_shard(workers, shard, table, lambda done: None) == 21
+    assert results.count(table, "run-1") == 21
+
+
+def test_two_runs_of_one_folder_are_two_sets_of_rows(mixed: Path, model_file: Path) -> None:
+    first, second = read(mixed, model_file), read(mixed, model_file)
+    assert first.run_id != second.run_id
+    for summary in (first, second):
+        assert results.count(Path(summary.results), summary.run_id) == 21
+
+
+def test_the_champion_reads_unless_a_version_is_asked_for(folder: Path, home: Path) -> None:
+    (folder / "one.png").write_bytes(encoded(bar(1)))
+    for name in ("older", "newer"):
+        onnx = save_bar_model(home.parent / f"{name}.onnx", version=name)
+        register_champion(home, onnx, name)
+    versions = [
+        predict(PredictSettings(folder=folder, workers=1, **asked), Watcher()).model_version
+        for asked in ({}, {"model": "older"})
+    ]
+    assert versions == ["newer", "older"]
+
+
+def test_a_folder_whose_name_has_no_encoding_is_read_and_reported(
+    folder: Path, model_file: Path
+) -> None:
+    odd = folder / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    (odd / "four.png").write_bytes(encoded(bar(4)))
+    summary = read(odd, model_file, PlainEngine())
+    assert (summary.read, summary.found) == (1, 1)
+
+
+def test_an_empty_folder_may_be_allowed_and_gives_a_run_without_rows(
+    folder: Path, tmp_path: Path, model_file: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    summary = read(folder, model_file, allow_empty=True, out=out)
+    assert (summary.files, summary.found) == (0, 0)
+    assert out.read_text().startswith("root,path,page,")
+
+
+def test_a_folder_without_any_picture_is_read_too(folder: Path, model_file: Path) -> None:
+    (folder / "notes.txt").write_text("bring milk")
+    summary = read(folder, model_file)
+    assert (summary.found, summary.rejected) == (1, 1)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not onnx at all"])
+def test_a_damaged_model_is_an_error(folder: Path, tmp_path: Path, damage: bytes) -> None:
+    (folder / "one.png").write_bytes(encoded(bar(1)))
+    (tmp_path / "bad.onnx").write_bytes(damage)
+    with pytest.raises(ModelError, match=r"bad.onnx does not load"):
+        read(folder, tmp_path / "bad.onnx")
+
+
+def test_a_champion_whose_file_was_changed_does_not_read(
+    folder: Path, home: Path, model_file: Path
+) -> None:
+    (folder / "one.png").write_bytes(encoded(bar(1)))
+    version = register_champion(home, model_file)
+    save_bar_model(version.onnx, version="forged")
+    with pytest.raises(ModelError, match="is not the file that was registered"):
+        predict(PredictSettings(folder=folder, workers=1), Watcher())
+
+
+def test_a_model_of_another_canonical_form_is_an_error(folder: Path, tmp_path: Path) -> None:
+    (folder / "one.png").write_bytes(encoded(bar(1)))
+    model = save_bar_model(tmp_path / "other.onnx", form="0")
+    with pytest.raises(ModelError, match="made for canonical form 0"):
+        read(folder, model)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({}, InputError, "pictures has no files in it"),
+        ({"folder": "missing"}, InputError, "missing does not exist"),
+        ({"model": "champion"}, ModelError, "no champion yet"),
+        ({"model": "unknown"}, ModelError, "no model version 'unknown'"),
+        ({"out": "out.xls"}, InputError, r"out.xls: the name must end in .csv"),
+    ],
+)
+def test_what_cannot_be_used_is_an_error_before_anything_is_written(
+    folder: Path, home: Path, model_file: Path, values: Any, error: type[Exception], message: str
+) -> None:
+    settings = PredictSettings(**{"folder": folder, "model": str(model_file), **values})
+    with pytest.raises(error, match=message):
+        predict(settings, Watcher())
+    assert not (home / "results").exists()
+
+
+def test_nothing_is_read_on_a_gpu_that_is_not_there(folder: Path, model_file: Path) -> None:
+    if isinstance(nvidia_gpu(), Device) and cuda_provider_trouble() is None:
+        pytest.skip("here a GPU can read")
+    with pytest.raises(DeviceError, match="--device cuda: "):
+        read(folder, model_file, device="cuda")
+
+
+def test_a_file_that_vanishes_between_listing_and_reading_is_rejected(
+    mixed: Path, model_file: Path
+) -> None:
+    class Eraser(Watcher):
+        """Removes a file once the folder was listed."""
+
+        def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = super().stage(function, *args, **kwargs)
+            if function is discover:
+                (mixed / "0" / "digit 0.png").unlink()
+            return answer
+
+    summary = read(mixed, model_file, Eraser())
+    assert (summary.found, summary.reasons["vanished"]) == (21, 2)

@@ -1,0 +1,122 @@
+"""The benchmark programs run, and the GPU check refuses what it should refuse."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+
+from tasks.canonical import canonical
+from tasks.device import usable_cores
+from tasks.registry import KERAS_FILE, ONNX_FILE, Registry, Version
+
+BENCH = Path(__file__).parent / "bench"
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the program as a module; it finds its neighbours as it does when it is run."""
+    monkeypatch.syspath_prepend(BENCH)
+    return importlib.import_module("gpu")
+
+
+@pytest.fixture
+def champion(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Version:
+    """Return an untrained champion, in both forms, in a new DIGITFLOW_HOME."""
+    monkeypatch.syspath_prepend(BENCH)
+    made = tmp_path / "made"
+    made.mkdir()
+    importlib.import_module("predict_vs_keras").make_models(made)
+    card = {"version": "untrained", "verdict": {"accepted": True}}
+    registry = Registry(home / "models")
+    version = registry.register(card, made / ONNX_FILE, made / KERAS_FILE)
+    registry.promote(version, "made for a test")
+    return version
+
+
+def run(
+    program: str, *arguments: str | Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, BENCH / program, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_without_a_gpu_the_gpu_check_says_why_in_one_line_and_exits_77() -> None:
+    done = run("gpu.py", "any.onnx", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 77
+    assert done.stdout.startswith("no GPU: ")
+    assert done.stdout.count("\n") == 1
+    assert not done.stderr
+
+
+def test_the_gpu_check_of_reading_needs_nothing_else_of_this_project() -> None:
+    code = "import gpu, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    command = [sys.executable, "-c", code]
+    loaded = subprocess.run(command, cwd=BENCH, capture_output=True, text=True, check=True)
+    assert not {"tasks", "flows", "tensorflow", "cv2"} & set(loaded.stdout.split())
+
+
+def test_its_pictures_are_the_same_for_the_same_seed_and_bright_on_black(gpu: ModuleType) -> None:
+    pictures = gpu.strokes(50)
+    assert (pictures == gpu.strokes(50)).all()
+    assert (pictures != gpu.strokes(50, seed=2)).any()
+    assert (pictures.max((1, 2)) == 255).all()
+    assert not pictures[:, [0, -1]].any()
+    assert not pictures[:, :, [0, -1]].any()
+
+
+def test_a_profile_tells_on_which_provider_the_nodes_ran(gpu: ModuleType, model_file: Path) -> None:
+    profile = gpu.profiled(model_file, gpu.ON_CPU, gpu.strokes(3))
+    assert set(profile.nodes) == {gpu.ON_CPU.provider}
+    assert gpu.ran_there(profile, gpu.ON_CPU).passed
+    assert not gpu.ran_there(profile, gpu.ON_GPU).passed
+
+
+def test_bound_pictures_give_the_answers_of_a_plain_run(gpu: ModuleType, model_file: Path) -> None:
+    pictures, session = gpu.strokes(20), gpu.open_session(model_file, gpu.ON_CPU)
+    bound = gpu.Bound(session, gpu.ON_CPU, pictures)
+    bound.forget()
+    assert np.isnan(bound.answers()).all()
+    bound.start()
+    np.testing.assert_array_equal(bound.answers(), gpu.read(session, pictures))
+    checks = gpu.same_answers(model_file, gpu.ON_CPU, pictures, bound.answers())
+    assert all(check.passed for check in checks)
+    checks = gpu.same_answers(model_file, gpu.ON_CPU, pictures, bound.answers()[:, ::-1])
+    assert not any(check.passed for check in checks)
+
+
+def test_a_run_that_did_not_wait_for_its_stream_proves_nothing(gpu: ModuleType) -> None:
+    expected = np.full((4, 10), 0.1, np.float32)
+    good = gpu.Held(2, True, gpu.HOLD_MS + 1, 0.8, 3, expected)
+    assert all(check.passed for check in gpu.device_checks(good, expected, 900))
+    for flaw in (
+        gpu.replace(good, done_ms=gpu.HOLD_MS - 1),
+        gpu.replace(good, device_ms=0),
+        gpu.replace(good, processor_ms=880),
+        gpu.replace(good, answers=expected * np.nan),
+    ):
+        assert not all(check.passed for check in gpu.device_checks(flaw, expected, 900))
+
+
+def test_both_readers_read_the_same_digits_from_the_same_files(
+    gpu: ModuleType, champion: Version, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, picture in enumerate(gpu.strokes(12)):
+        cv2.imwrite(str(pictures / f"{number:06}-{number % 10}.png"), canonical(picture)[0])
+    done = run("predict_vs_keras.py", "--folder", pictures, "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    assert f"12 files, {usable_cores()} cores, champion {champion.name}" in done.stdout
+    assert "same digit in 12 of 12 files" in done.stdout
+    assert all(name in done.stdout for name in ("digitflow predict", "Keras", "cv2.imread"))

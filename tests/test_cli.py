@@ -1,0 +1,244 @@
+"""The command line as a script sees it: exit codes, one JSON value, faults that are named."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli import main
+from tests.bars import bar, encoded
+from tests.helpers import register_champion
+
+COMMANDS = ["demo", "train", "predict", "results", "models", "up", "doctor"]
+
+
+@pytest.fixture(autouse=True)
+def own_state(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every command away from the state of the user, and from the user's settings."""
+    for name in [name for name in os.environ if name.startswith("DIGITFLOW_")]:
+        if name != "DIGITFLOW_HOME":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with two digits."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    for digit in (3, 8):
+        (made / f"{digit}.png").write_bytes(encoded(bar(digit)))
+    return made
+
+
+@pytest.fixture
+def predict(folder: Path, model_file: Path) -> list[str]:
+    """Return the words that read the folder."""
+    return ["predict", str(folder), "--no-prefect", "--model", str(model_file), "--workers", "1"]
+
+
+def run(*arguments: str) -> int:
+    """Run a command line in this process and return its exit code."""
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def started(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a process of its own."""
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    root = Path(__file__).parent.parent
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+def answer(capfd: pytest.CaptureFixture[str]) -> Any:
+    """Return the one JSON value that was printed."""
+    return json.loads(capfd.readouterr().out)
+
+
+def test_reading_from_a_shell_prints_counts_and_ends_with_0(predict: list[str]) -> None:
+    ended = started(*predict)
+    assert ended.returncode == 0
+    assert "2 read + 0 for review + 0 rejected = 2" in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_json_is_one_value_on_stdout_and_nothing_else(predict: list[str], folder: Path) -> None:
+    (folder / "bad.png").write_bytes(encoded(bar(1))[:60])
+    ended = started(*predict, "--json")
+    summary = json.loads(ended.stdout)
+    assert (summary["found"], summary["read"], summary["reasons"]["truncated"]) == (3, 2, 1)
+    assert ended.stderr == ""
+
+
+def test_a_folder_and_a_file_without_encoding_do_not_stop_the_lines_or_the_json(
+    predict: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")  # as in every locale but C
+    odd = os.fsdecode(b"caf\xe9")
+    (folder / odd).mkdir()
+    (folder / odd / f"{odd}.png").write_bytes(encoded(bar(5)))
+    (folder / odd / odd).touch()
+    predict[1] = str(folder / odd)
+    lines, value = started(*predict), started(*predict, "--json")
+    assert (lines.returncode, lines.stderr) == (0, "")
+    assert "1 read + 0 for review + 1 rejected = 2" in lines.stdout
+    assert json.loads(value.stdout)["rejects"][0]["path"] == r"caf\xe9"
+
+
+def test_strict_ends_with_4_where_something_was_rejected(
+    predict: list[str], folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*predict, "--strict") == 0
+    (folder / "empty.png").touch()
+    assert run(*predict) == 0
+    capfd.readouterr()
+    assert run(*predict, "--strict", "--json") == 4
+    printed = capfd.readouterr()
+    assert json.loads(printed.out)["rejected"] == 1
+    assert printed.err == "digitflow: 1 of 3 pictures were rejected (--strict)\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("", "demo"),
+        ("bogus", "bogus"),
+        ("predict", "FOLDER"),
+        ("predict IN --bogus", "--bogus"),
+        ("predict IN --workers x", "--workers x:"),
+        ("predict IN --workers 999", "--workers 999:"),
+        ("predict IN --min-confidence 2", "--min-confidence 2:"),
+        ("predict IN --device tpu", "--device tpu:"),
+        ("predict missing --no-prefect --model MODEL", "missing does not exist"),
+        ("predict EMPTY --no-prefect --model MODEL", "has no files in it"),
+        ("predict IN --no-prefect", "no champion yet"),
+        ("predict IN --no-prefect --model unknown", "no model version 'unknown'"),
+        ("predict IN --no-prefect --model missing.onnx", "no file"),
+        ("predict IN --no-prefect --model DAMAGED", "does not load as an ONNX model"),
+        ("predict IN --no-prefect --model MODEL --out out.xls", "--out out.xls:"),
+        ("train --recipe unknown", "--recipe unknown:"),
+        ("train --min-accuracy 1.5", "--min-accuracy 1.5:"),
+        ("train --no-prefect --data missing", "missing"),
+        ("results", "no results in"),
+        ("results --status unknown", "--status unknown:"),
+        ("results --limit 0", "--limit 0:"),
+        ("up --port 99999", "--port 99999:"),
+    ],
+)
+def test_wrong_usage_or_input_ends_with_2_and_is_named(
+    arguments: str,
+    named: str,
+    folder: Path,
+    tmp_path: Path,
+    model_file: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged.onnx").write_bytes(model_file.read_bytes()[:100])
+    stand_for = {
+        "IN": folder,
+        "EMPTY": tmp_path / "empty",
+        "MODEL": model_file,
+        "DAMAGED": tmp_path / "damaged.onnx",
+    }
+    assert run(*(str(stand_for.get(word, word)) for word in arguments.split())) == 2
+    printed = capfd.readouterr()
+    assert named in printed.err
+    assert "Traceback" not in printed.err
+    assert "Outcome" not in printed.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(command, "--help") == 0
+    text = capfd.readouterr().out
+    assert text.startswith(f"usage: digitflow {command}")
+    assert "--json" in text
+
+
+def test_the_first_page_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    text = capfd.readouterr().out
+    assert all(f"\n    {command} " in text for command in COMMANDS)
+
+
+def test_rows_are_listed_chosen_and_written(
+    predict: list[str], folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "empty.png").touch()
+    assert run(*predict, "--json") == 0
+    first = answer(capfd)["run_id"]
+    assert run(*predict, "--json") == 0
+    capfd.readouterr()
+    assert run("results", "--json", "--run", first) == 0
+    rows = [(row["path"], row["digit"]) for row in answer(capfd)]
+    assert rows == [("3.png", 3), ("8.png", 8), ("empty.png", None)]
+    assert run("results", "--json", "--status", "rejected") == 0
+    assert [row["reason"] for row in answer(capfd)] == ["empty_file", "empty_file"]
+    assert run("results", "--json", "--path", "8.", "--run", first) == 0
+    assert [row["path"] for row in answer(capfd)] == ["8.png"]
+    assert run("results", "--limit", "1") == 0
+    assert "1 of 6 shown" in capfd.readouterr().out
+    out = tmp_path / "rows.csv"
+    assert run("results", "--out", str(out)) == 0
+    assert len(out.read_text().splitlines()) == 7
+
+
+def test_models_are_listed_with_the_champion_marked(
+    home: Path, model_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("models", "--json") == 0
+    assert answer(capfd) == []
+    register_champion(home, model_file, "older")
+    register_champion(home, model_file, "newer")
+    assert run("models", "--json") == 0
+    assert {row["version"]: row["champion"] for row in answer(capfd)} == {
+        "newer": True,
+        "older": False,
+    }
+    assert run("models") == 0
+    assert "newer" in capfd.readouterr().out
+
+
+def test_the_doctor_finds_something_to_say_about_every_part(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert run("doctor", "--json") == 0
+    findings = {finding["name"]: finding for finding in answer(capfd)}
+    assert {"python", "cpu", "gpu", "home", "champion", "prefect"} <= set(findings)
+    assert not findings["champion"]["good"]
+    assert findings["champion"]["advice"]
+
+
+def test_our_variables_are_settings_and_options_win_over_them(
+    predict: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_JSON", "1")
+    monkeypatch.setenv("DIGITFLOW_MIN_CONFIDENCE", "0.99")
+    assert run(*predict) == 0
+    assert answer(capfd)["review"] == 2
+    assert run(*predict, "--min-confidence", "0.5") == 0
+    assert answer(capfd)["read"] == 2
+    monkeypatch.setenv("DIGITFLOW_WORKERS", "many")
+    assert run(*predict[:-2]) == 2
+    assert "--workers many:" in capfd.readouterr().err
+
+
+def test_variables_that_are_not_ours_do_nothing(
+    predict: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("JSON", "RUN", "STATUS", "LIMIT", "PORT", "OUT", "MODEL", "STRICT", "WORKERS"):
+        monkeypatch.setenv(name, "-1")
+    for name in COMMANDS:
+        monkeypatch.setenv(name.upper(), "x")
+    assert run(*predict) == 0
+    assert "2 read" in capfd.readouterr().out
+    assert run("results") == 0  # PATH is set, as everywhere
+    assert "2 of 2 shown" in capfd.readouterr().out

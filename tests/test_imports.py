@@ -1,0 +1,33 @@
+"""Reading loads neither TensorFlow nor Prefect: they cost seconds, and need not be installed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TRAINING = {"network", "train", "export"}  # the stages that are TensorFlow's
+HEAVY = ("tensorflow", "keras", "tf2onnx", "onnx", "prefect")
+STARTS = ["flows.cli", "flows.predict", "flows.engine", "flows.doctor", "flows.demo", "flows.train"]
+PROGRAM = """
+import importlib, sys
+for module in sys.argv[1].split():
+    importlib.import_module(module)
+    for heavy in sys.argv[2].split():
+        if sys.modules.pop(heavy, None):
+            print(module, "loads", heavy)
+"""
+
+
+def test_no_stage_but_those_of_training_and_no_flow_loads_what_is_heavy() -> None:
+    stages = sorted(path.stem for path in (ROOT / "tasks").glob("[!_]*.py"))
+    modules = STARTS + [f"tasks.{stage}" for stage in stages if stage not in TRAINING]
+    command = [sys.executable, "-c", PROGRAM, " ".join(modules), " ".join(HEAVY)]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout == ""
+
+
+def test_packages_import_nothing() -> None:
+    for package in ("flows", "tasks"):
+        source = (ROOT / package / "__init__.py").read_text()
+        assert [type(part) for part in ast.parse(source).body] == [ast.Expr]

@@ -1,0 +1,76 @@
+"""Values given win over variables, those over defaults, and wrong ones are named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from tasks.settings import PredictSettings, TrainSettings, home
+
+
+def test_a_value_given_wins_over_a_variable_and_that_over_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert TrainSettings().min_accuracy == 0.985
+    monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "0.5")
+    assert TrainSettings().min_accuracy == 0.5
+    assert TrainSettings(min_accuracy=0.7).min_accuracy == 0.7
+
+
+def test_variables_without_our_prefix_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DEVICE", "MODEL", "WORKERS", "OUT", "STRICT", "FOLDER"):
+        monkeypatch.setenv(name, "1")
+    settings = PredictSettings(folder=Path("in"))
+    assert settings == PredictSettings.model_construct(folder=Path("in"))
+
+
+@pytest.mark.parametrize("settings", [TrainSettings, PredictSettings])
+def test_every_field_is_described(settings: type[BaseSettings]) -> None:
+    assert all(field.description for field in settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "values"),
+    [
+        (TrainSettings, {"recipe": "unknown"}),
+        (TrainSettings, {"device": "tpu"}),
+        (TrainSettings, {"seed": -1}),
+        (TrainSettings, {"seed": 2**31}),
+        (TrainSettings, {"min_accuracy": 1.1}),
+        (TrainSettings, {"min_recall": float("nan")}),
+        (TrainSettings, {"unheard": 1}),
+        (PredictSettings, {"folder": "in", "min_confidence": -0.1}),
+        (PredictSettings, {"folder": "in", "min_confidence": float("nan")}),
+        (PredictSettings, {"folder": "in", "workers": -1}),
+        (PredictSettings, {"folder": "in", "workers": 257}),
+        (PredictSettings, {}),
+    ],
+)
+def test_a_wrong_value_is_refused_and_its_field_named(
+    settings: type[BaseSettings], values: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError, match=list(values)[-1] if values else "folder"):
+        settings(**values)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        TrainSettings().seed = 2
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("/srv/digits", Path("/srv/digits")),
+        ("~/digits", Path.home() / "digits"),
+        ("digits", Path.cwd() / "digits"),
+        ("", Path.home() / ".digitflow"),
+    ],
+)
+def test_home_is_an_absolute_folder_from_its_variable(
+    monkeypatch: pytest.MonkeyPatch, value: str, expected: Path
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_HOME", value)
+    assert home() == expected

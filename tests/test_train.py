@@ -1,0 +1,132 @@
+"""The fit learns, repeats itself bit for bit, tells how far it is, and never returns nonsense."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tasks.device import Device, nvidia_gpu
+from tasks.errors import DeviceError, DigitflowError
+from tasks.network import RECIPES, keras
+from tasks.train import Epoch, Pairs, augmented, fit, one_cycle, training_device
+from tests.bars import bar
+
+CPU = Device("cpu", "any", "no bfloat16")
+SHORT = replace(RECIPES["quick"], epochs=2, batch_size=32, turn=3, stretch=0.02)
+
+
+class Record:
+    """Keeps what the fit reports."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.batches: list[tuple[int, int]] = []
+        self.epochs: list[Epoch] = []
+
+    def on_batch(self, done: int, total: int) -> None:
+        self.batches.append((done, total))
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+
+
+def bars(count: int) -> Pairs:
+    labels = (np.arange(count) % 10).astype(np.int8)
+    return np.stack([bar(int(label)) for label in labels]), labels
+
+
+def fitted(seed: int = 1, device: Device = CPU) -> keras.Model:
+    return fit(bars(320), bars(20), SHORT, seed, device, Record())[0]
+
+
+@pytest.fixture(scope="module")
+def weights() -> list[NDArray[np.float32]]:
+    """Return what seed 1 gives."""
+    found: list[NDArray[np.float32]] = fitted().get_weights()
+    return found
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit(
+    weights: list[NDArray[np.float32]],
+) -> None:
+    again = fitted().get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(weights, again, strict=True))
+
+
+def test_another_seed_gives_other_weights(weights: list[NDArray[np.float32]]) -> None:
+    other = fitted(seed=2).get_weights()
+    assert not any(np.array_equal(a, b) for a, b in zip(weights, other, strict=True))
+
+
+def test_bars_are_learned_and_every_epoch_is_reported_from_start_to_end() -> None:
+    record = Record()
+    recipe = replace(SHORT, epochs=5)
+    model, history = fit(bars(800), bars(20), recipe, 1, CPU, record)
+    assert np.asarray(model(bars(10)[0])).argmax(1).tolist() == list(range(10))
+    assert history == record.epochs and [epoch.epoch for epoch in history] == [1, 2, 3, 4, 5]
+    assert history[-1].val_accuracy == 1 and history[-1].loss < history[0].loss
+    first = record.batches[:10]
+    assert record.batches == first * 5 and first[-1] == (25, 25)
+    assert [done for done, _ in first] == sorted({done for done, _ in first})
+
+
+def test_fewer_pictures_than_a_batch_are_learned_as_one() -> None:
+    record = Record()
+    fit(bars(20), bars(10), SHORT, 1, CPU, record)
+    assert record.batches == [(1, 1), (1, 1)]
+
+
+def test_a_fit_in_bfloat16_returns_a_float32_model() -> None:
+    model = fitted(device=Device("cpu", "any", "2 cores, bfloat16"))
+    assert {layer.compute_dtype for layer in model.layers} <= {"float32", "uint8"}
+
+
+def test_a_fit_that_leaves_the_numbers_ends_with_the_epoch_and_what_to_do() -> None:
+    recipe = replace(SHORT, learning_rate=1e30)
+    with pytest.raises(DigitflowError, match=r"became (nan|inf) in epoch 1.*learning rate"):
+        fit(bars(320), bars(10), recipe, 1, CPU, Record())
+
+
+@given(st.floats(1e-5, 1), st.integers(1, 2_000))
+def test_one_cycle_rises_to_its_peak_once_and_falls_to_almost_nothing(
+    peak: float, steps: int
+) -> None:
+    rates = one_cycle(peak, steps)
+    top = int(rates.argmax())
+    assert len(rates) == steps and rates[top] == np.float32(peak) and (rates > 0).all()
+    assert (np.diff(rates[: top + 1]) > 0).all() and (np.diff(rates[top:]) < 0).all()
+
+
+def test_augmentation_by_nothing_changes_nothing() -> None:
+    still = replace(RECIPES["quick"], turn=0, stretch=0, shift=0)
+    pictures = bars(10)[0]
+    assert np.array_equal(augmented(pictures, still, [1, 1]), pictures)
+
+
+def test_augmentation_moves_a_picture_by_at_most_its_shift() -> None:
+    moving = replace(RECIPES["quick"], turn=0, stretch=0, shift=2)
+    dot = np.zeros((200, 28, 28), np.uint8)
+    dot[:, 14, 14] = 255
+    rows, columns = np.nonzero(np.asarray(augmented(dot, moving, [1, 1])).sum(0))
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 16, 12, 16)
+
+
+def test_augmentation_depends_on_its_seed_alone() -> None:
+    pictures, recipe = bars(10)[0], RECIPES["quick"]
+    first = np.asarray(augmented(pictures, recipe, [1, 1]))
+    assert np.array_equal(augmented(pictures, recipe, [1, 1]), first)
+    assert not np.array_equal(augmented(pictures, recipe, [1, 2]), first)
+
+
+def test_cpu_is_the_cpu_also_where_there_is_a_gpu() -> None:
+    assert training_device("cpu").kind == "cpu"
+
+
+@pytest.mark.skipif(isinstance(nvidia_gpu(), Device), reason="this machine has a GPU")
+def test_cuda_without_a_gpu_is_an_error_with_its_cause_and_auto_is_the_cpu() -> None:
+    with pytest.raises(DeviceError, match=r"--device cuda: .*NVIDIA.*--device auto or cpu"):
+        training_device("cuda")
+    assert training_device("auto").kind == "cpu"
