@@ -1,7 +1,6 @@
 """Make a model: ingest, train, export, evaluate, compare, judge, register, promote, report."""
 
 import importlib.util
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +75,7 @@ def train(settings: TrainSettings, engine: Engine) -> Outcome:
     run = open_run("train", home())
     version = run.name.removeprefix("train-")
 
-    snapshot = engine.download(ingest, settings.data, home() / "datasets", download_bar(engine))
+    snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
     tell_data(snapshot, engine)
     training = engine.stage(fit_candidate, snapshot, settings, run, engine)
     onnx = engine.stage(export_candidate, run, version, engine)
@@ -111,6 +110,12 @@ def require_tensorflow() -> None:
             f"training needs {' and '.join(missing)}: pip install 'digitflow[train]' "
             "(reading does not need it)"
         )
+
+
+def ingest_data(data: str, datasets: Path, engine: Engine) -> Snapshot:
+    """Return the checked snapshot of the data, and show how far fetching or reading it is."""
+    with engine.progress("Data", 100) as advance:
+        return ingest(data, datasets, lambda _, done, total: advance(100 * done / max(1, total)))
 
 
 def fit_candidate(
@@ -264,18 +269,6 @@ class TrainingProgress:
             f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  validation loss "
             f"{epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}  {epoch.seconds:.1f} s",
         )
-
-
-def download_bar(engine: Engine) -> Callable[[str, int, int], None]:
-    """Return a callback that says what is being fetched, once for each thing."""
-    told: set[str] = set()
-
-    def on_progress(what: str, _done: int, _total: int) -> None:
-        if what not in told:
-            told.add(what)
-            engine.say("Fetch", what)
-
-    return on_progress
 
 
 def tell_data(snapshot: Snapshot, engine: Engine) -> None:
