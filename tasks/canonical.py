@@ -1,30 +1,40 @@
-"""Any picture of a digit into the 28x28 canonical form that training, gate and reading all see."""
+"""Any decoded picture to the 28x28 canonical form: MNIST's frame, ink bright on 0, with facts."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from tasks import lines, paper, strokes
 
-CANONICAL_VERSION = "1"
-SIDE = 28  # of the canonical form, pixels
-BOX = 20  # the longer side of the ink, as in MNIST (LeCun, Cortes, Burges)
-WORKING_SIDE = 256  # larger pictures are first reduced to this longer side
-MIN_CONTRAST = 24  # grey levels between ink and paper; less is called blank
-FAINTEST_INK = 0.12  # of the darkest ink; weaker traces are paper
+Grey = NDArray[np.uint8]
+Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
+
+CANONICAL_VERSION = "2"
+SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
+FINE = 4  # fine px per px of the canonical form: pens are normalised at that size
+MARGIN = 8  # fine px around the ink while its pen grows
+PEN_LEAST, PEN_MOST = 2.2, 4.0  # px: MNIST's pens, from their first to their ninth tenth
+SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
+DUST = 0.025  # of the picture's longer side: smaller ink is none
 
 
 @dataclass(frozen=True)
 class Ink:
-    """What was found out about a picture on the way to its canonical form."""
+    """What was found out about a picture on the way to its canonical form; lengths in its px."""
 
-    polarity: Literal["dark_on_light", "light_on_dark", "canonical", "none"]
-    contrast: int  # grey levels between ink and paper, 0..255
-    share: float  # of the picture's pixels that are ink, 0..1
-    box: tuple[int, int, int, int]  # left, top, width, height of the ink in the picture, pixels
+    polarity: Polarity
+    contrast: int = 0  # share of the paper's light that the ink takes or adds, 0..255
+    share: float = 0.0  # of the picture's pixels that are ink of the digit, 0..1
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, top, width, height of that ink
+    stroke_width: float = 0.0  # of the pen, pixels; 0 where it was not measured
+    groups: int = 0  # stroke groups: pieces of the digit, and rivals
+    rivals: int = 0  # groups as large as a digit elsewhere in the picture
+    touches_edge: bool = False  # ink of the digit reaches the picture's edge
+    removed: str = ""  # what was taken out: "lines", "neighbours", "specks", by commas
 
     @property
     def blank(self) -> bool:
@@ -32,129 +42,201 @@ class Ink:
         return self.polarity == "none"
 
 
-def canonical(picture: Pixels) -> tuple[Pixels, Ink]:
-    """Return the canonical form of a picture, and facts about the picture.
+def canonical(picture: Grey) -> tuple[Grey, Ink]:
+    """Bring uint8 (H, W), (H, W, 3) RGB or (H, W, 4) RGBA to uint8 (28, 28), ink bright on 0.
 
-    The form is MNIST's: ink bright on 0, its longer side scaled to 20 pixels, its centre of mass
-    in the middle of 28x28. A picture that has this form already passes through unchanged. Without
-    ink the form is all zero.
-
-    Args:
-        picture: uint8, upright: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA.
-
-    Returns:
-        uint8 (28, 28), and the facts.
+    What already is in MNIST's frame passes unchanged, or inverted. Without ink all is 0.
     """
-    if is_canonical(picture):
-        rows, columns = np.nonzero(picture.any(1))[0], np.nonzero(picture.any(0))[0]
-        left, top = int(columns[0]), int(rows[0])
-        box = (left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
-        share = float(np.count_nonzero(picture >= 128) / picture.size)
-        return picture, Ink("canonical", int(picture.max()), share, box)
-    grey = _reduced(_flattened(picture))
-    ink, polarity = _ink(grey)
-    contrast = int(ink.max())
-    if contrast < MIN_CONTRAST:
-        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", contrast, 0.0, (0, 0, 0, 0))
-    mask = _ink_mask(ink)
-    left, top, width, height = cv2.boundingRect(mask)
-    strokes = np.where(mask > 0, ink, 0)[top : top + height, left : left + width]
-    scale = max(picture.shape[:2]) / max(grey.shape)
-    box = tuple(round(v * scale) for v in (left, top, width, height))
-    share = float(np.count_nonzero(mask) / mask.size)
-    facts = Ink(polarity, contrast, share, (box[0], box[1], box[2], box[3]))
-    return _centred(_boxed(strokes, contrast)), facts
+    if max(picture.shape[:2]) <= SMALL:
+        plain = _plain(picture)
+        if plain is not None:
+            return plain
+    if picture.ndim == 3 and picture.shape[2] == 4:
+        picture = paper.flatten_alpha(picture)
+    work = paper.shrink(picture, paper.WORK_SIDE)
+    grey = paper.mix_channels(work) if work.ndim == 3 else work
+    return _search(paper.enlarge(grey), max(picture.shape[:2]))
 
 
-def is_canonical(picture: Pixels) -> bool:
-    """Tell whether a picture has the canonical form already: 28x28, boxed, centred, on black."""
-    if picture.shape != (SIDE, SIDE) or picture.max() < 128:
+def is_canonical(picture: Grey) -> bool:
+    """Whether a (28, 28) picture is in MNIST's frame: 20 px box, centre of mass in the middle."""
+    _, _, width, height = cv2.boundingRect(picture)
+    # A 20 px box that does not start on a whole pixel covers 21.
+    if not BOX - 1 <= max(width, height) <= BOX + 1:
         return False
-    rows, columns = np.nonzero(picture.any(1))[0], np.nonzero(picture.any(0))[0]
-    height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-    if max(height, width) > BOX + 1 or min(rows[0], columns[0]) < 1:
-        return False
-    y, x = _centre_of_mass(picture)
-    return bool(abs(y - SIDE / 2) <= 1.5 and abs(x - SIDE / 2) <= 1.5)
-
-
-def _flattened(picture: Pixels) -> Pixels:
-    """Return grey: transparent pixels over white, or over black where the ink itself is light."""
-    if picture.ndim == 2:
-        return picture
-    grey = np.asarray(cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY), np.uint8)
-    if picture.shape[2] == 3:
-        return grey
-    alpha = picture[..., 3].astype(np.float32) / 255
-    opaque = alpha.sum()
-    paper = 0.0 if opaque and (grey * alpha).sum() / opaque > 127 and alpha.min() < 0.5 else 255.0
-    return np.round(grey * alpha + paper * (1 - alpha)).astype(np.uint8)
-
-
-def _reduced(grey: Pixels) -> Pixels:
-    longer = max(grey.shape)
-    if longer <= WORKING_SIDE:
-        return grey
-    factor = WORKING_SIDE / longer
-    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _ink(grey: Pixels) -> tuple[Pixels, Literal["dark_on_light", "light_on_dark", "none"]]:
-    """Return the ink as brightness above the local paper, and which way round it was.
-
-    The paper is the picture with everything thinner than a third of it closed over (morphological
-    closing, for dark ink; opening, for light ink). The paper is what most of the border shows.
-    """
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    dark_ink = float(np.median(border)) >= float(grey.min()) / 2 + float(grey.max()) / 2
-    upright = grey if dark_ink else 255 - grey
-    smooth = cv2.GaussianBlur(upright, (3, 3), 0) if min(grey.shape) > 2 * SIDE else upright
-    side = max(3, max(grey.shape) // 3 | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    paper = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE)
-    ink = np.asarray(cv2.subtract(paper, smooth), np.uint8)
-    if ink.max() < MIN_CONTRAST:
-        return ink, "none"
-    return ink, "dark_on_light" if dark_ink else "light_on_dark"
-
-
-def _ink_mask(ink: Pixels) -> Pixels:
-    """Return 255 where there is ink (Otsu 1979), with specks of paper left out."""
-    floor = FAINTEST_INK * float(ink.max())
-    otsu, _ = cv2.threshold(ink, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    mask = np.where(ink > max(floor, otsu * 0.8), 255, 0).astype(np.uint8)
-    count, groups, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if count <= 2:
-        return mask
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    kept = 1 + np.nonzero(areas >= 0.05 * areas.max())[0]
-    return np.where(np.isin(groups, kept), 255, 0).astype(np.uint8)
-
-
-def _boxed(strokes: Pixels, contrast: int) -> Pixels:
-    """Return the strokes at full brightness, their longer side scaled to 20 pixels."""
-    height, width = strokes.shape
-    factor = BOX / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    scaled = cv2.resize(strokes, size, interpolation=method).astype(np.float32)
-    full = scaled * (255.0 / max(float(scaled.max()), contrast * 0.5))
-    return np.asarray(np.clip(full, 0, 255), np.uint8)
-
-
-def _centred(strokes: Pixels) -> Pixels:
-    """Return 28x28 with the centre of mass of the strokes in the middle, as far as they fit."""
-    y, x = _centre_of_mass(strokes)
-    height, width = strokes.shape
-    top = min(max(round(SIDE / 2 - y), 0), SIDE - height)
-    left = min(max(round(SIDE / 2 - x), 0), SIDE - width)
-    form = np.zeros((SIDE, SIDE), np.uint8)
-    form[top : top + height, left : left + width] = strokes
-    return form
-
-
-def _centre_of_mass(picture: Pixels) -> tuple[float, float]:
     moments = cv2.moments(picture)
-    mass = moments["m00"] or 1.0
-    return moments["m01"] / mass + 0.5, moments["m10"] / mass + 0.5
+    return all(13.3 < moments[m] / moments["m00"] < 14.7 for m in ("m10", "m01"))
+
+
+def _plain(picture: Grey) -> tuple[Grey, Ink] | None:
+    """A small grey picture whose rim is clean and whose ink needs no other pen; else None."""
+    if picture.ndim == 3:
+        first = np.ascontiguousarray(picture[:, :, 0])
+        if (
+            picture.shape[2] != 3
+            or (picture[:, :, 1] != first).any()
+            or (picture[:, :, 2] != first).any()
+        ):
+            return None
+        picture = first
+    page = int(picture[0, 0])
+    dark = page > 127
+    bright = _above(picture, page, dark)
+    height, width = bright.shape
+    if min(height, width) < 12 or 16 < page < 239:
+        return None
+    box = cv2.boundingRect(bright)
+    inked = cv2.countNonZero(bright)
+    if not inked or inked > 0.6 * bright.size:
+        return None
+    if (height, width) == (SIDE, SIDE) and is_canonical(bright):
+        image = bright
+    else:
+        x, y, w, h = box
+        if min(x, y, width - x - w, height - y - h) < 1 or max(w, h) < BOX / 2:
+            return None
+        peak = int(bright.max())
+        # An average pen; thin or faint ones, and noise, take the long way.
+        if peak < 140 or not 0.04 < cv2.sumElems(bright)[0] / (255 * max(w, h) ** 2) < 0.45:
+            return None
+        # The darkest ink is full ink, as in MNIST.
+        full = cv2.convertScaleAbs(bright[y : y + h, x : x + w], alpha=255 / peak)
+        image = _fit(np.asarray(full, np.uint8))
+    x, y, w, h = box
+    polarity: Polarity = (
+        "dark_on_light" if dark else "canonical" if image is picture else "light_on_dark"
+    )
+    edge = min(x, y, width - x - w, height - y - h) < 1
+    facts = Ink(
+        polarity, int(bright.max()), inked / bright.size, (x, y, w, h), groups=1, touches_edge=edge
+    )
+    return image, facts
+
+
+def _above(picture: Grey, page: int, dark: bool) -> Grey:
+    """Ink above an even page, bright on 0; unchanged where the page is 0."""
+    if page == 0:
+        return picture
+    paged = np.full_like(picture, page)
+    return np.asarray(
+        cv2.subtract(paged, picture) if dark else cv2.subtract(picture, paged), np.uint8
+    )
+
+
+def _fit(glyph: Grey) -> Grey:
+    """Resample ink to a 20 px box whose centre of mass is the middle of 28x28."""
+    height, width = glyph.shape
+    factor = BOX / max(height, width)
+    moments = cv2.moments(glyph)
+    x, y = moments["m10"] / moments["m00"] + 0.5, moments["m01"] / moments["m00"] + 0.5
+    left = min(max(SIDE / 2 - x * factor, 0), SIDE - width * factor)
+    top = min(max(SIDE / 2 - y * factor, 0), SIDE - height * factor)
+    shift = (factor - 1) / 2
+    matrix = np.array([[factor, 0, left + shift], [0, factor, top + shift]])
+    return np.asarray(cv2.warpAffine(glyph, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
+    """Find the digit in a grey picture at working size; `side`: the longer one before."""
+    rough, dark = paper.ink_map(grey)
+    ink, mask, level, sure = paper.threshold(rough)
+    printed = lines.find_lines(mask, ink)
+    clean = lines.remove_lines(mask, *printed) if printed else mask
+    found, labels = strokes.groups(clean, ink, sure)
+    if not found:
+        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="lines" if printed else "")
+    chosen = strokes.choose(found)
+    x, y, w, h = chosen.box
+    if max(w, h) < max(4, DUST * max(grey.shape)):
+        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
+    part = np.s_[y : y + h, x : x + w]
+    wanted = np.zeros(int(labels.max()) + 1, np.float32)
+    wanted[[group.label for group in chosen.groups]] = 1
+    # How far above the level: edges lie at 1, wherever the level is.
+    soft = ink[part] / level[part] * wanted[labels[part]]
+    if printed:
+        soft[cv2.compare(mask[part], clean[part], cv2.CMP_NE) > 0] = 0
+    image, pen = _draw(_crop(soft))
+    factor = side / max(grey.shape)
+    removed = ["lines"] * bool(printed) + ["neighbours"] * bool(chosen.neighbours)
+    facts = Ink(
+        polarity="dark_on_light" if dark else "light_on_dark",
+        contrast=min(255, round(255 * chosen.groups[0].contrast)),
+        share=sum(group.mass for group in chosen.groups) / grey.size,
+        stroke_width=pen * max(w, h) / BOX * factor,
+        box=(round(x * factor), round(y * factor), round(w * factor), round(h * factor)),
+        groups=len(chosen.groups) + chosen.rivals,
+        rivals=chosen.rivals,
+        touches_edge=any(group.edge for group in chosen.groups),
+        removed=",".join(removed),
+    )
+    return image, facts
+
+
+def _crop(soft: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut (h, w) down to the box of what is above 1."""
+    x, y, w, h = cv2.boundingRect(paper.over(soft, 1))
+    return soft[y : y + h, x : x + w] if w else soft
+
+
+@lru_cache(maxsize=64)
+def _disc(radius: int) -> Grey:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), np.uint8)
+
+
+def _fine(soft: NDArray[np.float32]) -> Grey:
+    """What is above 1 in `soft`, as a mask whose longer side is 80 fine px, with a margin."""
+    height, width = soft.shape
+    factor = BOX * FINE / max(height, width)
+    if factor < 1:
+        # A line thinner than a fine px would be averaged away: it is widened to one first.
+        reach = round(1 / factor)
+        wide = cv2.dilate(soft, np.ones((reach, reach), np.uint8)) if reach > 1 else soft
+        how = cv2.INTER_AREA
+    else:
+        wide = np.minimum(soft, 3)
+        how = cv2.INTER_CUBIC if max(height, width) > 6 else cv2.INTER_NEAREST
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    mask = paper.over(cv2.resize(wide, size, interpolation=how), 1)
+    frame = (MARGIN,) * 4
+    return np.asarray(cv2.copyMakeBorder(mask, *frame, cv2.BORDER_CONSTANT, value=0), np.uint8)
+
+
+def _draw(soft: NDArray[np.float32]) -> tuple[Grey, float]:
+    """Ink above 1 in `soft` in the canonical frame with a pen like MNIST's; its own pen in px.
+
+    A stroke of width w has a mean distance from its edge of w / 4.
+    """
+    mask = _fine(soft)
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    pen = 4 * (cv2.mean(depth, mask)[0] - 0.25)
+    if pen < PEN_LEAST * FINE:
+        radius = min(MARGIN, round((PEN_LEAST * FINE - pen) / 2))
+        mask = np.asarray(cv2.dilate(mask, _disc(radius)) if radius else mask, np.uint8)
+    elif pen > PEN_MOST * FINE:
+        mask = _thin(mask, np.asarray(depth, np.float32), (pen - PEN_MOST * FINE) / 2)
+    x, y, w, h = cv2.boundingRect(mask)
+    return _frame(mask[y : y + h, x : x + w]), pen / FINE
+
+
+def _thin(mask: Grey, depth: NDArray[np.float32], by: float) -> Grey:
+    """Erode by `by`, but nowhere more than half of the pen's own radius, so that nothing breaks."""
+    local = cv2.dilate(depth, _disc(max(1, int(by))))
+    thinner = paper.over(depth, np.minimum(0.5 * local, by))
+    return np.asarray(thinner if cv2.countNonZero(thinner) else mask, np.uint8)
+
+
+def _frame(mask: Grey) -> Grey:
+    """Scale ink to an 80 fine px box, centre its mass, average down to 28x28."""
+    height, width = mask.shape
+    factor = BOX * FINE / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    glyph = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
+    moments = cv2.moments(glyph)
+    mass = max(moments["m00"], 1e-6)
+    full = SIDE * FINE
+    left = min(max(round(full / 2 - 0.5 - moments["m10"] / mass), 0), full - size[0])
+    top = min(max(round(full / 2 - 0.5 - moments["m01"] / mass), 0), full - size[1])
+    fine = np.zeros((full, full), np.uint8)
+    fine[top : top + size[1], left : left + size[0]] = glyph
+    return np.asarray(cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import mnist, sources
-from tasks.canonical import Pixels
+from tasks.decode import Pixels
 from tasks.errors import DatasetError
 from tasks.files import sha256, whole_file, write_text
 from tasks.sources import Labelled, Labels, OnProgress

@@ -36,21 +36,42 @@ with quiet_start():
     import keras
     import tensorflow as tf
 
-__all__ = ["LOGITS", "RECIPES", "Convolution", "Recipe", "build", "keras", "layers", "tf"]
+__all__ = [
+    "DIGIT_LOGIT",
+    "LOGITS",
+    "RECIPES",
+    "Convolution",
+    "Recipe",
+    "build",
+    "keras",
+    "layers",
+    "tf",
+]
 
 SIDE, DIGITS = 28, 10
 WHITE = 255  # the value of full ink
 LOGITS = "logits"  # name of the layer before the softmax, where training takes its loss
+DIGIT_LOGIT = "digit_logit"  # of the layer that says how sure it is one digit, before the sigmoid
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """One convolution without padding and its ReLU, followed by max pooling where `pool` > 1."""
+    """One convolution and its ReLU, followed by max pooling where `pool` > 1."""
 
     filters: int
     kernel: int  # pixels, square
     stride: int = 1  # pixels
     pool: int = 1  # pixels, square
+    padding: str = "valid"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What is drawn for training beside the data: see tasks/simulate.py."""
+
+    bent: int  # bent copies of each picture of the training part
+    digits: int  # digits in simulated scans and photos
+    no_digits: int  # simulated pictures that are no digit
 
 
 @dataclass(frozen=True)
@@ -63,9 +84,14 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float  # the peak of the one cycle
-    turn: float  # augmentation, each up to so much either way: degrees,
-    stretch: float  # share of the side; also of the slant,
-    shift: float  # pixels
+    turn: float = 0.0  # augmentation, each up to so much either way: degrees,
+    stretch: float = 0.0  # share of the side; also of the slant,
+    shift: float = 0.0  # pixels
+    units: int = 0  # of a dense layer between the convolutions and the answers
+    smoothing: float = 0.0  # share of each label that is spread over all ten digits
+    weight_decay: float = 0.0  # per step, times the learning rate (AdamW)
+    average: float = 0.0  # momentum of the moving average of the weights, which is the model
+    simulation: Simulation | None = None  # with one, the network also says if it is one digit
 
 
 RECIPES = {
@@ -80,13 +106,32 @@ RECIPES = {
         stretch=0.1,
         shift=1,
     ),
+    "standard": Recipe(
+        name="standard",
+        convolutions=(
+            Convolution(16, 5, 2, padding="same"),
+            Convolution(40, 3, 2, padding="same"),
+            Convolution(56, 3),
+        ),
+        dropout=0.15,
+        units=64,
+        epochs=13,
+        batch_size=256,
+        learning_rate=0.0025,
+        shift=1,
+        smoothing=0.03,
+        weight_decay=0.02,
+        average=0.999,
+        simulation=Simulation(bent=3, digits=80_000, no_digits=20_000),
+    ),
 }
 
 
 def build(recipe: Recipe, precision: str = "float32") -> keras.Model:
     """Return the recipe's untrained network: uint8 (N, 28, 28) `images` to float32 (N, 10).
 
-    The answer is `probabilities`, whose rows sum to 1. Weights are float32 in every precision.
+    The answer is `probabilities`, whose rows sum to 1; with a simulation a second answer is
+    `digit_score`, (N, 1), how sure it is that there is one digit. Weights are float32 always.
 
     Args:
         recipe: the network.
@@ -101,6 +146,7 @@ def build(recipe: Recipe, precision: str = "float32") -> keras.Model:
             convolution.filters,
             convolution.kernel,
             convolution.stride,
+            convolution.padding,
             activation="relu",
             kernel_initializer="he_normal",
             dtype=policy,
@@ -112,10 +158,17 @@ def build(recipe: Recipe, precision: str = "float32") -> keras.Model:
             )
     x = keras.layers.Flatten(dtype=policy, name="flat")(x)
     x = keras.layers.Dropout(recipe.dropout, dtype=policy, name="dropout")(x)
+    if recipe.units:
+        x = keras.layers.Dense(recipe.units, activation="relu", dtype=policy, name="dense")(x)
     # From here on float32 always: bfloat16 keeps three decimal places of a logit.
-    x = keras.layers.Dense(DIGITS, dtype="float32", name=LOGITS)(x)
-    x = keras.layers.Softmax(dtype="float32", name="probabilities")(x)
-    return keras.Model(images, x, name=recipe.name)
+    logits = keras.layers.Dense(DIGITS, dtype="float32", name=LOGITS)(x)
+    answers = [keras.layers.Softmax(dtype="float32", name="probabilities")(logits)]
+    if recipe.simulation:
+        digit = keras.layers.Dense(1, dtype="float32", name=DIGIT_LOGIT)(x)
+        answers.append(
+            keras.layers.Activation("sigmoid", dtype="float32", name="digit_score")(digit)
+        )
+    return keras.Model(images, answers if recipe.simulation else answers[0], name=recipe.name)
 
 
 def layers(model: keras.Model) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import idx
-from tasks.canonical import SIDE, Pixels, canonical
-from tasks.decode import Undecodable, decode
+from tasks.canonical import SIDE, canonical
+from tasks.decode import Pixels, Undecodable, decode
 from tasks.errors import DatasetError
 from tasks.reasons import Reason
 

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError, DigitflowError
 from tasks.evaluate import evaluate
-from tasks.network import LOGITS, SIDE, Recipe, build, keras, quiet_start, tf
+from tasks.network import DIGIT_LOGIT, DIGITS, LOGITS, SIDE, Recipe, build, keras, quiet_start, tf
 from tasks.settings import DeviceChoice
 
 Pairs = tuple[NDArray[np.uint8], NDArray[np.int8]]  # images (N, 28, 28), labels (N,)
 
+NO_DIGIT = -1  # label of a picture that is no digit
+DIGIT_LOSS = 0.5  # weight of the loss of "is it one digit" beside that of "which"
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam (Kingma and Ba, 2015)
 REPORTS_PER_EPOCH = 10
@@ -102,7 +104,7 @@ def fit(
     numpy's and TensorFlow's random state is set, and TensorFlow is kept to deterministic kernels.
 
     Args:
-        train: uint8 (N, 28, 28) canonical pictures and their int8 (N,) digits.
+        train: uint8 (N, 28, 28) canonical pictures and their int8 (N,) digits, -1 for no digit.
         validation: the same, of pictures that are not learned.
         recipe: the network and how to fit it.
         seed: of the first weights, the order and the augmentation.
@@ -120,14 +122,15 @@ def fit(
     rates = one_cycle(recipe.learning_rate, steps * recipe.epochs).reshape(recipe.epochs, steps)
     history = []
     with tf.device("/GPU:0" if device.kind == "cuda" else "/CPU:0"):
-        model = build(recipe, _precision(device))
-        learn = _learner(model, recipe, train, seed)
+        model, kept = build(recipe, _precision(device)), build(recipe)
+        kept.set_weights(model.get_weights())
+        learn = _learner(model, kept, recipe, train, seed)
         for number in range(recipe.epochs):
             start = perf_counter()
             order = np.random.default_rng([seed, number]).permutation(count).astype(np.int32)
             batches = order[: steps * batch].reshape(steps, batch)
             loss, accuracy = _one_epoch(learn, batches, rates[number], number, progress)
-            answers = _answers(model, validation[0])
+            answers = _answers(kept, validation[0])
             _require_finite(float(answers.max()), "largest validation probability", number + 1)
             metrics = evaluate(answers, validation[1])
             seconds = perf_counter() - start
@@ -135,7 +138,7 @@ def fit(
                 Epoch(number + 1, loss, accuracy, metrics.loss, metrics.accuracy, seconds)
             )
             progress.on_epoch(history[-1])
-    return _in_float32(model, recipe), history
+    return kept, history
 
 
 def one_cycle(peak: float, steps: int) -> NDArray[np.float32]:
@@ -149,11 +152,17 @@ def one_cycle(peak: float, steps: int) -> NDArray[np.float32]:
 def augmented(images: Any, recipe: Recipe, seed: Any) -> Any:
     """Return the pictures turned, stretched, slanted and shifted, each by its own small amounts.
 
+    Where a recipe only shifts, all are shifted alike and by whole pixels, which costs nothing.
+
     Args:
         images: uint8 tensor (N, 28, 28).
         recipe: says how much at most.
         seed: int32 tensor (2,); the same seed gives the same pictures.
     """
+    if not recipe.turn and not recipe.stretch:
+        most = round(recipe.shift)
+        by = tf.random.stateless_uniform([2], seed, -most, most + 1, tf.int32)
+        return tf.roll(images, by, axis=[1, 2])
     amounts = tf.random.stateless_uniform([6, tf.shape(images)[0]], seed, -1, 1)
     turn, wide, high, slant, right, down = tf.unstack(amounts)
     angle = turn * math.radians(recipe.turn)
@@ -173,38 +182,52 @@ def augmented(images: Any, recipe: Recipe, seed: Any) -> Any:
     )[..., 0]
 
 
-Learn = Callable[[NDArray[np.int32], NDArray[np.float32], int], tuple[Any, Any]]
+Learn = Callable[[NDArray[np.int32], NDArray[np.float32], int], tuple[Any, Any, Any]]
 
 
-def _learner(model: keras.Model, recipe: Recipe, train: Pairs, seed: int) -> Learn:
+def _learner(
+    model: keras.Model, kept: keras.Model, recipe: Recipe, train: Pairs, seed: int
+) -> Learn:
     """Return a compiled function that learns one batch of picture numbers after another.
 
     It takes int32 (steps, batch), the learning rate of each step, and how many steps were before;
-    it gives the sum of the losses and the number of right answers. The loop over the batches and
-    the pictures themselves live inside TensorFlow: a step is so short that a call from Python, or
-    an optimizer of many small operations, would be a good part of it.
+    it gives the sum of the losses, the number of right answers, and that of digits. The loop over
+    the batches and the pictures themselves live inside TensorFlow: a step is so short that a call
+    from Python, or an optimizer of many small operations, would be a good part of it.
+
+    `kept`, the same network in float32, follows the weights of `model` as their moving average.
     """
     images, labels = tf.constant(train[0]), tf.constant(train[1].astype(np.int32))
-    logits_of = keras.Model(model.inputs, model.get_layer(LOGITS).output)
+    names = [LOGITS, DIGIT_LOGIT] if recipe.simulation else [LOGITS]
+    answers_of = keras.Model(model.inputs, {name: model.get_layer(name).output for name in names})
     weights = [variable.value for variable in model.trainable_variables]
+    averages = [variable.value for variable in kept.trainable_variables]
     moments = [(tf.Variable(tf.zeros_like(w)), tf.Variable(tf.zeros_like(w))) for w in weights]
 
-    def learn(batches: Any, rates: Any, before: Any) -> tuple[Any, Any]:
-        loss_sum, right = 0.0, 0
+    def learn(batches: Any, rates: Any, before: Any) -> tuple[Any, Any, Any]:
+        loss_sum, right, digits = 0.0, 0, 0
         for step in tf.range(tf.shape(batches)[0]):
-            pictures, digits = tf.gather(images, batches[step]), tf.gather(labels, batches[step])
+            pictures, truth = tf.gather(images, batches[step]), tf.gather(labels, batches[step])
             count = before + step + 1
             pictures = augmented(pictures, recipe, tf.stack([seed, count]))
             with tf.GradientTape() as tape:
-                logits = logits_of(pictures, training=True)
-                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(digits, logits)
-                loss = tf.reduce_mean(losses)
+                answers = answers_of(pictures, training=True)
+                loss = _loss(answers, truth, recipe)
             gradients = tape.gradient(loss, weights)
-            _adam(weights, moments, gradients, rates[step], tf.cast(count, tf.float32))
+            passed = tf.cast(count, tf.float32)
+            _adam(weights, moments, gradients, rates[step], passed)
+            if recipe.weight_decay:
+                for weight in weights:
+                    weight.assign_sub(rates[step] * recipe.weight_decay * weight)
+            # slower only once there is something to average
+            momentum = tf.minimum(recipe.average, (1 + passed) / (10 + passed))
+            for average, weight in zip(averages, weights, strict=True):
+                average.assign_add((1 - momentum) * (weight - average))
             loss_sum += loss
-            answers = tf.argmax(logits, axis=1, output_type=tf.int32)
-            right += tf.math.count_nonzero(answers == digits, dtype=tf.int32)
-        return loss_sum, right
+            best = tf.argmax(answers[LOGITS], axis=1, output_type=tf.int32)
+            right += tf.math.count_nonzero(best == truth, dtype=tf.int32)
+            digits += tf.math.count_nonzero(truth != NO_DIGIT, dtype=tf.int32)
+        return loss_sum, right, digits
 
     signature = [
         tf.TensorSpec((None, None), tf.int32),
@@ -213,6 +236,22 @@ def _learner(model: keras.Model, recipe: Recipe, train: Pairs, seed: int) -> Lea
     ]
     compiled: Learn = tf.function(learn, input_signature=signature)
     return compiled
+
+
+def _loss(answers: dict[str, Any], truth: Any, recipe: Recipe) -> Any:
+    """Return the cross-entropy of which digit, over the digits, and of whether it is one.
+
+    Smoothing spreads a share of each label over all digits (Szegedy et al. 2016).
+    """
+    is_digit = tf.cast(truth != NO_DIGIT, tf.float32)
+    spread = recipe.smoothing / DIGITS
+    target = tf.one_hot(truth, DIGITS, on_value=1 - recipe.smoothing + spread, off_value=spread)
+    which = tf.nn.softmax_cross_entropy_with_logits(target, answers[LOGITS])
+    loss = tf.reduce_sum(which * is_digit) / tf.maximum(tf.reduce_sum(is_digit), 1)
+    if recipe.simulation is None:
+        return loss
+    whether = tf.nn.sigmoid_cross_entropy_with_logits(is_digit, answers[DIGIT_LOGIT][:, 0])
+    return loss + DIGIT_LOSS * tf.reduce_mean(whether)
 
 
 def _adam(weights: Any, moments: Any, gradients: Any, rate: Any, count: Any) -> None:
@@ -240,13 +279,14 @@ def _one_epoch(
     progress: Progress,
 ) -> tuple[float, float]:
     """Learn all batches and return the mean loss and the accuracy while learning."""
-    total, done, loss_sum, right = len(batches), 0, 0.0, 0
+    total, done, loss_sum, right, digits = len(batches), 0, 0.0, 0, 0
     for stretch in np.array_split(np.arange(total), min(total, REPORTS_PER_EPOCH)):
-        loss, hits = learn(batches[stretch], rates[stretch], number * total + done)
-        loss_sum, right, done = loss_sum + float(loss), right + int(hits), done + len(stretch)
+        loss, hits, count = learn(batches[stretch], rates[stretch], number * total + done)
+        loss_sum, right, digits = loss_sum + float(loss), right + int(hits), digits + int(count)
+        done += len(stretch)
         _require_finite(loss_sum, "training loss", number + 1)
         progress.on_batch(done, total)
-    return loss_sum / total, right / batches.size
+    return loss_sum / total, right / digits
 
 
 def _require_finite(value: float, what: str, epoch: int) -> None:
@@ -259,8 +299,9 @@ def _require_finite(value: float, what: str, epoch: int) -> None:
 
 def _answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the model's float32 (N, 10) probabilities."""
+    only = keras.Model(model.inputs, model.get_layer("probabilities").output)
     starts = range(0, len(images), ANSWER_BATCH)
-    return np.concatenate([model(images[at : at + ANSWER_BATCH], training=False) for at in starts])
+    return np.concatenate([only(images[at : at + ANSWER_BATCH], training=False) for at in starts])
 
 
 def _precision(device: Device) -> str:
@@ -272,10 +313,3 @@ def _precision(device: Device) -> str:
         details = tf.config.experimental.get_device_details(gpu)
         gains = details.get("compute_capability", (0, 0)) >= BFLOAT16_CAPABILITY
     return "mixed_bfloat16" if gains else "float32"
-
-
-def _in_float32(model: keras.Model, recipe: Recipe) -> keras.Model:
-    """Return the same weights in a float32 network: a mixed one exports to a broken ONNX file."""
-    exact = build(recipe)
-    exact.set_weights(model.get_weights())
-    return exact

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tasks.network import RECIPES, build, layers, quiet_start
+from tasks.network import RECIPES, build, keras, layers, quiet_start
 
 PICTURES = np.random.default_rng(1).integers(0, 256, (5, 28, 28), np.uint8)
 
@@ -15,11 +15,13 @@ PICTURES = np.random.default_rng(1).integers(0, 256, (5, 28, 28), np.uint8)
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_turns_bytes_into_probabilities_that_sum_to_one(name: str) -> None:
     model = build(RECIPES[name])
-    answers = np.asarray(model(PICTURES))
+    answers = np.asarray(
+        keras.Model(model.inputs, model.get_layer("probabilities").output)(PICTURES)
+    )
     assert [(i.name, i.dtype, i.shape) for i in model.inputs] == [
         ("images", "uint8", (None, 28, 28))
     ]
-    assert model.output.dtype == "float32" and answers.shape == (5, 10)
+    assert answers.dtype == np.float32 and answers.shape == (5, 10)
     assert (answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-6)
 
 

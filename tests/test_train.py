@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tasks.device import Device, nvidia_gpu
 from tasks.errors import DeviceError, DigitflowError
-from tasks.network import RECIPES, keras
-from tasks.train import Epoch, Pairs, augmented, fit, one_cycle, training_device
+from tasks.network import RECIPES, Simulation, keras
+from tasks.train import NO_DIGIT, Epoch, Pairs, augmented, fit, one_cycle, training_device
 from tests.bars import bar
 
 CPU = Device("cpu", "any", "no bfloat16")
@@ -107,11 +107,38 @@ def test_augmentation_by_nothing_changes_nothing() -> None:
 
 
 def test_augmentation_moves_a_picture_by_at_most_its_shift() -> None:
-    moving = replace(RECIPES["quick"], turn=0, stretch=0, shift=2)
+    moving = replace(RECIPES["quick"], turn=1e-6, stretch=0, shift=2)
     dot = np.zeros((200, 28, 28), np.uint8)
     dot[:, 14, 14] = 255
     rows, columns = np.nonzero(np.asarray(augmented(dot, moving, [1, 1])).sum(0))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 16, 12, 16)
+
+
+def test_a_recipe_that_only_shifts_moves_by_whole_pixels_within_its_shift() -> None:
+    moving = replace(RECIPES["quick"], turn=0, stretch=0, shift=1)
+    dot = np.zeros((1, 28, 28), np.uint8)
+    dot[0, 14, 14] = 255
+    places = {
+        tuple(int(axis[0]) for axis in np.nonzero(np.asarray(augmented(dot, moving, [1, seed]))[0]))
+        for seed in range(60)
+    }
+    assert places == {(14 + down, 14 + right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
+
+
+def test_no_digits_teach_the_score_and_not_the_digit() -> None:
+    images, labels = bars(320)
+    noise = np.random.default_rng(1).integers(0, 255, (160, 28, 28), np.uint8)
+    train = (
+        np.concatenate([images, noise]),
+        np.concatenate([labels, np.full(160, NO_DIGIT, np.int8)]),
+    )
+    tiny = Simulation(bent=0, digits=0, no_digits=160)
+    recipe = replace(SHORT, simulation=tiny, average=0.9, smoothing=0.02, units=16, epochs=10)
+    model, history = fit(train, bars(20), recipe, 1, CPU, Record())
+    probabilities, score = (np.asarray(answer) for answer in model(train[0]))
+    assert (probabilities[:320].argmax(1) == labels).mean() > 0.9
+    assert score[:320].min() > score[320:].max()
+    assert history[-1].val_accuracy > 0.9
 
 
 def test_augmentation_depends_on_its_seed_alone() -> None:

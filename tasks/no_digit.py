@@ -1,0 +1,132 @@
+"""Ink that is no single digit: scribbles, letters, symbols, stamps, several digits, halves."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import pens
+from tasks.written import canvas, digit_ink, paths_ink
+
+Random = np.random.Generator
+Images = NDArray[np.uint8]
+
+LETTERS = "ABCEFGHJKMNPQRTUWXYacdefhkmnpruvwxy"
+SYMBOLS = "#&%@?=*+<>{}$~^"
+
+
+def _text_ink(text: str, shape: tuple[int, int], random: Random) -> Images:
+    font = int(random.choice([0, 1, 2, 3, 4, 5, 6, 7]))
+    height = min(shape) * random.uniform(0.3, 0.85)
+    scale = min(height / 21, shape[1] * 0.9 / (18 * len(text)))
+    thick = max(1, round(scale * random.uniform(0.8, 3.5)))
+    (w, h), _ = cv2.getTextSize(text, font, scale, thick)
+    ink = np.zeros(shape, np.uint8)
+    place = (int((shape[1] - w) / 2), int((shape[0] + h) / 2))
+    cv2.putText(ink, text, place, font, scale, 255, thick, cv2.LINE_AA)
+    angle = random.normal(0, 10)
+    matrix = cv2.getRotationMatrix2D((shape[1] / 2, shape[0] / 2), angle, 1)
+    return np.asarray(cv2.warpAffine(ink, matrix, shape[::-1]), np.uint8)
+
+
+def _stamp_ink(shape: tuple[int, int], random: Random) -> Images:
+    ink = _text_ink(
+        "".join(random.choice(list(LETTERS), int(random.integers(2, 6)))), shape, random
+    )
+    pen = max(1, min(shape) // 30)
+    middle = (shape[1] // 2, shape[0] // 2)
+    if random.uniform() < 0.5:
+        cv2.ellipse(
+            ink,
+            middle,
+            (int(shape[1] * 0.46), int(shape[0] * 0.4)),
+            0,
+            0,
+            360,
+            255,
+            pen,
+            cv2.LINE_AA,
+        )
+    else:
+        half = (int(shape[1] * 0.47), int(shape[0] * random.uniform(0.25, 0.45)))
+        cv2.rectangle(
+            ink,
+            (middle[0] - half[0], middle[1] - half[1]),
+            (middle[0] + half[0], middle[1] + half[1]),
+            255,
+            pen,
+        )
+    return ink
+
+
+def _half_ink(digit: int, picture: Images | None, shape: tuple[int, int], random: Random) -> Images:
+    """Less than half of a digit, cut off straight."""
+    ink = digit_ink(digit, picture, shape, min(shape) * random.uniform(0.5, 0.95), random)
+    x, y, w, h = cv2.boundingRect(ink)
+    cut, side = random.uniform(0.55, 0.75), random.integers(4)
+    if side == 0:
+        ink[y : y + int(h * cut)] = 0
+    elif side == 1:
+        ink[y + int(h * (1 - cut)) :] = 0
+    elif side == 2:
+        ink[:, x : x + int(w * cut)] = 0
+    else:
+        ink[:, x + int(w * (1 - cut)) :] = 0
+    return ink
+
+
+def _several_ink(
+    pictures: Images, labels: NDArray[np.int8], shape: tuple[int, int], random: Random
+) -> Images:
+    """Two or three digits that touch or nearly do."""
+    count = 2 if random.uniform() < 0.8 else 3
+    wide = (shape[0], int(shape[0] * (0.45 + 0.55 * count)))
+    ink = np.zeros(wide, np.uint8)
+    at = 0
+    for _ in range(count):
+        k = int(random.integers(len(pictures)))
+        size = wide[0] * random.uniform(0.6, 0.8)
+        one = digit_ink(int(labels[k]), pictures[k], (wide[0], wide[0]), size, random)
+        x, _, w, _ = cv2.boundingRect(one)
+        w = min(w, wide[1] - at)
+        if w <= 0:
+            break
+        ink[:, at : at + w] = cv2.max(ink[:, at : at + w], one[:, x : x + w])
+        at += max(1, int(w + random.uniform(-0.12, 0.06) * wide[0]))
+    return np.roll(ink, max(0, (wide[1] - at) // 2), axis=1)
+
+
+def _blot_ink(shape: tuple[int, int], random: Random) -> Images:
+    ink = np.zeros(shape, np.uint8)
+    radius = int(min(shape) * random.uniform(0.1, 0.4))
+    axes = (radius, max(2, int(radius * random.uniform(0.4, 1))))
+    middle = (shape[1] // 2, shape[0] // 2)
+    cv2.ellipse(ink, middle, axes, random.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA)
+    return ink
+
+
+def nothing_ink(pictures: Images, labels: NDArray[np.int8], random: Random) -> Images:
+    """Ink (h, w) that is no single digit; sometimes none at all.
+
+    pictures: uint8 (N, 28, 28) digits to make several and halves of; labels: int8 (N,).
+    """
+    shape = canvas(random)
+    k = int(random.integers(len(pictures)))
+    digit, picture = int(labels[k]), pictures[k]
+    size = min(shape) * random.uniform(0.4, 0.95)
+    letters = "".join(random.choice(list(LETTERS), int(random.choice([1, 1, 1, 2, 3]))))
+    # Half of a 0, 1 or 7 is a digit of another name.
+    halved = digit if digit not in (0, 1, 7) else 2
+    made: list[tuple[float, Callable[[], Images]]] = [
+        (0.14, lambda: paths_ink(pens.scribble_paths(random), shape, size, random)),
+        (0.21, lambda: _text_ink(letters, shape, random)),
+        (0.13, lambda: _text_ink(str(random.choice(list(SYMBOLS))), shape, random)),
+        (0.08, lambda: _stamp_ink(shape, random)),
+        (0.28, lambda: _several_ink(pictures, labels, shape, random)),
+        (0.10, lambda: _half_ink(halved, picture if halved == digit else None, shape, random)),
+        (0.04, lambda: _blot_ink(shape, random)),
+        (0.02, lambda: np.zeros(shape, np.uint8)),
+    ]
+    kind = int(random.choice(len(made), p=[share for share, _ in made]))
+    return made[kind][1]()

@@ -1,0 +1,191 @@
+"""Simulated pictures for training: digits, and what is none, as scans and photos show them."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import scene
+from tasks.canonical import canonical
+from tasks.no_digit import nothing_ink
+from tasks.paper import over
+from tasks.written import canvas, digit_ink, with_neighbour
+
+Random = np.random.Generator
+Images = NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+
+NOT_A_DIGIT = -1  # label of pictures that hold no single digit
+THUMBNAILS, PHOTOS = 0.06, 0.5  # shares of scenes; the others are scans
+FOUND = 0.55  # overlap of boxes from which the digit, not something else, was found
+FOUND_ALL = 0.8  # overlap from which all of several digits were found
+CHUNK = 500  # pictures per piece of work; part of the seed, so it does not depend on the processes
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Canonical pictures uint8 (N, 28, 28) and labels int8 (N,), -1 where there is no digit."""
+
+    images: Images
+    labels: NDArray[np.int8]
+
+
+def digit_scene(digit: int, picture: Images | None, random: Random) -> tuple[Images, Box]:
+    """One digit as a scan (h, w) or a photo (h, w, 3), and its box (x, y, w, h).
+
+    `picture` is a canonical one of the digit, or None to draw from pen paths alone.
+    """
+    shape = canvas(random)
+    size = min(shape) * np.exp(random.uniform(np.log(0.3), np.log(0.97)))
+    ink = digit_ink(digit, picture, shape, size, random)
+    box = cv2.boundingRect(over(ink, 100))
+    if random.uniform() < 0.12:
+        ink = with_neighbour(ink, random)
+    kind = random.uniform()
+    if kind < THUMBNAILS:
+        shown = _thumbnail(ink, random)
+        return shown, (0, 0, *shown.shape)
+    photo = scene.photo if kind < THUMBNAILS + PHOTOS else scene.scan
+    return photo(ink, random), (box[0], box[1], box[2], box[3])
+
+
+def _thumbnail(ink: Images, random: Random) -> Images:
+    """Ink on clean white or black, averaged down to 16 to 40 px a side, as drawing boxes give."""
+    side = int(random.integers(16, 41))
+    square = max(ink.shape)
+    page = np.zeros((square, square), np.uint8)
+    top, left = (square - ink.shape[0]) // 2, (square - ink.shape[1]) // 2
+    page[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    small = cv2.resize(page, (side, side), interpolation=cv2.INTER_AREA)
+    small = cv2.convertScaleAbs(small, alpha=random.uniform(0.6, 1.6))
+    return np.asarray(255 - small if random.uniform() < 0.7 else small, np.uint8)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    shared = max(0, width) * max(0, height)
+    return shared / max(1, a[2] * a[3] + b[2] * b[3] - shared)
+
+
+def found_digit(digit: int, picture: Images | None, random: Random) -> Images:
+    """A digit in canonical form as reading finds it, in a scene where it is found."""
+    for _ in range(4):
+        shown, box = digit_scene(digit, picture, random)
+        image, facts = canonical(shown)
+        if _overlap(box, facts.box) >= (FOUND if shown.shape[0] > 40 else 0.01):
+            return image
+    return canonical(255 - picture)[0] if picture is not None else image
+
+
+def nothing_scene(pictures: Images, labels: NDArray[np.int8], random: Random) -> tuple[Images, Box]:
+    """A scan or photo without a single digit, and the box of its ink.
+
+    The ink is that of `no_digit`; under it lie paper and light as under a digit.
+    """
+    ink = nothing_ink(pictures, labels, random)
+    box = cv2.boundingRect(over(ink, 100))
+    photo = scene.photo if random.uniform() < 0.5 else scene.scan
+    return photo(ink, random), (box[0], box[1], box[2], box[3])
+
+
+def found_nothing(pictures: Images, labels: NDArray[np.int8], random: Random) -> Images:
+    """What reading finds where no single digit is; one digit found among several does not count."""
+    if random.uniform() < 0.06:
+        return _texture(random)
+    while True:
+        shown, box = nothing_scene(pictures, labels, random)
+        image, facts = canonical(shown)
+        if box[2] == 0 or _overlap(box, facts.box) >= FOUND_ALL:
+            return image
+
+
+def _texture(random: Random) -> Images:
+    """Noise in the canonical frame, as blank paper turns out when its texture is all there is."""
+    rough = random.random((28, 28)) < random.uniform(0.02, 0.5)
+    soft = cv2.GaussianBlur(rough.astype(np.float32), (0, 0), random.uniform(0.4, 1.5))
+    soft[:4], soft[-4:], soft[:, :4], soft[:, -4:] = 0, 0, 0, 0
+    return np.asarray(soft / max(float(soft.max()), 1e-3) * 255, np.uint8)
+
+
+def _chunk(job: tuple[int, int, int, bool, Images, NDArray[np.int8]]) -> Simulated:
+    seed, number, count, digits, pictures, labels = job
+    cv2.setNumThreads(1)
+    random = np.random.default_rng([seed, number, digits])
+    images = np.zeros((count, 28, 28), np.uint8)
+    out = np.full(count, NOT_A_DIGIT, np.int8)
+    for i in range(count):
+        if digits:
+            k = int(random.integers(len(pictures)))
+            images[i] = found_digit(int(labels[k]), pictures[k], random)
+            out[i] = labels[k]
+        else:
+            images[i] = found_nothing(pictures, labels, random)
+    return Simulated(images, out)
+
+
+def bent(images: Images, seed: int) -> Images:
+    """Each canonical picture, (N, 28, 28), turned, slanted, stretched and warped a little."""
+    random = np.random.default_rng([seed, 28])
+    rows, columns = np.mgrid[:28, :28].astype(np.float32)
+    out = np.empty_like(images)
+    for i, image in enumerate(images):
+        angle, slant = random.normal(0, 0.1), random.normal(0, 0.1)
+        grow = np.exp(random.normal(0, 0.06, 2))
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        back = turn @ np.array([[grow[0], slant], [0, grow[1]]])
+        shift = random.normal(0, 0.5, 2)
+        wave = cv2.resize(
+            random.normal(0, 0.7, (5, 5, 2)).astype(np.float32),
+            (28, 28),
+            interpolation=cv2.INTER_CUBIC,
+        )
+        x = (
+            back[0, 0] * (columns - 13.5)
+            + back[0, 1] * (rows - 13.5)
+            + 13.5
+            + shift[0]
+            + wave[..., 0]
+        )
+        y = (
+            back[1, 0] * (columns - 13.5)
+            + back[1, 1] * (rows - 13.5)
+            + 13.5
+            + shift[1]
+            + wave[..., 1]
+        )
+        out[i] = cv2.remap(image, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+    return out
+
+
+def simulate(
+    images: Images,
+    labels: NDArray[np.int8],
+    digits: int,
+    nothing: int,
+    seed: int,
+    processes: int = 0,
+) -> Simulated:
+    """Simulate `digits` scenes from the given canonical digits, and `nothing` without one.
+
+    images: uint8 (N, 28, 28), labels: int8 (N,). The same seed gives the same pictures, however
+    many processes draw them. Pictures in which no ink is found stay: they are all 0.
+    """
+    jobs = []
+    for wanted, is_digit in ((digits, True), (nothing, False)):
+        for number in range(-(-wanted // CHUNK)):
+            count = min(CHUNK, wanted - number * CHUNK)
+            pick = np.random.default_rng([seed, number, 7]).integers(0, len(images), CHUNK)
+            jobs.append((seed, number, count, is_digit, images[pick], labels[pick].astype(np.int8)))
+    if processes == 1:
+        parts = [_chunk(job) for job in jobs]
+    else:
+        with ProcessPoolExecutor(processes or None, mp_context=get_context("forkserver")) as pool:
+            parts = list(pool.map(_chunk, jobs))
+    return Simulated(
+        np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts])
+    )
