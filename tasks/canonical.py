@@ -25,6 +25,11 @@ class Ink:
     contrast: int  # grey levels between ink and paper, 0..255
     share: float  # of the picture's pixels that are ink, 0..1
     box: tuple[int, int, int, int]  # left, top, width, height of the ink in the picture, pixels
+    stroke_width: float = 0.0  # of the pen, pixels; 0 where it was not measured
+    groups: int = 0  # stroke groups
+    rivals: int = 0  # groups as large as a digit elsewhere in the picture
+    touches_edge: bool = False  # ink of the digit reaches the picture's edge
+    removed: str = ""  # what was taken out, by commas
 
     @property
     def blank(self) -> bool:

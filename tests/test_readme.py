@@ -82,6 +82,8 @@ def terminal(
         "DIGITFLOW_DATA": "digits.npz",
         "DIGITFLOW_MIN_ACCURACY": "0.5",
         "DIGITFLOW_MIN_RECALL": "0.1",
+        "DIGITFLOW_MAX_CALIBRATION_ERROR": "0.5",
+        "DIGITFLOW_MAX_ERROR": "1",
     }
     return folder, environment
 
