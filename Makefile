@@ -7,10 +7,10 @@ READY := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench ready-model lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## Train on MNIST, judge, export, read a folder, show what came out
 	@$(BIN)/digitflow demo
@@ -30,6 +30,9 @@ format: $(READY) ## Put the code into its format
 bench: $(READY) ## Run the benchmark programs, each prints a table
 	@for program in train_vs_seed predict_vs_keras; do \
 	  $(BIN)/python tests/bench/$$program.py || exit; done
+
+ready-model: $(READY) ## Train the model that ships with the package, and judge it
+	@$(BIN)/python -m deployments.ready_model
 
 lock: $(READY) ## Renew requirements.lock to the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 \

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from flows.engine import PlainEngine
 from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
-from tasks.settings import PredictSettings, TrainSettings, home
+from tasks.settings import PredictSettings, PreviewSettings, TrainSettings, home
 
 if TYPE_CHECKING:
     from flows.train import Outcome
@@ -113,6 +113,21 @@ class Predict(PredictSettings, Flow):
             )
 
 
+class Preview(PreviewSettings, Command):
+    """Show what would be read, on one page: originals, canonical forms, decisions; no results."""
+
+    folder: CliPositionalArg[Path] = Field(
+        description="Folder of pictures, looked at with everything below it."
+    )
+
+    def cli_cmd(self) -> None:
+        """Run the preview flow."""
+        from flows.preview import preview
+
+        settings = PreviewSettings(**_values_of(PreviewSettings, self))
+        self.answer(preview(settings, self.engine()).facts())
+
+
 class Results(Command):
     """Print rows of the results table, or write them to a file."""
 
@@ -150,21 +165,22 @@ class Models(Command):
 
     def cli_cmd(self) -> None:
         """Print the versions, the newest last."""
-        from tasks.registry import Registry
+        from tasks.registry import Registry, ready_model
 
-        registry = Registry(home() / "models")
-        champion = registry.champion()
+        registry, ready = Registry(home() / "models"), ready_model()
+        champion = registry.champion() or ready
         rows = [
             {
                 "version": version.name,
-                "champion": champion is not None and version.name == champion.name,
+                "champion": champion is not None and version.folder == champion.folder,
+                "shipped": version is ready,
                 "accepted": version.accepted,
                 "accuracy": round(version.card["metrics"]["accuracy"], 4),
                 "data": version.card["dataset"]["name"],
                 "recipe": version.card["settings"]["recipe"],
                 "created_at": version.card["created_at"],
             }
-            for version in registry.versions()
+            for version in ([ready] if ready else []) + registry.versions()
         ]
         self.answer(rows)
         if rows:
@@ -218,6 +234,7 @@ class Digitflow(BaseSettings):
     demo: CliSubCommand[Demo]
     train: CliSubCommand[Train]
     predict: CliSubCommand[Predict]
+    preview: CliSubCommand[Preview]
     results: CliSubCommand[Results]
     models: CliSubCommand[Models]
     up: CliSubCommand[Up]

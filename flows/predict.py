@@ -9,9 +9,12 @@ import pyarrow as pa
 
 from flows.engine import Advance, Engine
 from tasks import results
+from tasks.calibrate import threshold_for
+from tasks.decide import Thresholds
 from tasks.device import reading_device
 from tasks.discover import Shard, discover, existing_folder, shards
 from tasks.files import write_text
+from tasks.reader import calibration_of
 from tasks.reading_report import reading_report
 from tasks.registry import Registry, find_onnx
 from tasks.report import Report, to_html
@@ -27,7 +30,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     """Read every picture below a folder into the results table.
 
     Raises:
-        InputError: the folder, the model, the device or the output file cannot be used.
+        InputError: the folder, the model, the device or the output file cannot be used, or the
+            model cannot promise the error that is accepted.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     folder = existing_folder(settings.folder)
@@ -35,16 +39,20 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         results.check_out(settings.out)
     model = find_onnx(settings.model, Registry(home() / "models"))
     device = reading_device(settings.device)
+    calibration = calibration_of(model)
+    threshold = threshold_for(settings.max_error, calibration.curve)
     run, table = open_run("predict", home()), home() / "results"
 
     listing = engine.stage(
         discover, folder, run / "listing.parquet", allow_empty=settings.allow_empty
     )
     engine.say("Folder", f"{listing.root}: {listing.count:,} files")
-    plan = ReadPlan(run.name, listing.root, listing.file, settings.min_confidence)
+    thresholds = Thresholds(threshold.confidence, calibration.min_digit_score)
+    plan = ReadPlan(run.name, listing.root, listing.file, thresholds)
     with Workers(plan, model, device, listing.count, settings.workers) as workers:
         reader = workers.reader
         engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")
+        engine.say("Promise", threshold.sentence())
         with engine.progress("Reading", listing.count) as advance:
             for shard in shards(listing):
                 engine.stage(read_shard, workers, shard, table, advance)
@@ -56,6 +64,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         run.name,
         model_version=reader.version,
         canonical_version=reader.metadata["canonical_version"],
+        threshold=threshold,
         device=str(device),
         provider=reader.provider,
         started_at=started.isoformat(timespec="seconds"),

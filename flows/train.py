@@ -1,4 +1,4 @@
-"""Make a model: ingest, train, export, evaluate, compare, judge, register, promote, report."""
+"""Make a model: ingest, train, calibrate, export, evaluate, compare, judge, register, promote."""
 
 import importlib.util
 from dataclasses import asdict, dataclass
@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.engine import Advance, Engine
+from flows.engine import Engine
+from flows.telling import (
+    TrainingProgress,
+    tell_calibration,
+    tell_data,
+    tell_evaluation,
+    tell_verdict,
+)
+from tasks.calibrate import Calibration, calibrate
 from tasks.canonical import CANONICAL_VERSION
 from tasks.dataset import Part, Snapshot, ingest
 from tasks.device import Device, reading_device, usable_cores
@@ -15,15 +23,16 @@ from tasks.evaluate import Metrics, Parity, evaluate
 from tasks.files import write_text
 from tasks.gate import Verdict, judge
 from tasks.provenance import git_commit, package_versions
-from tasks.reader import Reader
+from tasks.reader import CALIBRATION, Reader
 from tasks.registry import KERAS_FILE, ONNX_FILE, Registry, Version
 from tasks.report import Report, to_html
 from tasks.runs import REPORT_FILE, open_run
 from tasks.settings import TrainSettings, home
 from tasks.training_report import TrainingPictures, training_report
+from tasks.training_set import Pairs, as_read, learned
 
 if TYPE_CHECKING:
-    from tasks.train import Epoch
+    from tasks.network import Simulation
 
 PARITY_PICTURES = 1_000
 FIRST_PICTURES = 10
@@ -78,14 +87,18 @@ def train(settings: TrainSettings, engine: Engine) -> Outcome:
     snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
     tell_data(snapshot, engine)
     training = engine.stage(fit_candidate, snapshot, settings, run, engine)
-    onnx = engine.stage(export_candidate, run, version, engine)
+    calibration = engine.stage(calibrate_candidate, snapshot, settings, run)
+    tell_calibration(calibration, engine)
+    onnx = engine.stage(export_candidate, run, version, calibration, engine)
     evaluation = engine.stage(evaluate_candidate, snapshot, onnx, settings)
-    tell_evaluation(evaluation, engine)
-    parity = engine.stage(compare_runtimes, snapshot, run)
+    tell_evaluation(evaluation.metrics, evaluation.sample, engine)
+    parity = engine.stage(compare_runtimes, snapshot, run, calibration.temperature)
     verdict = engine.stage(judge, evaluation.metrics, parity, settings)
     tell_verdict(verdict, engine)
 
-    card = make_card(version, settings, snapshot, training, evaluation, parity, verdict)
+    card = make_card(
+        version, settings, snapshot, training, calibration, evaluation, parity, verdict
+    )
     registry = Registry(home() / "models")
     registered = engine.stage(registry.register, card, onnx, run / KERAS_FILE)
     outcome = engine.stage(
@@ -128,9 +141,10 @@ def fit_candidate(
     device = training_device(settings.device)
     recipe = RECIPES[settings.recipe]
     engine.say("Device", str(device))
+    pictures = training_pictures(snapshot, recipe.simulation, settings.seed, engine)
     with engine.progress("Training", recipe.epochs) as advance:
         model, history = fit(
-            snapshot.part(Part.TRAIN),
+            pictures,
             snapshot.part(Part.CALIBRATION),
             recipe,
             settings.seed,
@@ -141,14 +155,47 @@ def fit_candidate(
     return Training(device, asdict(recipe), layers(model), [asdict(epoch) for epoch in history])
 
 
-def export_candidate(run: Path, version: str, engine: Engine) -> Path:
+def training_pictures(
+    snapshot: Snapshot, simulation: "Simulation | None", seed: int, engine: Engine
+) -> Pairs:
+    """Return what a recipe learns: the training part, and what is simulated from it."""
+    part = snapshot.part(Part.TRAIN)
+    if simulation is None:
+        return part
+    with engine.progress("Simulating", simulation.digits + simulation.no_digits) as advance:
+        pictures = learned(part, **asdict(simulation), seed=seed, on_progress=advance)
+    engine.say("Simulated", f"{len(pictures[1]):,} pictures to learn from {len(part[1]):,}")
+    return pictures
+
+
+def calibrate_candidate(snapshot: Snapshot, settings: TrainSettings, run: Path) -> Calibration:
+    """Find out how far the confidence of the saved model can be trusted."""
+    from tasks.export import raw_answers
+    from tasks.network import RECIPES, keras
+
+    pictures = snapshot.part(Part.CALIBRATION)
+    if RECIPES[settings.recipe].simulation:
+        pictures = as_read(pictures, settings.seed)
+    images, labels = pictures
+    model = keras.models.load_model(run / KERAS_FILE, compile=False)
+    logits, digit_logits = raw_answers(model, images)
+    return calibrate(logits, labels, digit_logits)
+
+
+def export_candidate(run: Path, version: str, calibration: Calibration, engine: Engine) -> Path:
     """Write the saved model as ONNX, with what a program needs to know inside the file."""
     from tasks.export import OPSET, to_onnx
     from tasks.network import keras
 
     onnx = run / ONNX_FILE
-    metadata = {"version": version, "canonical_version": CANONICAL_VERSION, "made_by": "digitflow"}
-    to_onnx(keras.models.load_model(run / KERAS_FILE, compile=False), onnx, metadata)
+    metadata = {
+        "version": version,
+        "canonical_version": CANONICAL_VERSION,
+        CALIBRATION: calibration.to_json(),
+        "made_by": "digitflow",
+    }
+    model = keras.models.load_model(run / KERAS_FILE, compile=False)
+    to_onnx(model, onnx, metadata, calibration.temperature)
     engine.say("Export", f"{ONNX_FILE}, opset {OPSET}, {onnx.stat().st_size / 1024:,.0f} KiB")
     return onnx
 
@@ -157,21 +204,21 @@ def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) 
     """Answer the test part with the ONNX file through ONNX Runtime."""
     images, labels = snapshot.part(Part.TEST)
     device = reading_device("cpu" if settings.device == "cpu" else "auto")
-    probabilities = Reader(onnx, device, usable_cores()).probabilities(images)
+    probabilities = Reader(onnx, device, usable_cores()).answers(images).probabilities
     digit = int(probabilities[0].argmax())
     confidence = float(probabilities[0, digit])
     sample = {"index": 0, "label": int(labels[0]), "digit": digit, "confidence": confidence}
     return Evaluation(evaluate(probabilities, labels), sample)
 
 
-def compare_runtimes(snapshot: Snapshot, run: Path) -> Parity:
+def compare_runtimes(snapshot: Snapshot, run: Path, temperature: float) -> Parity:
     """Answer the same calibration pictures with Keras and with ONNX Runtime."""
     from tasks.export import parity
     from tasks.network import keras
 
     images = snapshot.part(Part.CALIBRATION)[0][:PARITY_PICTURES]
     model = keras.models.load_model(run / KERAS_FILE, compile=False)
-    return parity(model, run / ONNX_FILE, images)
+    return parity(model, run / ONNX_FILE, images, temperature)
 
 
 def make_card(
@@ -179,6 +226,7 @@ def make_card(
     settings: TrainSettings,
     snapshot: Snapshot,
     training: Training,
+    calibration: Calibration,
     evaluation: Evaluation,
     parity: Parity,
     verdict: Verdict,
@@ -196,6 +244,7 @@ def make_card(
         "recipe": training.recipe,
         "layers": training.layers,
         "history": training.history,
+        "calibration": calibration.facts(),
         "metrics": evaluation.metrics.facts(),
         "sample": evaluation.sample,
         "parity": parity.facts(),
@@ -248,58 +297,3 @@ def write_report(snapshot: Snapshot, version: Version, run: Path) -> Report:
     report = training_report(version.card, pictures)
     write_text(run / REPORT_FILE, to_html(report))
     return report
-
-
-class TrainingProgress:
-    """Turns what the fit reports into a bar and a line for each epoch."""
-
-    def __init__(self, engine: Engine, epochs: int, advance: Advance) -> None:
-        """Take the engine that shows it, and how many epochs there will be."""
-        self.engine, self.epochs, self.advance, self.epoch = engine, epochs, advance, 0
-
-    def on_batch(self, done: int, total: int) -> None:
-        """Move the bar by the share of the epoch that is done."""
-        self.advance(self.epoch + done / total)
-
-    def on_epoch(self, epoch: "Epoch") -> None:
-        """Write the line of the epoch."""
-        self.epoch = epoch.epoch
-        self.engine.say(
-            f"Epoch {epoch.epoch}/{self.epochs}",
-            f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  validation loss "
-            f"{epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}  {epoch.seconds:.1f} s",
-        )
-
-
-def tell_data(snapshot: Snapshot, engine: Engine) -> None:
-    """Say what was read, and the first labels as a check that it was read right."""
-    counts = {part: sum(of_digit) for part, of_digit in snapshot.facts["counts"].items()}
-    parts = ", ".join(f"{count:,} {part}" for part, count in counts.items())
-    engine.say("Data", f"{snapshot.facts['name']}: {parts} (snapshot {snapshot.digest[:12]})")
-    first = " ".join(map(str, snapshot.facts["first_labels"]))
-    engine.say("", f"first labels: {first}")
-
-
-def tell_evaluation(evaluation: Evaluation, engine: Engine) -> None:
-    """Say how the test part was answered, and one answer."""
-    metrics, sample = evaluation.metrics, evaluation.sample
-    engine.say(
-        "Test",
-        f"{metrics.accuracy:.2%} of {metrics.count:,} right (95 % interval "
-        f"{metrics.accuracy_low:.2%} to {metrics.accuracy_high:.2%}), loss {metrics.loss:.4f}",
-    )
-    engine.say(
-        "Sample",
-        f"the first test picture is a {sample['label']}. Model says: {sample['digit']} "
-        f"({sample['confidence']:.1%} sure)",
-    )
-
-
-def tell_verdict(verdict: Verdict, engine: Engine) -> None:
-    """Say every check of the gate, one a line."""
-    for number, check in enumerate(verdict.checks):
-        engine.say(
-            "" if number else "Gate",
-            f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.measured}, "
-            f"required {check.requirement}",
-        )

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.calibrate import calibration_error
+
 DIGITS = 10
 Z_95 = 1.959963984540054  # standard normal quantile of a two-sided 95 % interval
 WORST_MISTAKES = 20
@@ -32,6 +34,7 @@ class Metrics:
     accuracy_low: float  # 95 % Wilson interval
     accuracy_high: float
     loss: float  # mean negative log probability of the true digit, nats
+    calibration_error: float  # mean gap between confidence and share right
     recall: list[float]  # share found of each digit; NaN for a digit without pictures
     confusion: list[list[int]]  # rows: true digit, columns: answer
     mistakes: list[Mistake]  # the most confident wrong answers, worst first
@@ -48,7 +51,7 @@ class Parity:
     count: int
     batch_sizes: list[int]
     same_digits: bool
-    max_difference: float  # largest difference of a probability
+    max_difference: float  # largest difference of a probability or a digit score
 
     def facts(self) -> dict[str, Any]:
         """Return the same as plain values."""
@@ -83,6 +86,7 @@ def evaluate(probabilities: NDArray[np.float32], labels: NDArray[np.int8]) -> Me
         accuracy_low=low,
         accuracy_high=high,
         loss=float(-np.log(np.maximum(of_truth, np.finfo(np.float32).tiny)).mean()),
+        calibration_error=calibration_error(probabilities, labels),
         recall=[float(share) for share in found],
         confusion=confusion.tolist(),
         mistakes=_worst_mistakes(probabilities, labels, digits),

@@ -50,7 +50,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Tile:
-    """One small picture (uint8 (H, W), ink bright on 0) with its words."""
+    """One small picture with its words; it is shown as the negative of what is given.
+
+    uint8, ink bright on 0: (H, W) grey or (H, W, 3) in OpenCV's order.
+    """
 
     picture: NDArray[np.uint8]
     caption: str

@@ -50,6 +50,7 @@ def judge(metrics: Metrics | None, parity: Parity | None, settings: TrainSetting
     checks = [
         _accuracy(metrics, settings.min_accuracy),
         _lowest_recall(metrics, settings.min_recall),
+        _calibration_error(metrics, settings.max_calibration_error),
         _same_digits(parity),
         _same_probabilities(parity),
     ]
@@ -80,6 +81,16 @@ def _lowest_recall(metrics: Metrics | None, floor: float) -> Check:
         measured=measured,
         passed=not unmeasured and min(recall) >= floor,
         explanation="share found of the digit that is found least often",
+    )
+
+
+def _calibration_error(metrics: Metrics | None, ceiling: float) -> Check:
+    return Check(
+        name="calibration error",
+        requirement=f"at most {ceiling:.4f}",
+        measured=f"{metrics.calibration_error:.4f}" if metrics else MISSING,
+        passed=metrics is not None and metrics.calibration_error <= ceiling,
+        explanation="mean gap between confidence and the share of the test part that is right",
     )
 
 

@@ -1,17 +1,28 @@
-"""An ONNX model in a session: canonical pictures to probabilities, on a device that is known."""
+"""An ONNX model in a session: canonical pictures to answers, on a device that is known."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.calibrate import Calibration
 from tasks.canonical import CANONICAL_VERSION
-from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device
+from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device, cpu
 from tasks.errors import DeviceError, ModelError
 
 BATCH = 256  # pictures in one run of the network: large enough to be fast, small enough for cache
-INPUT, OUTPUT = "images", "probabilities"
+INPUT, OUTPUT, SCORE = "images", "probabilities", "digit_score"
+CALIBRATION = "calibration"  # the metadata property that holds it, as JSON
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says about N canonical pictures."""
+
+    probabilities: NDArray[np.float32]  # (N, 10), rows sum to 1
+    digit_scores: NDArray[np.float32] | None  # (N,): sure that it is one digit; some give none
 
 
 class Reader:
@@ -40,21 +51,41 @@ class Reader:
             raise DeviceError(f"{device} was chosen, but ONNX Runtime runs on {self.provider}")
         self.metadata = _checked_metadata(self._session, model)
         self.version = self.metadata["version"]
+        self.calibration = _calibration(self.metadata, model)
+        self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return float32 (N, 10), rows sum to 1, for uint8 (N, 28, 28) canonical pictures."""
+    def answers(self, images: NDArray[np.uint8]) -> Answers:
+        """Return what the model says about uint8 (N, 28, 28) canonical pictures."""
+        # without pictures one empty batch gives the shapes
         batches = [
-            self._session.run([OUTPUT], {INPUT: images[start : start + BATCH]})[0]
-            for start in range(0, len(images), BATCH)
+            self._session.run(self._outputs, {INPUT: images[start : start + BATCH]})
+            for start in range(0, max(1, len(images)), BATCH)
         ]
-        return np.concatenate(batches) if batches else np.empty((0, 10), np.float32)
+        whole = {
+            name: np.concatenate(parts)
+            for name, parts in zip(self._outputs, zip(*batches, strict=True), strict=True)
+        }
+        return Answers(whole[OUTPUT], whole.get(SCORE))
+
+
+def calibration_of(model: Path) -> Calibration:
+    """Return what a model file promises, having checked the file.
+
+    Raises:
+        ModelError: the file is no ONNX model, or not one of ours for this canonical form.
+    """
+    return Reader(model, cpu()).calibration
 
 
 def _checked_metadata(session: Any, model: Path) -> dict[str, str]:
     inputs = {i.name: (i.type, i.shape[1:]) for i in session.get_inputs()}
     outputs = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
     expected = {INPUT: ("tensor(uint8)", [28, 28])}
-    if inputs != expected or outputs.get(OUTPUT) != ("tensor(float)", [10]):
+    scored = outputs.get(SCORE, ("tensor(float)", []))
+    if inputs != expected or (outputs.get(OUTPUT), scored) != (
+        ("tensor(float)", [10]),
+        ("tensor(float)", []),
+    ):
         raise ModelError(
             f"{model} takes {inputs} and gives {outputs}; expected uint8 (N, 28, 28) '{INPUT}' "
             f"and float32 (N, 10) '{OUTPUT}'"
@@ -67,3 +98,14 @@ def _checked_metadata(session: Any, model: Path) -> dict[str, str]:
             f"{CANONICAL_VERSION}: train again, or use the digitflow it was made with"
         )
     return metadata
+
+
+def _calibration(metadata: dict[str, str], model: Path) -> Calibration:
+    if CALIBRATION not in metadata:
+        raise ModelError(
+            f"{model} carries no risk curve, so that no error can be promised: train again"
+        )
+    try:
+        return Calibration.from_json(metadata[CALIBRATION])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{model} carries a damaged risk curve ({error}): train again") from error

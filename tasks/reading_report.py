@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.calibrate import Threshold
 from tasks.figures import Tile, Tone, bars, digit_strips
 from tasks.reasons import MEANINGS, Status
 from tasks.report import MISSING, Cell, Report, Section, Table, facts, number, percent, plural
@@ -38,7 +39,8 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
         summary: `found` and the counts `read`, `review`, `rejected` that add up to it; `reasons`
             (code to count); `digits` (ten counts); `rejects` (the first of them, each `path`,
             `reason`, `detail`); what ran, where and how fast; `files` where a file can hold several
-            pictures; `accuracy` (`right`, `labelled`) for pictures whose digits are known.
+            pictures; `threshold` (what the model promises); `accuracy` (`right`, `labelled`) for
+            pictures whose digits are known.
         samples: pictures to show; each section shows the least sure first.
     """
     unaccounted = summary["found"] - sum(summary[status] for status in Status)
@@ -93,7 +95,8 @@ def _outcome(summary: Mapping[str, Any], unaccounted: int) -> Section:
     return Section(
         "Outcome",
         f"{number(summary['seconds'], 1)} s, {number(summary['pictures_per_second'], 0)} pictures "
-        f"a second. {'' if unaccounted else 'Every picture found has exactly one outcome.'}",
+        f"a second. {'' if unaccounted else 'Every picture found has exactly one outcome.'} "
+        f"{Threshold(**summary['threshold']).sentence()}.",
         Table(("Outcome", "Pictures", "Share"), rows, total=True),
     )
 

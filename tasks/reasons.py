@@ -16,6 +16,8 @@ class Reason(StrEnum):
 
     OK = "ok"
     LOW_CONFIDENCE = "low_confidence"
+    NOT_A_DIGIT = "not_a_digit"
+    SEVERAL_DIGITS = "several_digits"
     BLANK = "blank"
     EMPTY_FILE = "empty_file"
     UNSUPPORTED_FORMAT = "unsupported_format"
@@ -29,6 +31,8 @@ class Reason(StrEnum):
 MEANINGS: dict[Reason, str] = {
     Reason.OK: "read with enough confidence",
     Reason.LOW_CONFIDENCE: "a digit was found, but the model is not sure enough which",
+    Reason.NOT_A_DIGIT: "ink was found, but not that of one digit",
+    Reason.SEVERAL_DIGITS: "more than one digit was found",
     Reason.BLANK: "no ink was found",
     Reason.EMPTY_FILE: "the file has no bytes",
     Reason.UNSUPPORTED_FORMAT: "the content is no picture format that digitflow reads",

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks.errors import DigitflowError, ModelError
-from tasks.files import sha256, write_text
+from tasks.files import sha256, whole_file, write_text
 
 ONNX_FILE = "model.onnx"
 KERAS_FILE = "model.keras"
 CARD_FILE = "card.json"
 HISTORY_FILE = "history.jsonl"
+READY = Path(__file__).parent / "ready_model"  # ships with the package
 Action = Literal["promote", "refuse"]
 
 
@@ -35,7 +36,7 @@ class Version:
     @property
     def name(self) -> str:
         """Return the name of the version."""
-        return self.folder.name
+        return str(self.card["version"])
 
     @property
     def onnx(self) -> Path:
@@ -93,14 +94,7 @@ class Registry:
         if Path(name).name != name or not (folder / CARD_FILE).is_file():
             known = ", ".join(version.name for version in self.versions()) or "none"
             raise ModelError(f"no model version {name!r} in {self.folder}; there is: {known}")
-        version = Version(folder, json.loads((folder / CARD_FILE).read_text()))
-        for file, expected in version.card["files"].items():
-            if not (folder / file).is_file() or sha256(folder / file) != expected:
-                raise ModelError(
-                    f"{folder / file} is not the file that was registered (its SHA-256 should be "
-                    f"{expected}): restore it, or train and promote another version"
-                )
-        return version
+        return _verified(folder)
 
     def champion(self) -> Version | None:
         """Return the version that serves, or None before the first promotion."""
@@ -145,14 +139,50 @@ class Registry:
         return [json.loads(line) for line in lines if line.endswith("\n")]  # else: being written
 
 
+def _verified(folder: Path) -> Version:
+    version = Version(folder, json.loads((folder / CARD_FILE).read_text()))
+    for file, expected in version.card["files"].items():
+        if not (folder / file).is_file() or sha256(folder / file) != expected:
+            raise ModelError(
+                f"{folder / file} is not the file that was registered (its SHA-256 should be "
+                f"{expected}): restore it, or train and promote another version"
+            )
+    return version
+
+
+def ready_model() -> Version | None:
+    """Return the version that ships with the package, or None in a package without one.
+
+    Raises:
+        ModelError: its file was changed.
+    """
+    return _verified(READY) if (READY / CARD_FILE).is_file() else None
+
+
+def ship(version: Version, folder: Path) -> None:
+    """Make an accepted version the one that ships: its ONNX file and its card, without Keras.
+
+    Raises:
+        ModelError: the gate did not accept it.
+    """
+    if not version.accepted:
+        raise ModelError(f"{version.name} did not pass the gate and cannot ship")
+    files = {ONNX_FILE: version.card["files"][ONNX_FILE]}
+    with whole_file(folder / ONNX_FILE) as temporary:
+        shutil.copyfile(version.onnx, temporary)
+    write_text(folder / CARD_FILE, json.dumps({**version.card, "files": files}, indent=2) + "\n")
+
+
 def find_onnx(model: str, registry: Registry) -> Path:
     """Return the ONNX file that `--model` means: `champion`, a version's name, or a path.
+
+    The champion is the version that ships with the package until another is promoted.
 
     Raises:
         ModelError: there is no such model, or no champion yet.
     """
     if model == "champion":
-        champion = registry.champion()
+        champion = registry.champion() or ready_model()
         if champion is None:
             raise ModelError(
                 f"no champion yet in {registry.folder}: run `digitflow train` (about two minutes), "
@@ -164,7 +194,8 @@ def find_onnx(model: str, registry: Registry) -> Path:
         if not path.is_file():
             raise ModelError(f"no file {path}")
         return path
-    return registry.load(model).onnx
+    ready = ready_model()
+    return ready.onnx if ready and model == ready.name else registry.load(model).onnx
 
 
 def _actor() -> str:

@@ -26,6 +26,11 @@ INK_TYPE = pa.struct(
         ("top", pa.int32()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("stroke_width", pa.float32()),
+        ("groups", pa.int16()),
+        ("rivals", pa.int16()),
+        ("touches_edge", pa.bool_()),
+        ("removed", pa.string()),
     ]
 )
 SCHEMA = pa.schema(
@@ -41,6 +46,7 @@ SCHEMA = pa.schema(
         ("detail", pa.string()),
         ("digit", pa.int8()),
         ("confidence", pa.float32()),
+        ("digit_score", pa.float32()),
         *[(name, pa.float32()) for name in PROBABILITIES],
         ("ink", INK_TYPE),
         pa.field("model_version", pa.string(), nullable=False),

@@ -4,8 +4,10 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tasks.canonical import canonical
 from tasks.decode import Undecodable, pages
@@ -33,14 +35,20 @@ def choose_samples(rows: pa.Table, root: Path) -> list[Sample]:
     return [sample for sample in samples if sample is not None]
 
 
-def _opened(root: Path, row: dict[str, Any]) -> Sample | None:
-    """Return a row with its picture, or None when the file is not there any more."""
+def opened_again(path: Path, page: int) -> NDArray[np.uint8] | None:
+    """Return a page of a file that was read before, or None when it is not there any more."""
     try:
-        data = (root / row["path"]).read_bytes()
+        data = path.read_bytes()
     except OSError:
         return None
-    picture = next(itertools.islice(pages(data), row["page"], None), None)
-    if picture is None or isinstance(picture, Undecodable):
+    picture = next(itertools.islice(pages(data), page, None), None)
+    return None if isinstance(picture, Undecodable) else picture
+
+
+def _opened(root: Path, row: dict[str, Any]) -> Sample | None:
+    """Return a row with its picture, or None when the file is not there any more."""
+    picture = opened_again(root / row["path"], row["page"])
+    if picture is None:
         return None
     return Sample(
         path=row["path"],

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
-RecipeName = Literal["quick"]
+RecipeName = Literal["standard", "quick"]
 
 
 def home() -> Path:
@@ -34,7 +34,11 @@ class TrainSettings(FlowSettings):
         description="'mnist', a folder of IDX files, an .npz, or a folder with one sub-folder "
         "per digit.",
     )
-    recipe: RecipeName = Field("quick", description="Which network and schedule to fit.")
+    recipe: RecipeName = Field(
+        "standard",
+        description="'standard' also learns simulated scans and photos (some 15 minutes), 'quick' "
+        "clean digits alone (half a minute).",
+    )
     seed: int = Field(
         1, ge=0, lt=2**31, description="Same seed, same kind of device: same weights."
     )
@@ -44,23 +48,39 @@ class TrainSettings(FlowSettings):
     min_recall: float = Field(
         0.95, ge=0, le=1, description="Gate: lowest share found of each single digit."
     )
+    max_calibration_error: float = Field(
+        0.02, ge=0, le=1, description="Gate: largest calibration error on the test part."
+    )
     promote: bool = Field(
         True, description="Let a model that the gate accepts serve at once, rather than keep it."
     )
 
 
-class PredictSettings(FlowSettings):
-    """Settings of the predict flow."""
+class ReadSettings(FlowSettings):
+    """What decides how a folder is read."""
 
     folder: Path = Field(description="Folder of pictures, read with everything below it.")
-    out: Path | None = Field(
-        None, description="Also write the rows of this run to a .csv, .parquet or .jsonl file."
-    )
     model: str = Field(
         "champion", description="'champion', a version from `digitflow models`, or an .onnx file."
     )
-    min_confidence: float = Field(
-        0.8, ge=0, le=1, description="Digits less sure than this go to review."
+    max_error: float = Field(
+        0.005, gt=0, le=1, description="Share of errors you accept; what is less sure is reviewed."
+    )
+
+
+class PreviewSettings(ReadSettings):
+    """Settings of the preview flow."""
+
+    limit: int = Field(
+        50, ge=1, le=1000, description="Show so many files, evenly spread over the folder."
+    )
+
+
+class PredictSettings(ReadSettings):
+    """Settings of the predict flow."""
+
+    out: Path | None = Field(
+        None, description="Also write the rows of this run to a .csv, .parquet or .jsonl file."
     )
     workers: int = Field(
         0, ge=0, le=256, description="Processes that read pictures; 0: one per CPU core."

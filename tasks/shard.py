@@ -1,6 +1,7 @@
 """One stretch of a listing into rows: open, decode, canonical form, network, decision."""
 
 import hashlib
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.canonical import CANONICAL_VERSION, Ink, canonical
+from tasks.decide import Thresholds, decide
 from tasks.decode import Undecodable, pages
 from tasks.discover import paths_of
 from tasks.reader import Reader
@@ -30,14 +32,14 @@ class ReadPlan:
     run_id: str
     root: Path
     listing: Path
-    min_confidence: float
+    thresholds: Thresholds
 
 
 @dataclass
 class Page:
     """One page of a file on its way to a row."""
 
-    path: str
+    path: bytes  # relative; need not be UTF-8
     number: int = 0
     size: int | None = None
     mtime_ns: int | None = None
@@ -49,27 +51,30 @@ class Page:
 
 def read_stretch(plan: ReadPlan, start: int, stop: int, reader: Reader) -> pa.Table:
     """Return the rows of the files `start` to `stop` of the listing, one for each page at least."""
-    found = [page for path in paths_of(plan.listing, start, stop) for page in _pages(plan, path)]
+    same = {
+        "root": printable(os.fsencode(plan.root)),
+        "model_version": reader.version,
+        "canonical_version": CANONICAL_VERSION,
+        "run_id": plan.run_id,
+        "read_at": datetime.now(UTC),
+    }
+    pages_read = read_files(plan, paths_of(plan.listing, start, stop), reader)
+    return pa.Table.from_pylist([row | same for _, row in pages_read], SCHEMA)
+
+
+def read_files(
+    plan: ReadPlan, paths: list[bytes], reader: Reader
+) -> list[tuple[Page, dict[str, Any]]]:
+    """Return every page of the files with what is known of its row: all but the run's columns."""
+    found = [page for path in paths for page in _pages(plan, path)]
     forms = [page.form for page in found if page.form is not None]
-    probabilities = reader.probabilities(np.stack(forms) if forms else _no_forms())
-    answers = iter(probabilities)
-    read_at = datetime.now(UTC)
-    rows = [
-        _row(page, next(answers) if page.form is not None else None, plan.min_confidence)
-        | {
-            "root": printable(os.fsencode(plan.root)),
-            "model_version": reader.version,
-            "canonical_version": CANONICAL_VERSION,
-            "run_id": plan.run_id,
-            "read_at": read_at,
-        }
+    answers = reader.answers(np.stack(forms) if forms else np.empty((0, 28, 28), np.uint8))
+    scores = itertools.repeat(None) if answers.digit_scores is None else answers.digit_scores
+    each = zip(answers.probabilities, scores, strict=False)
+    return [
+        (page, _rejected(page) if page.form is None else _answered(page, *next(each), plan))
         for page in found
     ]
-    return pa.Table.from_pylist(rows, SCHEMA)
-
-
-def _no_forms() -> NDArray[np.uint8]:
-    return np.empty((0, 28, 28), np.uint8)
 
 
 def printable(path: bytes) -> str:
@@ -79,7 +84,7 @@ def printable(path: bytes) -> str:
 
 def _pages(plan: ReadPlan, relative: bytes) -> Iterator[Page]:
     """Yield every page of one file; whatever goes wrong is a page with its trouble."""
-    page = Page(printable(relative))
+    page = Page(relative)
     try:
         data = _content(os.path.join(os.fsencode(plan.root), relative), page)  # noqa: PTH118 - bytes
     except Undecodable as trouble:
@@ -135,31 +140,46 @@ def _reason_of(error: OSError) -> Reason:
     return Reason.UNREADABLE
 
 
-def _row(page: Page, answer: NDArray[np.float32] | None, min_confidence: float) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "path": page.path,
+def _rejected(page: Page) -> dict[str, Any]:
+    assert page.trouble is not None  # noqa: S101 - a page without a form has a trouble
+    return _file_facts(page) | {
+        "status": Status.REJECTED,
+        "reason": page.trouble.reason,
+        "detail": page.trouble.detail[:500],
+    }
+
+
+def _answered(
+    page: Page, answer: NDArray[np.float32], score: np.float32 | None, plan: ReadPlan
+) -> dict[str, Any]:
+    assert page.ink is not None  # noqa: S101 - a page with a form has its facts
+    digit_score = None if score is None else float(score)
+    status, reason = decide(answer, digit_score, page.ink, plan.thresholds)
+    row = _file_facts(page) | {"status": status, "reason": reason, "digit_score": digit_score}
+    if status == Status.REJECTED:
+        return row | {"detail": _why(reason, page.ink, digit_score)}
+    digit = int(answer.argmax())
+    return row | {
+        "digit": digit,
+        "confidence": float(answer[digit]),
+        **dict(zip(PROBABILITIES, answer.tolist(), strict=True)),
+    }
+
+
+def _why(reason: Reason, ink: Ink, digit_score: float | None) -> str:
+    if reason == Reason.SEVERAL_DIGITS:
+        return f"{ink.rivals} more of the digit's size"
+    return f"digit score {digit_score:.3f}"
+
+
+def _file_facts(page: Page) -> dict[str, Any]:
+    return {
+        "path": printable(page.path),
         "page": page.number,
         "size": page.size,
         "mtime_ns": page.mtime_ns,
         "content_hash": page.content_hash,
         "ink": _ink_facts(page.ink) if page.ink else None,
-    }
-    if answer is None:
-        assert page.trouble is not None  # noqa: S101 - a page without a form has a trouble
-        return row | {
-            "status": Status.REJECTED,
-            "reason": page.trouble.reason,
-            "detail": page.trouble.detail[:500],
-        }
-    digit = int(answer.argmax())
-    confidence = float(answer[digit])
-    sure = confidence >= min_confidence
-    return row | {
-        "status": Status.READ if sure else Status.REVIEW,
-        "reason": Reason.OK if sure else Reason.LOW_CONFIDENCE,
-        "digit": digit,
-        "confidence": confidence,
-        **dict(zip(PROBABILITIES, answer.tolist(), strict=True)),
     }
 
 
@@ -173,4 +193,9 @@ def _ink_facts(ink: Ink) -> dict[str, Any]:
         "top": top,
         "width": width,
         "height": height,
+        "stroke_width": ink.stroke_width,
+        "groups": ink.groups,
+        "rivals": ink.rivals,
+        "touches_edge": ink.touches_edge,
+        "removed": ink.removed,
     }

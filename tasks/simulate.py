@@ -1,5 +1,6 @@
 """Simulated pictures for training: digits, and what is none, as scans and photos show them."""
 
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -169,6 +170,7 @@ def simulate(
     nothing: int,
     seed: int,
     processes: int = 0,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Simulated:
     """Simulate `digits` scenes from the given canonical digits, and `nothing` without one.
 
@@ -185,7 +187,11 @@ def simulate(
         parts = [_chunk(job) for job in jobs]
     else:
         with ProcessPoolExecutor(processes or None, mp_context=get_context("forkserver")) as pool:
-            parts = list(pool.map(_chunk, jobs))
+            parts = []
+            for part in pool.map(_chunk, jobs):
+                parts.append(part)
+                if on_progress:
+                    on_progress(sum(len(done.labels) for done in parts))
     return Simulated(
         np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts])
     )

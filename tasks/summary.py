@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks import results
+from tasks.calibrate import Threshold
 from tasks.discover import Listing
 from tasks.errors import DigitflowError
 from tasks.reasons import Status
@@ -31,6 +32,7 @@ class Summary:
     rejects: list[dict[str, str]]  # path, reason, detail of the first ones
     model_version: str
     canonical_version: str
+    threshold: Threshold
     device: str
     provider: str
     started_at: str

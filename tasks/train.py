@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.calibrate import NO_DIGIT
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError, DigitflowError
 from tasks.evaluate import evaluate
@@ -18,7 +19,6 @@ from tasks.settings import DeviceChoice
 
 Pairs = tuple[NDArray[np.uint8], NDArray[np.int8]]  # images (N, 28, 28), labels (N,)
 
-NO_DIGIT = -1  # label of a picture that is no digit
 DIGIT_LOSS = 0.5  # weight of the loss of "is it one digit" beside that of "which"
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam (Kingma and Ba, 2015)

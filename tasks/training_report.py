@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.calibrate import RiskCurve
 from tasks.figures import (
     Tile,
     confusion_matrix,
@@ -47,6 +48,7 @@ def training_report(card: Mapping[str, Any], pictures: TrainingPictures) -> Repo
                 figures=[network_diagram(card["layers"])],
             ),
             _training(card["history"]),
+            _calibration(card),
             _evaluation(card),
             _sample(card["sample"], pictures),
             _mistakes(card, pictures),
@@ -166,10 +168,37 @@ def _evaluation(card: Mapping[str, Any]) -> Section:
     return Section(
         "Evaluation",
         f"The ONNX file reads {metrics['correct']:,} of {metrics['count']:,} test pictures right: "
-        f"{percent(metrics['accuracy'])} ({_interval(metrics)}). Loss {number(metrics['loss'])}. "
+        f"{percent(metrics['accuracy'])} ({_interval(metrics)}). Loss {number(metrics['loss'])}, "
+        f"calibration error {number(metrics['calibration_error'])}. "
         "In the matrix, what is off the diagonal is wrong.",
         Table(("Digit", "Pictures", "Recall"), rows),
         [confusion_matrix(metrics["confusion"])],
+    )
+
+
+def _calibration(card: Mapping[str, Any]) -> Section:
+    calibration = card["calibration"]
+    curve = RiskCurve.from_facts(calibration["curve"])
+    rows = [
+        (
+            f"{promise.confidence:g}",
+            f"{promise.accepted:,}",
+            f"{promise.wrong:,}",
+            percent(promise.bound),
+            percent(promise.coverage),
+        )
+        for promise in curve.promises()
+    ]
+    score = calibration["min_digit_score"]
+    refused = f" A digit score below {number(score, 3)} is no digit." if score else ""
+    return Section(
+        "Calibration",
+        f"Measured on {plural(curve.digits)} of digits and {curve.others:,} of none. Temperature "
+        f"{number(calibration['temperature'], 3)}; calibration error "
+        f"{number(calibration['error_before'])} before, {number(calibration['error_after'])} "
+        f"after.{refused} A reading takes the lowest threshold whose error is at most the one "
+        "that is accepted (--max-error).",
+        Table(("Threshold", "Accepted", "Wrong", "Error at most", "Digits read"), rows),
     )
 
 

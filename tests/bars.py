@@ -9,10 +9,26 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from tasks.calibrate import Calibration, RiskCurve
 from tasks.canonical import CANONICAL_VERSION
+from tasks.reader import CALIBRATION
 
 ROWS = 20  # of every bar
 COLUMNS = 2 * np.arange(10) + 2  # of the bar that stands for each digit
+# what the model of bars promises: 0.6 is the lowest threshold for an error of 0.005
+PROMISED = Calibration(
+    temperature=1.0,
+    error_before=0.01,
+    error_after=0.01,
+    min_digit_score=0.5,
+    curve=RiskCurve(
+        digits=4000,
+        others=0,
+        thresholds=(0.0, 0.6, 0.999),
+        accepted=(4000, 3900, 10),
+        wrong=(100, 0, 0),
+    ),
+)
 
 
 def bar(digit: float) -> NDArray[np.uint8]:
@@ -32,14 +48,28 @@ def encoded(picture: NDArray[np.uint8], format: str = "PNG", **options: object) 
 
 
 def save_bar_model(
-    path: Path, version: str = "bars", form: str | None = CANONICAL_VERSION, side: int = 28
+    path: Path,
+    version: str = "bars",
+    form: str | None = CANONICAL_VERSION,
+    side: int = 28,
+    calibration: str | None = PROMISED.to_json(),
+    scored: bool = False,
 ) -> Path:
     """Write an ONNX file of our contract that reads bars, each with probability 0.96 or more.
 
-    Its logits are -(ink - columns)^2, in columns of ink, less what is the same for every digit.
+    Its logits are -(ink - columns)^2, in columns of ink, less what is the same for every digit. A
+    scored one gives a digit score too: 1 where the middle pixel has ink, else 0.
     """
     weight = np.full((side * side, 1), 1 / 255 / ROWS) * 2 * COLUMNS
     constants = {"weight": weight.astype(np.float32), "bias": (-(COLUMNS**2)).astype(np.float32)}
+    middle = np.zeros((1, side, side), np.float32)
+    middle[0, side // 2, side // 2] = 1 / 255
+    constants |= {"middle": middle, "axes": np.array([1, 2])}
+    scoring = [
+        helper.make_node("Mul", ["float", "middle"], ["seen"]),
+        helper.make_node("ReduceSum", ["seen", "axes"], ["digit_score"], keepdims=0),
+    ]
+    outputs = [("probabilities", ["n", 10])] + [("digit_score", ["n"])] * scored
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["images"], ["float"], to=TensorProto.FLOAT),
@@ -47,15 +77,15 @@ def save_bar_model(
             helper.make_node("MatMul", ["flat", "weight"], ["ink"]),
             helper.make_node("Add", ["ink", "bias"], ["logits"]),
             helper.make_node("Softmax", ["logits"], ["probabilities"]),
+            *scoring * scored,
         ],
         "bars",
         [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", side, side])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 10])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs],
         [numpy_helper.from_array(array, name) for name, array in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(
-        model, {"version": version} | ({"canonical_version": form} if form else {})
-    )
+    facts = {"version": version, "canonical_version": form, CALIBRATION: calibration}
+    helper.set_model_props(model, {name: value for name, value in facts.items() if value})
     onnx.save(model, path)
     return path

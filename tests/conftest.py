@@ -7,6 +7,7 @@ import numpy as np
 import platformdirs
 import pytest
 
+from tasks import registry
 from tasks.dataset import MNIST_DIGEST, Part, ingest, load
 from tests.bars import save_bar_model
 
@@ -37,6 +38,12 @@ def npz_sample(mnist_datasets: Path, tmp_path_factory: pytest.TempPathFactory) -
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an ONNX file that reads bars as digits."""
     return save_bar_model(tmp_path_factory.mktemp("model") / "bars.onnx")
+
+
+@pytest.fixture(autouse=True)
+def no_ready_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the package ship no model: a test that wants one puts it there."""
+    monkeypatch.setattr(registry, "READY", tmp_path / "ready_model")
 
 
 @pytest.fixture

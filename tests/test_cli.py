@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from flows.cli import main
+from tasks import registry
+from tasks.registry import ship
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 
-COMMANDS = ["demo", "train", "predict", "results", "models", "up", "doctor"]
+COMMANDS = ["demo", "train", "predict", "preview", "results", "models", "up", "doctor"]
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +116,11 @@ def test_strict_ends_with_4_where_something_was_rejected(
         ("predict IN --bogus", "--bogus"),
         ("predict IN --workers x", "--workers x:"),
         ("predict IN --workers 999", "--workers 999:"),
-        ("predict IN --min-confidence 2", "--min-confidence 2:"),
+        ("predict IN --max-error 2", "--max-error 2:"),
+        ("predict IN --no-prefect --model MODEL --max-error 1e-6", "less than this model can"),
+        ("preview missing --model MODEL", "missing does not exist"),
+        ("preview IN --model MODEL --max-error 1e-6", "less than this model can promise"),
+        ("preview IN --limit 0", "--limit 0:"),
         ("predict IN --device tpu", "--device tpu:"),
         ("predict missing --no-prefect --model MODEL", "missing does not exist"),
         ("predict EMPTY --no-prefect --model MODEL", "has no files in it"),
@@ -207,6 +213,31 @@ def test_models_are_listed_with_the_champion_marked(
     assert "newer" in capfd.readouterr().out
 
 
+def test_the_model_that_ships_is_listed_and_reads_until_another_is_promoted(
+    home: Path, folder: Path, model_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ship(register_champion(home.parent / "maker", model_file, "shipped"), registry.READY)
+    assert run("models", "--json") == 0
+    [row] = answer(capfd)
+    assert (row["version"], row["champion"], row["shipped"]) == ("shipped", True, True)
+    assert run("predict", str(folder), "--no-prefect", "--json") == 0
+    assert answer(capfd)["read"] == 2
+    register_champion(home, model_file, "own")
+    assert run("models", "--json") == 0
+    rows = [(row["version"], row["champion"], row["shipped"]) for row in answer(capfd)]
+    assert rows == [("shipped", False, True), ("own", True, False)]
+
+
+def test_a_preview_is_a_page_and_no_results(
+    folder: Path, home: Path, model_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("preview", str(folder), "--model", str(model_file), "--limit", "1", "--json") == 0
+    found = answer(capfd)
+    assert (found["files"], found["shown"], found["outcomes"]["read"]) == (2, 1, 1)
+    assert Path(found["report"]).read_text().count("<svg") == 1
+    assert not (home / "results").exists()
+
+
 def test_the_doctor_finds_something_to_say_about_every_part(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -218,14 +249,18 @@ def test_the_doctor_finds_something_to_say_about_every_part(
 
 
 def test_our_variables_are_settings_and_options_win_over_them(
-    predict: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    predict: list[str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("DIGITFLOW_JSON", "1")
-    monkeypatch.setenv("DIGITFLOW_MIN_CONFIDENCE", "0.99")
+    monkeypatch.setenv("DIGITFLOW_MAX_ERROR", "0.05")
+    (folder / "unsure.png").write_bytes(encoded(bar(6.5)))
     assert run(*predict) == 0
-    assert answer(capfd)["review"] == 2
-    assert run(*predict, "--min-confidence", "0.5") == 0
-    assert answer(capfd)["read"] == 2
+    assert answer(capfd)["read"] == 3
+    assert run(*predict, "--max-error", "0.005") == 0
+    assert answer(capfd)["review"] == 1
     monkeypatch.setenv("DIGITFLOW_WORKERS", "many")
     assert run(*predict[:-2]) == 2
     assert "--workers many:" in capfd.readouterr().err

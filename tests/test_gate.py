@@ -25,6 +25,7 @@ def test_a_good_candidate_is_accepted_with_every_check_told() -> None:
     assert [check["measured"] for check in verdict.facts()["checks"]] == [
         "1.0000",
         "1.0000 for 0",
+        "0.0000",
         "same on 1,000 pictures in batches of 1 and 256",
         "1.0e-06",
     ]
@@ -39,6 +40,8 @@ def test_a_good_candidate_is_accepted_with_every_check_told() -> None:
         ({"recall": [1.0] * 9 + [NAN]}, {}, "digit missing for 9, required"),
         ({"recall": [1.0] * 8}, {}, "digit missing for 8, 9, required"),
         ({"recall": []}, {}, "digit missing for 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, required"),
+        ({"calibration_error": 0.03}, {}, "error 0.0300, required at most 0.0200"),
+        ({"calibration_error": NAN}, {}, "calibration error nan, required at most 0.0200"),
         ({}, {"same_digits": False}, "parity of digits different on 1,000"),
         ({}, {"max_difference": 2e-4}, "parity of probabilities 2.0e-04, required within 0.0001"),
         ({}, {"max_difference": NAN}, "parity of probabilities nan, required within 0.0001"),
@@ -65,14 +68,15 @@ def test_nothing_measured_is_refused_even_where_nothing_is_required(
     st.floats(0, 1) | st.just(NAN),
     st.lists(st.floats(0, 1) | st.just(NAN), max_size=10),
     st.floats(0, 1) | st.just(NAN),
+    st.floats(0, 1) | st.just(NAN),
     st.booleans(),
 )
 def test_acceptance_means_that_every_requirement_holds(
-    accuracy: float, recall: list[float], difference: float, same: bool
+    accuracy: float, recall: list[float], gap: float, difference: float, same: bool
 ) -> None:
     settings = TrainSettings(min_accuracy=0.5, min_recall=0.25)
     verdict = judge(
-        replace(GOOD, accuracy=accuracy, recall=recall),
+        replace(GOOD, accuracy=accuracy, recall=recall, calibration_error=gap),
         replace(SAME, max_difference=difference, same_digits=same),
         settings,
     )
@@ -80,11 +84,12 @@ def test_acceptance_means_that_every_requirement_holds(
         accuracy >= 0.5
         and len(recall) == 10
         and all(share >= 0.25 for share in recall)
+        and gap <= 0.02
         and difference <= MAX_DIFFERENCE
         and same
     )
     assert verdict.accepted == all(check.passed for check in verdict.checks)
-    assert len(verdict.checks) == 4
+    assert len(verdict.checks) == 5
 
 
 def test_the_requirements_are_settings() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError, ModelError
-from tasks.reader import BATCH, Reader
-from tests.bars import bar, save_bar_model
+from tasks.reader import BATCH, Reader, calibration_of
+from tests.bars import PROMISED, bar, save_bar_model
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def reader(model_file: Path) -> Reader:
 def test_every_picture_has_its_answer_in_order(reader: Reader, count: int) -> None:
     digits = np.arange(count) % 10
     images = np.stack([bar(digit) for digit in range(10)])[digits]
-    probabilities = reader.probabilities(images)
+    probabilities = reader.answers(images).probabilities
     assert (probabilities.shape, probabilities.dtype) == ((count, 10), np.float32)
     assert np.array_equal(probabilities.argmax(1), digits)
 
@@ -33,10 +33,24 @@ def test_rows_sum_to_one_and_do_not_depend_on_the_batch(
     reader: Reader, seed: int, count: int
 ) -> None:
     images = np.random.default_rng(seed).integers(0, 256, (count, 28, 28), dtype=np.uint8)
-    together = reader.probabilities(images)
-    alone = np.concatenate([reader.probabilities(image[None]) for image in images])
+    together = reader.answers(images).probabilities
+    alone = np.concatenate([reader.answers(image[None]).probabilities for image in images])
     assert np.allclose(together.sum(1), 1, atol=1e-5)
     assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_a_digit_score_is_given_by_a_model_that_has_one(reader: Reader, tmp_path: Path) -> None:
+    images = np.stack([bar(3), np.roll(bar(3), 12, axis=1)])
+    assert reader.answers(images).digit_scores is None
+    scored = Reader(save_bar_model(tmp_path / "scored.onnx", scored=True), cpu())
+    for count in (0, 1, 2):
+        scores = scored.answers(images[:count]).digit_scores
+        assert scores is not None
+        assert scores.tolist() == pytest.approx([1, 0][:count])
+
+
+def test_the_file_says_what_it_promises(model_file: Path) -> None:
+    assert calibration_of(model_file) == PROMISED
 
 
 def test_who_reads_and_by_what_is_known(reader: Reader) -> None:
@@ -64,6 +78,9 @@ def test_a_cut_off_file_is_refused(tmp_path: Path, model_file: Path) -> None:
         ({"side": 14}, r"takes .*14, 14.*expected uint8 \(N, 28, 28\)"),
         ({"form": "another"}, "made for canonical form another, this digitflow has"),
         ({"form": None}, "made for canonical form unknown"),
+        ({"calibration": None}, "carries no risk curve"),
+        ({"calibration": "{}"}, "carries a damaged risk curve .*'curve'"),
+        ({"calibration": "no json"}, "carries a damaged risk curve"),
     ],
 )
 def test_a_model_of_another_contract_is_refused(

@@ -80,8 +80,11 @@ def terminal(
         "PREFECT_API_URL": server,
         # defaults of the small data, so that each training takes seconds
         "DIGITFLOW_DATA": "digits.npz",
+        "DIGITFLOW_RECIPE": "quick",
         "DIGITFLOW_MIN_ACCURACY": "0.5",
         "DIGITFLOW_MIN_RECALL": "0.1",
+        "DIGITFLOW_MAX_CALIBRATION_ERROR": "0.5",
+        "DIGITFLOW_MAX_ERROR": "1",
     }
     return folder, environment
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tasks import registry as registry_file
 from tasks.errors import DigitflowError, ModelError
 from tasks.files import sha256
-from tasks.registry import Registry, Version, find_onnx
+from tasks.registry import Registry, Version, find_onnx, ready_model, ship
 
 
 def card(name: str, accepted: bool = True) -> dict[str, Any]:
@@ -155,3 +156,31 @@ def test_a_champion_whose_folder_is_gone_is_an_error(registry: Registry, add: An
 def test_a_card_is_readable_json(registry: Registry, add: Any) -> None:
     add("v1")
     assert json.loads((registry.folder / "v1" / "card.json").read_text())["version"] == "v1"
+
+
+def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add: Any) -> None:
+    assert ready_model() is None
+    shipped = add("shipped")
+    ship(shipped, registry_file.READY)
+    ready = ready_model()
+    assert ready
+    assert (ready.name, ready.accepted) == ("shipped", True)
+    assert sorted(path.name for path in ready.folder.iterdir()) == ["card.json", "model.onnx"]
+    own = Registry(registry.folder.parent / "own")
+    assert own.champion() is None
+    assert find_onnx("champion", own) == find_onnx("shipped", own) == ready.onnx
+    registry.promote(shipped, "good")
+    assert find_onnx("champion", registry) == shipped.onnx
+
+
+def test_a_ready_model_whose_file_was_changed_is_refused(registry: Registry, add: Any) -> None:
+    ship(add("shipped"), registry_file.READY)
+    (registry_file.READY / "model.onnx").write_bytes(b"other")
+    with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
+        find_onnx("champion", registry)
+
+
+def test_what_the_gate_refused_does_not_ship(registry: Registry, add: Any) -> None:
+    with pytest.raises(ModelError, match="v1 did not pass the gate and cannot ship"):
+        ship(add("v1", accepted=False), registry_file.READY)
+    assert ready_model() is None

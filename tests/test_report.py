@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import asdict
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.calibrate import threshold_for
 from tasks.figures import Figure
 from tasks.reading_report import Sample, reading_report
 from tasks.reasons import MEANINGS, Reason
 from tasks.report import MARKDOWN_LIMIT, Cell, Report, Section, Table, to_html, to_markdown
 from tasks.training_report import TrainingPictures, training_report
+from tests.bars import PROMISED
 
 HOSTILE = "a|<script>alert('x')</script>\"&`*_[x](y)\n\udcff\u202e.png"
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -52,6 +55,14 @@ CARD: dict[str, Any] = {
             "seconds": 3,
         }
     ],
+    "calibration": {
+        **{"temperature": 1.2, "error_before": 0.02, "error_after": 0.004},
+        "min_digit_score": 0.25,
+        "curve": {
+            **{"digits": 400, "others": 100, "thresholds": [0.0, 0.9]},
+            **{"accepted": [410, 390], "wrong": [20, 1]},
+        },
+    },
     "metrics": {
         "count": 1000,
         "correct": 991,
@@ -59,6 +70,7 @@ CARD: dict[str, Any] = {
         "accuracy_low": 0.983,
         "accuracy_high": 0.9952,
         "loss": 0.03,
+        "calibration_error": 0.004,
         "recall": [1.0] * 7 + [0.91] + [1.0] * 2,
         "confusion": CONFUSION.tolist(),
         "mistakes": [{"index": 8, "label": 7, "digit": 2, "confidence": 0.97}],
@@ -94,6 +106,7 @@ SUMMARY: dict[str, Any] = {
     "device": "EPYC, 2 cores",
     "model_version": "20251123-7f3a",
     "canonical_version": "1",
+    "threshold": asdict(threshold_for(0.005, PROMISED.curve)),
     "results": "/state/results",
     "out": None,
     "rejects": [{"path": HOSTILE, "reason": "truncated", "detail": HOSTILE}] * 5,
@@ -226,6 +239,21 @@ def test_a_training_report_is_made_without_history_metrics_and_numbers(missing: 
         report = training_report(changed(CARD, **changes), PICTURES)
         assert "nan" not in Words(to_html(report)).words
         assert to_markdown(report)
+
+
+def test_a_training_report_says_what_each_threshold_promises() -> None:
+    report = training_report(CARD, PICTURES)
+    rows = table(report, "Calibration")
+    assert [row[:3] for row in rows] == [["0", "410", "20"], ["0.9", "390", "1"]]
+    assert rows[1][4] == "97.25 %"
+    words = next(section.text for section in report.sections if section.title == "Calibration")
+    assert "400 pictures of digits and 100 of none" in words
+    assert "A digit score below 0.250 is no digit." in words
+
+
+def test_a_reading_report_says_what_the_model_promised() -> None:
+    outcome = reading_report(SUMMARY, SAMPLES).sections[0]
+    assert "Threshold 0.6: at most 0.10 % errors among what is read (95 % sure)" in outcome.text
 
 
 def test_the_counts_of_a_reading_add_up_and_are_explained() -> None:

@@ -24,6 +24,11 @@ INK = {
     "top": 5,
     "width": 6,
     "height": 20,
+    "stroke_width": 2.5,
+    "groups": 1,
+    "rivals": 0,
+    "touches_edge": False,
+    "removed": "",
 }
 
 
@@ -40,6 +45,7 @@ def read_row(path: str, run: str = "run-1", **changes: Any) -> dict[str, Any]:
         "reason": "ok",
         "digit": 3,
         "confidence": 0.1 + 0.2,
+        "digit_score": 0.9,
         **dict.fromkeys(PROBABILITIES, 0.07),
         "ink": INK,
         "model_version": "m",

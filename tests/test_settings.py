@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from tasks.settings import PredictSettings, TrainSettings, home
+from tasks.settings import PredictSettings, PreviewSettings, TrainSettings, home
 
 
 def test_a_value_given_wins_over_a_variable_and_that_over_the_default(
@@ -26,7 +26,7 @@ def test_variables_without_our_prefix_do_nothing(monkeypatch: pytest.MonkeyPatch
     assert settings == PredictSettings.model_construct(folder=Path("in"))
 
 
-@pytest.mark.parametrize("settings", [TrainSettings, PredictSettings])
+@pytest.mark.parametrize("settings", [TrainSettings, PredictSettings, PreviewSettings])
 def test_every_field_is_described(settings: type[BaseSettings]) -> None:
     assert all(field.description for field in settings.model_fields.values())
 
@@ -41,8 +41,10 @@ def test_every_field_is_described(settings: type[BaseSettings]) -> None:
         (TrainSettings, {"min_accuracy": 1.1}),
         (TrainSettings, {"min_recall": float("nan")}),
         (TrainSettings, {"unheard": 1}),
-        (PredictSettings, {"folder": "in", "min_confidence": -0.1}),
-        (PredictSettings, {"folder": "in", "min_confidence": float("nan")}),
+        (TrainSettings, {"max_calibration_error": float("nan")}),
+        (PredictSettings, {"folder": "in", "max_error": 0}),
+        (PredictSettings, {"folder": "in", "max_error": float("nan")}),
+        (PreviewSettings, {"folder": "in", "limit": 0}),
         (PredictSettings, {"folder": "in", "workers": -1}),
         (PredictSettings, {"folder": "in", "workers": 257}),
         (PredictSettings, {}),

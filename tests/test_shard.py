@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.decide import Thresholds
 from tasks.device import cpu
 from tasks.discover import discover
 from tasks.reader import Reader
 from tasks.reasons import Reason, Status
 from tasks.results import PROBABILITIES, SCHEMA
 from tasks.shard import MAX_BYTES, ReadPlan, read_stretch
-from tests.bars import bar, encoded
+from tests.bars import bar, encoded, save_bar_model
+
+SURE = Thresholds(0.8, 0.5)
 
 
 @pytest.fixture
@@ -33,13 +36,13 @@ def reader(model_file: Path) -> Reader:
     return Reader(model_file, cpu())
 
 
-def rows_of(folder: Path, reader: Reader, min_confidence: float = 0.8) -> list[dict[str, Any]]:
+def rows_of(folder: Path, reader: Reader, thresholds: Thresholds = SURE) -> list[dict[str, Any]]:
     """Return the rows of everything in a folder, as it was listed before it vanished."""
     file = folder.parent / "listing.parquet"
     listing = discover(folder, file)
     for name in folder.glob("*vanishing*"):
         name.unlink()
-    plan = ReadPlan("run", folder, file, min_confidence)
+    plan = ReadPlan("run", folder, file, thresholds)
     table = read_stretch(plan, 0, listing.count, reader)
     assert table.schema == SCHEMA
     rows: list[dict[str, Any]] = table.to_pylist()
@@ -84,8 +87,24 @@ def test_an_unsure_answer_goes_to_review_with_its_digit(folder: Path, reader: Re
 
 def test_what_is_sure_enough_is_a_setting(folder: Path, reader: Reader) -> None:
     (folder / "between.png").write_bytes(encoded(bar(3.5)))
-    [row] = rows_of(folder, reader, min_confidence=0.4)
+    [row] = rows_of(folder, reader, Thresholds(0.4))
     assert row["status"] == Status.READ
+
+
+def test_what_is_no_digit_is_rejected_with_its_score_and_without_an_answer(
+    folder: Path, tmp_path: Path
+) -> None:
+    scored = Reader(save_bar_model(tmp_path / "scored.onnx", scored=True), cpu())
+    hollow = bar(6)
+    hollow[10:18, 10:18] = 0
+    (folder / "digit.png").write_bytes(encoded(bar(6)))
+    (folder / "none.png").write_bytes(encoded(hollow))
+    digit, none = rows_of(folder, scored)
+    assert (digit["status"], digit["digit_score"]) == (Status.READ, pytest.approx(1))
+    assert (none["status"], none["reason"]) == (Status.REJECTED, Reason.NOT_A_DIGIT)
+    assert (none["digit_score"], none["detail"]) == (0, "digit score 0.000")
+    assert all(none[name] is None for name in ("digit", "confidence", *PROBABILITIES))
+    assert none["ink"]["left"] == hollow.any(0).argmax()
 
 
 def test_files_without_a_picture_are_rejected_with_their_reason(

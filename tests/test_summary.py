@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from tasks import results
+from tasks.calibrate import threshold_for
 from tasks.discover import Listing
 from tasks.errors import DigitflowError
 from tasks.summary import MOST_REJECTS, Summary, summarise
+from tests.bars import PROMISED
 from tests.test_results import read_row, rejected_row, table_of
 
 
@@ -19,6 +21,7 @@ def summary_of(table: Path, files: int) -> Summary:
         "run-1",
         model_version="m",
         canonical_version="1",
+        threshold=threshold_for(0.005, PROMISED.curve),
         device="cpu",
         provider="CPUExecutionProvider",
         started_at="2026-01-01T00:00:00+00:00",

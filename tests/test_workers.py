@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from tasks.decide import Thresholds
 from tasks.device import cpu
 from tasks.discover import Listing, Shard, discover
 from tasks.errors import DigitflowError, ModelError
@@ -28,7 +29,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Listing:
 
 def plan(listing: Listing) -> ReadPlan:
     """Return what workers have to know."""
-    return ReadPlan("run", listing.root, listing.file, 0.8)
+    return ReadPlan("run", listing.root, listing.file, Thresholds(0.8))
 
 
 def read(listing: Listing, model: Path, count: int) -> pa.Table:

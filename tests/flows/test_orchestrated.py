@@ -66,7 +66,7 @@ def test_a_folder_that_is_missing_fails_the_run_with_our_error(
 def test_a_refused_candidate_is_a_completed_run_named_refused(
     server: SyncPrefectClient, home: Path, npz_sample: Path
 ) -> None:
-    settings = TrainSettings(data=str(npz_sample), device="cpu", min_accuracy=1.0)
+    settings = TrainSettings(data=str(npz_sample), device="cpu", recipe="quick", min_accuracy=1.0)
     outcome = orchestrated.train(settings)
     assert not outcome.accepted
     state = last_run(server, f"train quick on {npz_sample}").state

@@ -16,6 +16,7 @@ from PIL import Image
 from flows.engine import Advance, PlainEngine
 from flows.predict import predict, read_shard
 from tasks import results
+from tasks.decide import Thresholds
 from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
 from tasks.discover import discover, shards
 from tasks.errors import DeviceError, InputError, ModelError
@@ -114,6 +115,8 @@ def test_every_file_has_its_rows_and_the_counts_add_up(mixed: Path, model_file: 
     assert (summary.read, summary.review, summary.rejected) == (13, 1, 7)
     assert engine.lines["Outcome"].startswith("13 read + 1 for review + 7 rejected = 21 (")
     assert engine.steps[-1] == summary.files
+    assert engine.lines["Promise"].startswith("Threshold 0.6: at most 0.10 % errors")
+    assert (summary.threshold.confidence, summary.threshold.coverage) == (0.6, 0.975)
 
 
 def test_a_run_leaves_a_summary_and_a_report_and_publishes_it(
@@ -162,7 +165,7 @@ def test_a_shard_that_is_read_again_is_in_the_table_once(
     mixed: Path, tmp_path: Path, model_file: Path
 ) -> None:
     listing = discover(mixed, tmp_path / "listing.parquet")
-    plan = ReadPlan("run-1", listing.root, listing.file, 0.8)
+    plan = ReadPlan("run-1", listing.root, listing.file, Thresholds(0.8))
     table = tmp_path / "results"
     with Workers(plan, model_file, cpu(), listing.count, 1) as workers:
         for shard in shards(listing) * 2:
@@ -246,6 +249,7 @@ def test_a_model_of_another_canonical_form_is_an_error(folder: Path, tmp_path: P
         ({"folder": "missing"}, InputError, "missing does not exist"),
         ({"model": "champion"}, ModelError, "no champion yet"),
         ({"model": "unknown"}, ModelError, "no model version 'unknown'"),
+        ({"max_error": 1e-6}, InputError, "--max-error 1e-06 is less than this model can promise"),
         ({"out": "out.xls"}, InputError, r"out.xls: the name must end in .csv"),
     ],
 )
@@ -256,6 +260,7 @@ def test_what_cannot_be_used_is_an_error_before_anything_is_written(
     with pytest.raises(error, match=message):
         predict(settings, Watcher())
     assert not (home / "results").exists()
+    assert not list((home / "runs").glob("*/summary.json"))
 
 
 def test_nothing_is_read_on_a_gpu_that_is_not_there(folder: Path, model_file: Path) -> None:

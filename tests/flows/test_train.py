@@ -16,7 +16,14 @@ from tests.conftest import SAMPLE_PICTURES
 
 def settings(npz_sample: Path, **others: Any) -> TrainSettings:
     return TrainSettings(
-        **{"data": str(npz_sample), "device": "cpu", "min_accuracy": 0.5, "min_recall": 0.1}
+        **{
+            "data": str(npz_sample),
+            "device": "cpu",
+            "recipe": "quick",
+            "min_accuracy": 0.5,
+            "min_recall": 0.1,
+        }
+        | {"max_calibration_error": 0.2}
         | others
     )
 
@@ -35,14 +42,27 @@ def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: 
     card = champion.card
     assert set(card) == {
         *("version", "created_at", "git_commit", "packages", "device", "dataset", "settings"),
-        *("recipe", "layers", "history", "metrics", "sample", "parity", "verdict", "files"),
+        *(
+            "recipe",
+            "layers",
+            "history",
+            "calibration",
+            "metrics",
+            "sample",
+            "parity",
+            "verdict",
+            "files",
+        ),
     }
     assert card["files"] == {
         file: sha256(champion.folder / file) for file in ("model.onnx", "model.keras")
     }
     assert card["metrics"]["count"] == SAMPLE_PICTURES
     assert card["metrics"]["accuracy"] == outcome.accuracy > 0.8
-    assert Reader(champion.onnx, cpu()).version == champion.name
+    reader = Reader(champion.onnx, cpu())
+    assert reader.version == champion.name
+    assert json.loads(reader.calibration.to_json()) == card["calibration"]
+    assert card["calibration"]["curve"]["digits"] == sum(card["dataset"]["counts"]["calibration"])
     assert "Model says" in Path(outcome.report).read_text(encoding="utf-8")
 
 

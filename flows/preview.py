@@ -1,0 +1,54 @@
+"""Look at a folder: what a reading would make of some of its pictures, on one page."""
+
+from collections import Counter
+
+from flows.engine import Engine
+from tasks.calibrate import threshold_for
+from tasks.decide import Thresholds
+from tasks.device import reading_device, usable_cores
+from tasks.discover import discover, existing_folder
+from tasks.files import write_text
+from tasks.preview import Preview, preview_report, spread
+from tasks.reader import Reader
+from tasks.reasons import Status
+from tasks.registry import Registry, find_onnx
+from tasks.report import to_html
+from tasks.runs import REPORT_FILE, open_run
+from tasks.settings import PreviewSettings, home
+from tasks.shard import ReadPlan, read_files
+
+
+def preview(settings: PreviewSettings, engine: Engine) -> Preview:
+    """Decide on some files of a folder as a reading would, and write a page instead of results.
+
+    Raises:
+        InputError: the folder, the model or the device cannot be used, or the model cannot promise
+            the error that is accepted.
+    """
+    folder = existing_folder(settings.folder)
+    model = find_onnx(settings.model, Registry(home() / "models"))
+    reader = Reader(model, reading_device(settings.device), usable_cores())
+    threshold = threshold_for(settings.max_error, reader.calibration.curve)
+    run = open_run("preview", home())
+
+    listing = engine.stage(discover, folder, run / "listing.parquet")
+    thresholds = Thresholds(threshold.confidence, reader.calibration.min_digit_score)
+    plan = ReadPlan(run.name, listing.root, listing.file, thresholds)
+    paths = spread(listing, settings.limit)
+    decided = engine.stage(read_files, plan, paths, reader)
+    counts = Counter(row["status"] for _, row in decided)
+    found = Preview(
+        folder=str(folder),
+        files=listing.count,
+        shown=len(paths),
+        outcomes={status: counts[status] for status in Status},
+        threshold=threshold,
+        model_version=reader.version,
+        report=str(run / REPORT_FILE),
+    )
+    report = preview_report(found, listing.root, decided)
+    write_text(run / REPORT_FILE, to_html(report))
+    engine.say("Preview", report.lead)
+    engine.say("Promise", threshold.sentence())
+    engine.say("Report", found.report)
+    return found

@@ -1,0 +1,263 @@
+"""Logits of calibration pictures into confidence that can be trusted: numpy in, values out."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import InputError
+
+Floats = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]  # the digit of each picture; NO_DIGIT where it shows none
+
+NO_DIGIT = -1
+SURE = 0.95  # how sure a bound is
+BINS = 15  # of equal width, in the calibration error (Guo et al. 2017)
+KEPT_DIGITS = 0.995  # share of the calibration digits whose digit score is high enough
+TEMPERATURES = (0.05, 20.0)  # between which the best one is looked for
+BOUND_TOLERANCE = 1e-12  # of an error rate
+LOG_TOLERANCE = 1e-5  # of the logarithm of the temperature
+GRID = (
+    *(0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99),
+    *(0.995, 0.998, 0.999, 0.9995, 0.9999),
+)  # thresholds that can be chosen, fixed before any picture was seen
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """From which confidence on a digit is read, and what calibration promises for that."""
+
+    confidence: float
+    accepted: int  # calibration pictures that reach it
+    wrong: int  # of those
+    bound: float  # of the error among what is read, 95 % sure
+    coverage: float  # share of the calibration digits that is read, and read right
+    pictures: int  # of the calibration
+
+    def sentence(self) -> str:
+        """Return the promise in words."""
+        return (
+            f"Threshold {self.confidence:g}: at most {100 * self.bound:.2f} % errors among what is "
+            f"read ({100 * SURE:.0f} % sure), measured on {self.pictures:,} calibration pictures; "
+            f"expects to read {100 * self.coverage:.1f} %"
+        )
+
+
+@dataclass(frozen=True)
+class RiskCurve:
+    """How many calibration pictures each threshold lets through, and how many of them wrong."""
+
+    digits: int
+    others: int  # pictures that show no digit; one that is let through is wrong
+    thresholds: tuple[float, ...]
+    accepted: tuple[int, ...]
+    wrong: tuple[int, ...]
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "RiskCurve":
+        """Return the curve of a card or a model file, where tuples are lists."""
+        return cls(
+            digits=facts["digits"],
+            others=facts["others"],
+            thresholds=tuple(facts["thresholds"]),
+            accepted=tuple(facts["accepted"]),
+            wrong=tuple(facts["wrong"]),
+        )
+
+    def promises(self) -> list[Threshold]:
+        """Return what each threshold promises, the lowest first.
+
+        The bounds hold all at once: each takes an equal share of the risk (Bonferroni, as in
+        Angelopoulos et al., "Learn then Test", 2021). So it is right to choose a threshold, and
+        even the error to accept, after a look at all of them; a bound of its own would not allow
+        that. It needs thresholds that were fixed before, as those of GRID are.
+        """
+        risk = (1 - SURE) / len(self.thresholds)
+        return [
+            Threshold(
+                confidence=threshold,
+                accepted=accepted,
+                wrong=wrong,
+                bound=error_bound(wrong, accepted, risk),
+                coverage=(accepted - wrong) / self.digits,
+                pictures=self.digits + self.others,
+            )
+            for threshold, accepted, wrong in zip(
+                self.thresholds, self.accepted, self.wrong, strict=True
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What calibration found; the model file carries it as JSON."""
+
+    temperature: float  # divides the logits
+    error_before: float  # expected calibration error of the calibration digits, without it
+    error_after: float  # and with it
+    min_digit_score: float  # 0 for a model that gives no digit score
+    curve: RiskCurve
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as plain values."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """Return the same as one line."""
+        return json.dumps(self.facts(), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Calibration":
+        """Return what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is something else.
+        """
+        facts = json.loads(text)
+        return cls(**{**facts, "curve": RiskCurve.from_facts(facts["curve"])})
+
+
+def calibrate(logits: Floats, labels: Labels, digit_logits: Floats | None = None) -> Calibration:
+    """Return temperature, errors, digit-score threshold and risk curve of a model.
+
+    One picture in thousands hardly moves the temperature and the lowest digit score, so the curve
+    is measured on the same pictures.
+
+    Args:
+        logits: float (N, 10), before the softmax.
+        labels: int (N,), true digits, NO_DIGIT for pictures without one.
+        digit_logits: float (N,), before the sigmoid, of a model that gives a digit score.
+
+    Raises:
+        ValueError: there are no digits, or a logit is not finite.
+    """
+    is_digit = labels != NO_DIGIT
+    if not is_digit.any() or not np.isfinite(logits).all():
+        raise ValueError(f"{int(is_digit.sum())} digits with logits that have to be finite")
+    temperature = best_temperature(logits[is_digit], labels[is_digit])
+    before = softmax(logits[is_digit])
+    after = softmax(logits / temperature)
+    scores = np.ones(len(labels)) if digit_logits is None else sigmoid(digit_logits)
+    lowest = 0.0
+    if digit_logits is not None:
+        lowest = float(np.quantile(scores[is_digit], 1 - KEPT_DIGITS, method="lower"))
+    return Calibration(
+        temperature=temperature,
+        error_before=calibration_error(before, labels[is_digit]),
+        error_after=calibration_error(after[is_digit], labels[is_digit]),
+        min_digit_score=lowest,
+        curve=risk_curve(after, labels, scores >= lowest),
+    )
+
+
+def best_temperature(logits: Floats, labels: Labels) -> float:
+    """Return what the logits are to be divided by for the least log loss (Guo et al. 2017)."""
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / math.exp(log_temperature)
+        top = scaled.max(1)
+        sums = np.log(np.exp(scaled - top[:, None]).sum(1)) + top
+        return float((sums - scaled[rows, labels]).mean())
+
+    low, high = map(math.log, TEMPERATURES)
+    return math.exp(_least(loss, low, high))
+
+
+def _least(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function with one valley is least: golden section (Kiefer 1953)."""
+    golden = (math.sqrt(5) - 1) / 2
+    while high - low > LOG_TOLERANCE:
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, right) if function(left) < function(right) else (left, high)
+    return (low + high) / 2
+
+
+def softmax(logits: Floats) -> Floats:
+    """Return rows that sum to 1."""
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """Return values between 0 and 1, without overflow."""
+    return np.asarray((1 + np.tanh(logits / 2)) / 2)
+
+
+def calibration_error(probabilities: Floats, labels: Labels) -> float:
+    """Return the expected calibration error: the mean gap between confidence and share right.
+
+    Args:
+        probabilities: float (N, 10), rows sum to 1.
+        labels: int (N,), the true digits.
+    """
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return float(np.abs(np.bincount(bins, confidence - right)).sum() / len(labels))
+
+
+def risk_curve(probabilities: Floats, labels: Labels, kept: NDArray[np.bool_]) -> RiskCurve:
+    """Return what each threshold of the grid lets through.
+
+    Args:
+        probabilities: float (N, 10), calibrated.
+        labels: int (N,), true digits, NO_DIGIT for pictures without one.
+        kept: bool (N,), whose digit score is high enough.
+    """
+    confidence, wrong = probabilities.max(1), probabilities.argmax(1) != labels
+    accepted = [kept & (confidence >= threshold) for threshold in GRID]
+    digits = int((labels != NO_DIGIT).sum())
+    return RiskCurve(
+        digits=digits,
+        others=len(labels) - digits,
+        thresholds=GRID,
+        accepted=tuple(int(some.sum()) for some in accepted),
+        wrong=tuple(int((some & wrong).sum()) for some in accepted),
+    )
+
+
+def error_bound(wrong: int, count: int, risk: float = 1 - SURE) -> float:
+    """Return the one-sided upper bound of an error rate (Clopper and Pearson 1934).
+
+    It is the rate at which so few wrong ones have the probability `risk`.
+    """
+    if wrong >= count:
+        return 1.0
+    errors = np.arange(wrong + 1)
+    steps = np.log((count - errors[1:] + 1) / errors[1:])
+    log_choose = np.concatenate([[0.0], np.cumsum(steps)])
+
+    def probability(rate: float) -> float:
+        terms = log_choose + errors * math.log(rate) + (count - errors) * math.log1p(-rate)
+        return float(np.exp(np.logaddexp.reduce(terms)))
+
+    low, high = wrong / count, 1.0
+    while high - low > BOUND_TOLERANCE:
+        middle = (low + high) / 2
+        low, high = (middle, high) if probability(middle) > risk else (low, middle)
+    return high
+
+
+def threshold_for(max_error: float, curve: RiskCurve) -> Threshold:
+    """Return the lowest threshold whose bound is not above the error that the user accepts.
+
+    Raises:
+        InputError: no threshold is that good, as far as the calibration pictures can tell.
+    """
+    promises = curve.promises()
+    for promise in promises:
+        if promise.bound <= max_error:
+            return promise
+    best = min(promises, key=lambda promise: promise.bound)
+    supported = math.ceil(best.bound * 10_000) / 10_000
+    raise InputError(
+        f"--max-error {max_error:g} is less than this model can promise: {best.accepted:,} of "
+        f"{curve.digits + curve.others:,} calibration pictures reach confidence "
+        f"{best.confidence:g}, {best.wrong:,} of them wrong, so the error may be "
+        f"{100 * best.bound:.2f} % ({100 * SURE:.0f} % sure). It supports --max-error "
+        f"{supported:g}; more calibration pictures or a better model would support less"
+    )

@@ -1,0 +1,86 @@
+"""A preview shows what a reading would make of the same pictures, and leaves nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flows.engine import PlainEngine
+from flows.predict import predict
+from flows.preview import preview
+from tasks import results
+from tasks.discover import discover
+from tasks.figures import times
+from tasks.preview import Preview, spread
+from tasks.settings import PredictSettings, PreviewSettings
+from tests.bars import bar, encoded
+
+
+@pytest.fixture
+def folder(tmp_path: Path, home: Path) -> Path:
+    """Return a folder with digits in colour, an unsure one, a blank page, and no picture."""
+    made = tmp_path / "pictures"
+    made.mkdir()
+    for digit in range(10):
+        (made / f"{digit}.png").write_bytes(encoded(bar(digit)))
+    clear = np.dstack([np.zeros((28, 28, 3), np.uint8), bar(4)])
+    (made / "clear.png").write_bytes(encoded(clear))
+    (made / "unsure.bmp").write_bytes(encoded(bar(6.5), "BMP"))
+    blank = Image.fromarray(np.zeros((9, 300), np.uint8))
+    (made / "pages.tif").write_bytes(encoded(bar(7), "TIFF", save_all=True, append_images=[blank]))
+    (made / "notes<b>.txt").write_text("bring milk")
+    return made
+
+
+def look(folder: Path, model: Path, limit: int = 50) -> tuple[Preview, str]:
+    """Return what a preview found, and its page."""
+    settings = PreviewSettings(folder=folder, model=str(model), limit=limit)
+    found = preview(settings, PlainEngine(quiet=True))
+    return found, Path(found.report).read_text(encoding="utf-8")
+
+
+def test_a_preview_agrees_with_the_reading_of_every_picture(folder: Path, model_file: Path) -> None:
+    found, page = look(folder, model_file)
+    settings = PredictSettings(folder=folder, model=str(model_file), workers=1)
+    summary = predict(settings, PlainEngine(quiet=True))
+    assert found.outcomes == {
+        "read": summary.read,
+        "review": summary.review,
+        "rejected": summary.rejected,
+    }
+    assert (found.threshold, found.files, found.shown) == (summary.threshold, 14, 14)
+    for row in results.select(Path(summary.results), run=summary.run_id).to_pylist():
+        if row["digit"] is not None:
+            assert f"{row['path']}: {row['status']}: {row['digit']}" in page
+    assert "pages.tif: rejected: blank" in page
+    assert "notes&lt;b&gt;.txt" in page
+    assert "unsupported_format" in page
+
+
+def test_every_picture_is_there_twice_and_small(folder: Path, model_file: Path) -> None:
+    Image.fromarray(np.full((900, 1200, 3), 200, np.uint8)).save(folder / "large.jpg")
+    page = look(folder, model_file)[1]
+    assert page.count("<svg") == 15
+    assert page.count("data:image/png;base64,") == 30
+    assert times((1200, 900)) in page
+    assert len(page) < 200_000
+
+
+def test_a_preview_writes_no_results(folder: Path, home: Path, model_file: Path) -> None:
+    look(folder, model_file)
+    assert not (home / "results").exists()
+    [run] = (home / "runs").iterdir()
+    assert sorted(path.name for path in run.iterdir()) == ["listing.parquet", "report.html"]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 100, 999])
+def test_a_limit_spreads_over_the_whole_folder(tmp_path: Path, limit: int) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(100):
+        (tmp_path / "in" / f"{number:02}").touch()
+    listing = discover(tmp_path / "in", tmp_path / "listing.parquet")
+    places = [int(path) for path in spread(listing, limit)]
+    assert len(places) == min(limit, 100)
+    assert places == sorted(set(places))
+    assert max(np.diff([*places, 100])) <= -(-100 // limit)

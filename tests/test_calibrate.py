@@ -1,0 +1,193 @@
+"""Confidence means what it says, and a promise is kept as often as it claims."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.calibrate import (
+    GRID,
+    NO_DIGIT,
+    Calibration,
+    RiskCurve,
+    best_temperature,
+    calibrate,
+    calibration_error,
+    error_bound,
+    risk_curve,
+    sigmoid,
+    softmax,
+    threshold_for,
+)
+from tasks.errors import InputError
+
+
+def drawn(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits, and labels drawn with the very probabilities that the logits say."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 4, (count, 10))
+    edges = softmax(logits).cumsum(1)
+    labels = (random.random((count, 1)) > edges).sum(1).clip(0, 9)
+    return logits, labels
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 2.5])
+def test_the_temperature_undoes_what_the_logits_were_multiplied_by(scale: float) -> None:
+    logits, labels = drawn(20_000, 1)
+    assert best_temperature(logits * scale, labels) == pytest.approx(scale, rel=0.03)
+
+
+def test_an_overconfident_model_is_calibrated_and_answers_the_same() -> None:
+    logits, labels = drawn(20_000, 2)
+    found = calibrate(3 * logits, labels)
+    assert found.error_before > 0.1
+    assert found.error_after < 0.01
+    assert found == calibrate(3 * logits, labels)
+
+
+def test_the_calibration_error_is_the_mean_gap_between_confidence_and_truth() -> None:
+    probabilities = np.full((100, 10), 0.2 / 9)
+    probabilities[:, 3] = 0.8
+    labels = np.where(np.arange(100) < 60, 3, 4)
+    assert calibration_error(probabilities, labels) == pytest.approx(0.2)
+    assert calibration_error(np.eye(10), np.arange(10)) == 0
+    assert calibration_error(np.eye(10), (np.arange(10) + 1) % 10) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "count", "bound"),
+    [
+        (0, 10, 1 - 0.05 ** (1 / 10)),
+        (0, 5000, 1 - 0.05 ** (1 / 5000)),
+        (1, 10, 0.394163),  # tables of Clopper and Pearson's one-sided 95 % bound
+        (5, 10, 0.777559),
+        (9, 10, 0.95 ** (1 / 10)),
+        (10, 10, 1.0),
+        (0, 0, 1.0),
+    ],
+)
+def test_the_error_bound_is_the_exact_one(wrong: int, count: int, bound: float) -> None:
+    assert error_bound(wrong, count) == pytest.approx(bound, rel=1e-4)
+
+
+@given(st.integers(1, 5000), st.floats(0, 1), st.floats(0.001, 0.5))
+def test_the_error_bound_leaves_the_risk_and_no_more(count: int, share: float, risk: float) -> None:
+    wrong = int(share * (count - 1))
+    bound = error_bound(wrong, count, risk)
+    at_most = sum(
+        math.exp(
+            math.lgamma(count + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(count - k + 1)
+            + k * math.log(bound)
+            + (count - k) * math.log1p(-bound)
+        )
+        for k in range(wrong + 1)
+    )
+    assert at_most == pytest.approx(risk, rel=0.02)
+    assert wrong / count < bound < 1
+
+
+def test_the_curve_counts_what_each_threshold_lets_through() -> None:
+    probabilities = np.full((4, 10), 0.0)
+    probabilities[np.arange(4), [1, 2, 3, 4]] = 0.96, 0.96, 0.55, 0.97
+    labels = np.array([1, 5, 3, NO_DIGIT])
+    kept = np.array([True, True, True, True])
+    curve = risk_curve(probabilities, labels, kept)
+    assert (curve.digits, curve.others) == (3, 1)
+    at = dict(zip(GRID, zip(curve.accepted, curve.wrong, strict=True), strict=True))
+    assert (at[0.0], at[0.5], at[0.6], at[0.97], at[0.98]) == (
+        (4, 2),
+        (4, 2),
+        (3, 2),
+        (1, 1),
+        (0, 0),
+    )
+    refused = risk_curve(probabilities, labels, np.array([True, True, True, False]))
+    assert (refused.accepted[0], refused.wrong[0]) == (3, 1)
+
+
+def curve(*counts: tuple[float, int, int], digits: int = 4000) -> RiskCurve:
+    thresholds, accepted, wrong = zip(*counts, strict=True)
+    return RiskCurve(digits, 0, thresholds, accepted, wrong)
+
+
+def test_the_lowest_threshold_that_keeps_the_promise_is_chosen() -> None:
+    some = curve((0.0, 4000, 100), (0.6, 3900, 5), (0.9, 3000, 0))
+    assert threshold_for(0.05, some).confidence == 0
+    chosen = threshold_for(0.005, some)
+    assert (chosen.confidence, chosen.accepted, chosen.wrong) == (0.6, 3900, 5)
+    assert chosen.bound == error_bound(5, 3900, 0.05 / 3) <= 0.005
+    assert chosen.coverage == 3895 / 4000
+    assert threshold_for(0.002, some).confidence == 0.9
+
+
+def test_an_error_that_the_pictures_cannot_support_is_refused_with_the_lowest_they_can() -> None:
+    some = curve((0.0, 4000, 100), (0.9, 3000, 0))
+    with pytest.raises(InputError) as refusal:
+        threshold_for(0.0001, some)
+    words = str(refusal.value)
+    assert "--max-error 0.0001 is less than this model can promise" in words
+    assert "3,000 of 4,000 calibration pictures reach confidence 0.9, 0 of them wrong" in words
+    supported = float(words.split("It supports --max-error ")[1].split(";", maxsplit=1)[0])
+    assert threshold_for(supported, some).confidence == 0.9
+    with pytest.raises(InputError):
+        threshold_for(supported - 0.0001, some)
+
+
+def test_every_promise_holds_at_once_as_often_as_it_claims() -> None:
+    logits, labels = drawn(400_000, 3)
+    probabilities = softmax(logits)
+    confidence, wrong = probabilities.max(1), probabilities.argmax(1) != labels
+    true_errors = [wrong[confidence >= threshold].mean() for threshold in GRID]
+    broken, trials = 0, 300
+    for trial in range(trials):
+        some = np.random.default_rng(trial).integers(0, len(labels), 500)
+        found = risk_curve(probabilities[some], labels[some], np.ones(500, bool))
+        bounds = [promise.bound for promise in found.promises()]
+        broken += any(true > bound for true, bound in zip(true_errors, bounds, strict=True))
+    assert broken / trials <= 0.05
+
+
+def test_the_digit_score_keeps_nearly_all_digits() -> None:
+    logits, labels = drawn(2_000, 4)
+    digit_logits = np.random.default_rng(4).normal(3, 1, 2_000)
+    labels[:500] = NO_DIGIT
+    digit_logits[:500] -= 6
+    found = calibrate(logits, labels, digit_logits)
+    kept = sigmoid(digit_logits) >= found.min_digit_score
+    assert 0.995 <= kept[500:].mean() < 1
+    assert kept[:500].mean() < 0.05
+    assert (found.curve.digits, found.curve.others) == (1_500, 500)
+    assert found.curve.accepted[0] == kept.sum()
+    assert calibrate(logits, labels).min_digit_score == 0
+
+
+def test_a_calibration_comes_out_of_json_as_it_went_in() -> None:
+    found = calibrate(*drawn(100, 5))
+    assert Calibration.from_json(found.to_json()) == found
+    assert len(found.to_json()) < 1_000
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"curve": {}}'])
+def test_other_json_is_no_calibration(text: str) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Calibration.from_json(text)
+
+
+def test_a_promise_is_told_in_one_sentence() -> None:
+    promise = threshold_for(0.005, curve((0.83, 3900, 0)))
+    told = replace(promise, bound=0.005, coverage=0.97, pictures=9000).sentence()
+    assert told == (
+        "Threshold 0.83: at most 0.50 % errors among what is read (95 % sure), measured on 9,000 "
+        "calibration pictures; expects to read 97.0 %"
+    )
+
+
+@pytest.mark.parametrize("labels", [[NO_DIGIT], [3]])
+def test_without_digits_or_finite_logits_there_is_no_calibration(labels: list[int]) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        calibrate(np.full((1, 10), np.nan), np.array(labels))
