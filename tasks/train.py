@@ -199,7 +199,9 @@ def _learner(
     """
     images, labels = tf.constant(train[0]), tf.constant(train[1].astype(np.int32))
     names = [LOGITS, DIGIT_LOGIT] if recipe.simulation else [LOGITS]
-    answers_of = keras.Model(model.inputs, {name: model.get_layer(name).output for name in names})
+    answers_of = keras.Model(
+        model.inputs[0], {name: model.get_layer(name).output for name in names}
+    )
     weights = [variable.value for variable in model.trainable_variables]
     averages = [variable.value for variable in kept.trainable_variables]
     moments = [(tf.Variable(tf.zeros_like(w)), tf.Variable(tf.zeros_like(w))) for w in weights]
@@ -299,7 +301,7 @@ def _require_finite(value: float, what: str, epoch: int) -> None:
 
 def _answers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the model's float32 (N, 10) probabilities."""
-    only = keras.Model(model.inputs, model.get_layer("probabilities").output)
+    only = keras.Model(model.inputs[0], model.get_layer("probabilities").output)
     starts = range(0, len(images), ANSWER_BATCH)
     return np.concatenate([only(images[at : at + ANSWER_BATCH], training=False) for at in starts])
 

@@ -16,7 +16,7 @@ PICTURES = np.random.default_rng(1).integers(0, 256, (5, 28, 28), np.uint8)
 def test_every_recipe_turns_bytes_into_probabilities_that_sum_to_one(name: str) -> None:
     model = build(RECIPES[name])
     answers = np.asarray(
-        keras.Model(model.inputs, model.get_layer("probabilities").output)(PICTURES)
+        keras.Model(model.inputs[0], model.get_layer("probabilities").output)(PICTURES)
     )
     assert [(i.name, i.dtype, i.shape) for i in model.inputs] == [
         ("images", "uint8", (None, 28, 28))

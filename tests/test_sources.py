@@ -56,7 +56,7 @@ def write_npz(path: Path, **other: Any) -> Path:
 def picture(digit: int, size: int) -> NDArray[np.uint8]:
     """Return a digit drawn dark on light."""
     paper = np.full((80, 80), 255, np.uint8)
-    cv2.putText(paper, str(digit), (15, 65), cv2.FONT_HERSHEY_SIMPLEX, 2, 0, 2 + size)
+    cv2.putText(paper, str(digit), (15, 65), cv2.FONT_HERSHEY_SIMPLEX, 2, 0, 2 + size % 10)
     return paper
 
 
