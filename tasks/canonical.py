@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tasks import lines, paper, strokes
 
-Grey = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]  # any picture
+Grey = Pixels  # (h, w)
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
 
 CANONICAL_VERSION = "2"
@@ -42,7 +43,7 @@ class Ink:
         return self.polarity == "none"
 
 
-def canonical(picture: Grey) -> tuple[Grey, Ink]:
+def canonical(picture: Pixels) -> tuple[Grey, Ink]:
     """Bring uint8 (H, W), (H, W, 3) RGB or (H, W, 4) RGBA to uint8 (28, 28), ink bright on 0.
 
     What already is in MNIST's frame passes unchanged, or inverted. Without ink all is 0.

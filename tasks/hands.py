@@ -275,37 +275,14 @@ def _eight(r: Random) -> list[Path]:
     wide, waist = r.uniform(0.4, 0.62), r.uniform(0.4, 0.52)
     if r.uniform() < 0.2:  # two rings
         a, b = r.uniform(-0.3, 0.3, 2)
-        return [
-            curve(_arc((wide / 2, waist / 2), (wide * 0.4, waist / 2), a, a + 1.02), r, 0.012),
-            curve(
-                _arc((wide / 2, (1 + waist) / 2), (wide * 0.5, (1 - waist) / 2), b, b + 1.02),
-                r,
-                0.012,
-            ),
-        ]
+        upper = _arc((wide / 2, waist / 2), (wide * 0.4, waist / 2), a, a + 1.02)
+        lower = _arc((wide / 2, (1 + waist) / 2), (wide * 0.5, (1 - waist) / 2), b, b + 1.02)
+        return [curve(upper, r, 0.012), curve(lower, r, 0.012)]
     first = (wide * r.uniform(0.75, 1.15), r.uniform(-0.03, 0.16))
     last = (wide * r.uniform(0.7, 1.05), r.uniform(-0.04, 0.2))
-    return [
-        curve(
-            [
-                first,
-                (wide * 0.5, 0.0),
-                (wide * 0.08, 0.12),
-                (wide * 0.15, waist * 0.7),
-                (wide * 0.5, waist),
-                (wide * 0.95, 0.7),
-                (wide * 0.8, 0.95),
-                (wide * 0.4, 1.0),
-                (0.0, 0.85),
-                (wide * 0.1, 0.65),
-                (wide * 0.5, waist + 0.02),
-                (wide * 0.85, waist * 0.6),
-                last,
-            ],
-            r,
-            0.016,
-        )
-    ]
+    down = [(0.5, 0.0), (0.08, 0.12), (0.15, waist * 0.7), (0.5, waist), (0.95, 0.7), (0.8, 0.95)]
+    up = [(0.4, 1.0), (0.0, 0.85), (0.1, 0.65), (0.5, waist + 0.02), (0.85, waist * 0.6)]
+    return [curve([first, *((wide * x, y) for x, y in down + up), last], r, 0.016)]
 
 
 def _nine(r: Random) -> list[Path]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 
-WORK_SIDE = 320  # px: longer sides are averaged down first
+WORK_SIDE = 256  # px: longer sides are averaged down first
 PAPER_SIDE = 80  # px: the paper is smooth, so it is estimated in a picture this small
 QUANTUM = 0.003  # of the light: no paper is smoother than the rounding to 256 greys
 COLOUR_SIDE = 56  # px: large enough for the ink's colour
@@ -86,13 +86,14 @@ def mix_channels(picture: NDArray[np.uint8]) -> Grey:
     """Grey with the most contrast between ink and paper.
 
     The weights are the main axis of the differences from the local paper, so that red, cyan and
-    pencil are all as dark as they can be (principal component of colour, as in Gooch 2005).
+    pencil are all as dark as they can be (first principal component).
     """
     factor = min(1.0, COLOUR_SIDE / max(picture.shape[:2]))
     size = (max(3, int(picture.shape[1] * factor)), max(3, int(picture.shape[0] * factor)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
-    median = cv2.medianBlur(small, _odd(min(small.shape[:2]) * 0.5))
-    difference = (small.astype(np.float32) - median).reshape(-1, 3)
+    around = (_odd(min(small.shape[:2]) * 0.4),) * 2
+    local = cv2.blur(small, around)
+    difference = (small.astype(np.float32) - local).reshape(-1, 3)
     moments = difference.T @ difference
     _, vectors = np.linalg.eigh(moments.astype(np.float64) + 1e-3 * np.eye(3))
     axis = vectors[:, 2]

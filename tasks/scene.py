@@ -169,7 +169,9 @@ def photo(ink: Ink, random: Random) -> NDArray[np.uint8]:
         base = paper * (1 - print_cover * (1 - tone))
     else:
         base = np.broadcast_to(paper, (*shape, 3))
-    picture = base * (1 - cover[..., None] * (1 - np.clip(pen, 0, 0.97).astype(np.float32)))
+    picture: NDArray[np.float32] = base * (
+        1 - cover[..., None] * (1 - np.clip(pen, 0, 0.97).astype(np.float32))
+    )
     if random.uniform() < 0.12:
         _dark_edge(picture, random)
     texture = random.exponential(0.005) * cv2.blur(
@@ -180,7 +182,7 @@ def photo(ink: Ink, random: Random) -> NDArray[np.uint8]:
         [0, random.uniform(0.3, 1.0), random.uniform(0.5, 0.02 * max(shape))], p=[0.3, 0.5, 0.2]
     )
     if blur > 0.25:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur))
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
     return _camera(picture, random)
 
 
@@ -200,8 +202,8 @@ def scan(ink: Ink, random: Random) -> NDArray[np.uint8]:
     for _ in range(random.poisson(0.8)):
         place = (int(random.uniform(0, ink.shape[1])), int(random.uniform(0, ink.shape[0])))
         cv2.circle(picture, place, int(random.integers(0, 2)), page * random.uniform(0.2, 0.8), -1)
-    picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), random.uniform(0.3, 1.0))
-    grey = _camera(picture[..., None], random)[..., 0]
+    soft = cv2.GaussianBlur(picture, (0, 0), random.uniform(0.3, 1.0))
+    grey = _camera(np.asarray(soft, np.float32)[..., None], random)[..., 0]
     if random.uniform() < 0.1:
         grey = np.where(grey > random.uniform(0.4, 0.75) * 255, 255, 0).astype(np.uint8)
     return 255 - grey if random.uniform() < 0.15 else grey

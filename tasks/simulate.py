@@ -1,5 +1,6 @@
 """Simulated pictures for training: digits, and what is none, as scans and photos show them."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -186,6 +187,8 @@ def simulate(
     if processes == 1:
         parts = [_chunk(job) for job in jobs]
     else:
+        # read by the processes that are started: numpy's tiny solves are slower with threads
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with ProcessPoolExecutor(processes or None, mp_context=get_context("forkserver")) as pool:
             parts = []
             for part in pool.map(_chunk, jobs):

@@ -9,6 +9,7 @@ from tasks import hands, pens
 Random = np.random.Generator
 Images = NDArray[np.uint8]
 
+SWAY = 0.04  # of the height: how far a hand sways
 PATH_SHARE = 0.5  # of digits: drawn from pen paths, the others from the given pictures
 
 
@@ -23,6 +24,13 @@ def _bend(points: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
     moved = (points - 0.5) @ (turn @ np.array([[stretch, -slant], [0, 1 / stretch]])).T
     depth = 1 + moved @ random.normal(0, 0.08, 2)
     return np.asarray(moved / np.maximum(depth, 0.5)[:, None])
+
+
+def _sway(strokes: list[pens.Path], random: Random) -> list[pens.Path]:
+    """Strokes pushed about by two slow waves, together, as by a hand that does not lie still."""
+    waves = random.normal(0, 0.5, (2, 2)), random.uniform(0, 2 * np.pi, 2)
+    push = random.normal(0, SWAY, (2, 2))
+    return [s + np.sin(2 * np.pi * s @ waves[0] + waves[1]) @ push for s in strokes]
 
 
 def _place(
@@ -43,7 +51,7 @@ def paths_ink(
 ) -> Images:
     """Strokes bent and drawn `size` px large with some pen, as ink (h, w)."""
     pen = size * np.exp(random.uniform(np.log(0.012), np.log(0.14)))
-    return pens.draw(_place(strokes, shape, size, random), shape, pen)
+    return pens.draw(_place(_sway(strokes, random), shape, size, random), shape, pen)
 
 
 def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: Random) -> Images:
