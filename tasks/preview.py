@@ -20,7 +20,7 @@ from tasks.samples import opened_again
 from tasks.shard import Page
 
 THUMBNAIL = 144  # longer side of an original on the page, pixels
-LONGEST_NAME = 22  # characters below a thumbnail
+LONGEST_NAME = 20  # characters below a thumbnail
 BACKGROUND = 192  # grey behind transparent pixels: black ink and white ink both show
 
 
@@ -63,10 +63,10 @@ def preview_report(
     )
     return Report(
         title=f"Preview of {preview.folder}",
-        lead=f"{preview.shown:,} of {plural(preview.files, 'file')} looked at: {counts}.",
+        lead=f"{preview.shown:,} of {plural(preview.files, 'file')} looked at: {counts}. "
+        f"{preview.threshold.sentence()}.",
         sections=[_section(status, root, decided) for status in OUTCOMES],
-        note=f"{preview.threshold.sentence()}. Model {preview.model_version}. Nothing was written "
-        "to the results table.",
+        note=f"Model {preview.model_version}. Nothing was written to the results table.",
     )
 
 
