@@ -3,7 +3,7 @@
 from flows.engine import PlainEngine
 from flows.train import train
 from tasks.errors import DigitflowError, GateRefused
-from tasks.registry import READY, Registry, ship
+from tasks.registry import Registry, ship
 from tasks.settings import TrainSettings, home
 
 
@@ -17,8 +17,8 @@ def make() -> None:
     outcome = train(TrainSettings(promote=False), engine)
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
-    ship(Registry(home() / "models").load(outcome.version), READY)
-    engine.say("Ready model", str(READY))
+    ship(Registry(home() / "models").load(outcome.version))
+    engine.say("Ready model", outcome.version)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,5 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
     report = preview_report(found, listing.root, decided)
     write_text(run / REPORT_FILE, to_html(report))
     engine.say("Preview", report.lead)
-    engine.say("Promise", threshold.sentence())
     engine.say("Report", found.report)
     return found

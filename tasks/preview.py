@@ -20,7 +20,7 @@ from tasks.samples import opened_again
 from tasks.shard import Page
 
 THUMBNAIL = 144  # longer side of an original on the page, pixels
-LONGEST_NAME = 22  # characters below a thumbnail
+LONGEST_NAME = 20  # characters below a thumbnail
 BACKGROUND = 192  # grey behind transparent pixels: black ink and white ink both show
 
 
@@ -63,10 +63,10 @@ def preview_report(
     )
     return Report(
         title=f"Preview of {preview.folder}",
-        lead=f"{preview.shown:,} of {plural(preview.files, 'file')} looked at: {counts}.",
+        lead=f"{preview.shown:,} of {plural(preview.files, 'file')} looked at: {counts}. "
+        f"{preview.threshold.sentence()}.",
         sections=[_section(status, root, decided) for status in OUTCOMES],
-        note=f"{preview.threshold.sentence()}. Model {preview.model_version}. Nothing was written "
-        "to the results table.",
+        note=f"Model {preview.model_version}. Nothing was written to the results table.",
     )
 
 
@@ -86,12 +86,12 @@ def _section(
 
 
 def _figure(page: Page, row: Mapping[str, Any], root: Path, tone: Tone) -> Figure:
-    path = Path(os.fsdecode(os.path.join(os.fsencode(root), page.path)))  # noqa: PTH118 - bytes
-    original = opened_again(path, page.number)
+    original = opened_again(root / os.fsdecode(page.path), page.number)
+    shown = np.full((1, 1, 3), BACKGROUND, np.uint8) if original is None else thumbnail(original)
+    size = "gone since" if original is None else times(original.shape[1::-1])
     seen = np.zeros((28, 28), np.uint8) if page.form is None else page.form
-    size = times(original.shape[1::-1]) if original is not None else "gone since"
     tiles = [
-        Tile(255 - _thumbnail(original), _end(row["path"]), note=size, hint=row["path"]),
+        Tile(255 - shown, _end(row["path"]), note=size, hint=row["path"]),
         Tile(seen, _decision(row), note=_why(row), tone=tone, hint=_why(row)),
     ]
     return digit_grid(f"{row['path']}: {_decision(row)}", tiles, columns=2, size=THUMBNAIL)
@@ -101,10 +101,8 @@ def _end(path: str) -> str:
     return path if len(path) <= LONGEST_NAME else "…" + path[1 - LONGEST_NAME :]
 
 
-def _thumbnail(picture: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a picture (grey, RGB or RGBA) as (H, W, 3) in OpenCV's order, small enough to show."""
-    if picture is None:
-        return np.full((1, 1, 3), BACKGROUND, np.uint8)
     factor = THUMBNAIL / max(picture.shape[:2])
     if factor < 1:
         size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))

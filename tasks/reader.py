@@ -80,15 +80,12 @@ def calibration_of(model: Path) -> Calibration:
 def _checked_metadata(session: Any, model: Path) -> dict[str, str]:
     inputs = {i.name: (i.type, i.shape[1:]) for i in session.get_inputs()}
     outputs = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
-    expected = {INPUT: ("tensor(uint8)", [28, 28])}
-    scored = outputs.get(SCORE, ("tensor(float)", []))
-    if inputs != expected or (outputs.get(OUTPUT), scored) != (
-        ("tensor(float)", [10]),
-        ("tensor(float)", []),
-    ):
+    plain = {OUTPUT: ("tensor(float)", [10])}
+    scored = plain | {SCORE: ("tensor(float)", [])}
+    if inputs != {INPUT: ("tensor(uint8)", [28, 28])} or outputs not in (plain, scored):
         raise ModelError(
-            f"{model} takes {inputs} and gives {outputs}; expected uint8 (N, 28, 28) '{INPUT}' "
-            f"and float32 (N, 10) '{OUTPUT}'"
+            f"{model} takes {inputs} and gives {outputs}; expected uint8 (N, 28, 28) '{INPUT}', "
+            f"float32 (N, 10) '{OUTPUT}' and perhaps float32 (N,) '{SCORE}'"
         )
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     form = metadata.get("canonical_version")

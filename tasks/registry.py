@@ -159,7 +159,7 @@ def ready_model() -> Version | None:
     return _verified(READY) if (READY / CARD_FILE).is_file() else None
 
 
-def ship(version: Version, folder: Path) -> None:
+def ship(version: Version) -> None:
     """Make an accepted version the one that ships: its ONNX file and its card, without Keras.
 
     Raises:
@@ -168,9 +168,9 @@ def ship(version: Version, folder: Path) -> None:
     if not version.accepted:
         raise ModelError(f"{version.name} did not pass the gate and cannot ship")
     files = {ONNX_FILE: version.card["files"][ONNX_FILE]}
-    with whole_file(folder / ONNX_FILE) as temporary:
+    with whole_file(READY / ONNX_FILE) as temporary:
         shutil.copyfile(version.onnx, temporary)
-    write_text(folder / CARD_FILE, json.dumps({**version.card, "files": files}, indent=2) + "\n")
+    write_text(READY / CARD_FILE, json.dumps({**version.card, "files": files}, indent=2) + "\n")
 
 
 def find_onnx(model: str, registry: Registry) -> Path:

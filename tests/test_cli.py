@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from flows.cli import main
-from tasks import registry
 from tasks.registry import ship
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
@@ -216,7 +215,7 @@ def test_models_are_listed_with_the_champion_marked(
 def test_the_model_that_ships_is_listed_and_reads_until_another_is_promoted(
     home: Path, folder: Path, model_file: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ship(register_champion(home.parent / "maker", model_file, "shipped"), registry.READY)
+    ship(register_champion(home.parent / "maker", model_file, "shipped"))
     assert run("models", "--json") == 0
     [row] = answer(capfd)
     assert (row["version"], row["champion"], row["shipped"]) == ("shipped", True, True)

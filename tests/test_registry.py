@@ -161,7 +161,7 @@ def test_a_card_is_readable_json(registry: Registry, add: Any) -> None:
 def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add: Any) -> None:
     assert ready_model() is None
     shipped = add("shipped")
-    ship(shipped, registry_file.READY)
+    ship(shipped)
     ready = ready_model()
     assert ready
     assert (ready.name, ready.accepted) == ("shipped", True)
@@ -174,7 +174,7 @@ def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add
 
 
 def test_a_ready_model_whose_file_was_changed_is_refused(registry: Registry, add: Any) -> None:
-    ship(add("shipped"), registry_file.READY)
+    ship(add("shipped"))
     (registry_file.READY / "model.onnx").write_bytes(b"other")
     with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
         find_onnx("champion", registry)
@@ -182,5 +182,5 @@ def test_a_ready_model_whose_file_was_changed_is_refused(registry: Registry, add
 
 def test_what_the_gate_refused_does_not_ship(registry: Registry, add: Any) -> None:
     with pytest.raises(ModelError, match="v1 did not pass the gate and cannot ship"):
-        ship(add("v1", accepted=False), registry_file.READY)
+        ship(add("v1", accepted=False))
     assert ready_model() is None

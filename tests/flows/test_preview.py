@@ -10,9 +10,8 @@ from flows.engine import PlainEngine
 from flows.predict import predict
 from flows.preview import preview
 from tasks import results
-from tasks.discover import discover
 from tasks.figures import times
-from tasks.preview import Preview, spread
+from tasks.preview import Preview
 from tasks.settings import PredictSettings, PreviewSettings
 from tests.bars import bar, encoded
 
@@ -72,15 +71,3 @@ def test_a_preview_writes_no_results(folder: Path, home: Path, model_file: Path)
     assert not (home / "results").exists()
     [run] = (home / "runs").iterdir()
     assert sorted(path.name for path in run.iterdir()) == ["listing.parquet", "report.html"]
-
-
-@pytest.mark.parametrize("limit", [1, 3, 7, 100, 999])
-def test_a_limit_spreads_over_the_whole_folder(tmp_path: Path, limit: int) -> None:
-    (tmp_path / "in").mkdir()
-    for number in range(100):
-        (tmp_path / "in" / f"{number:02}").touch()
-    listing = discover(tmp_path / "in", tmp_path / "listing.parquet")
-    places = [int(path) for path in spread(listing, limit)]
-    assert len(places) == min(limit, 100)
-    assert places == sorted(set(places))
-    assert max(np.diff([*places, 100])) <= -(-100 // limit)

@@ -1,0 +1,38 @@
+"""What ships is what the gate accepted, in a whole training on a few pictures."""
+
+from pathlib import Path
+
+import pytest
+
+from deployments.ready_model import make
+from tasks.errors import GateRefused
+from tasks.registry import READY, Registry, ready_model
+
+
+@pytest.fixture(autouse=True)
+def few_pictures(npz_sample: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the default settings train in seconds."""
+    monkeypatch.setenv("DIGITFLOW_DATA", str(npz_sample))
+    monkeypatch.setenv("DIGITFLOW_RECIPE", "quick")
+    monkeypatch.setenv("DIGITFLOW_MIN_RECALL", "0.1")
+    monkeypatch.setenv("DIGITFLOW_MAX_CALIBRATION_ERROR", "0.2")
+
+
+def test_a_model_that_is_accepted_ships_and_is_not_promoted(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "0.5")
+    make()
+    ready = ready_model()
+    registry = Registry(home / "models")
+    assert ready
+    assert ready.folder != READY
+    assert [version.name for version in registry.versions()] == [ready.name]
+    assert registry.champion() is None
+
+
+def test_a_model_that_is_refused_does_not_ship(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "1")
+    with pytest.raises(GateRefused, match="test accuracy"):
+        make()
+    assert ready_model() is None
