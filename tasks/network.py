@@ -122,7 +122,7 @@ RECIPES = {
         smoothing=0.03,
         weight_decay=0.02,
         average=0.999,
-        simulation=Simulation(bent=3, digits=80_000, no_digits=20_000),
+        simulation=Simulation(bent=3, digits=120_000, no_digits=30_000),
     ),
 }
 
