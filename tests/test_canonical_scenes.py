@@ -1,0 +1,102 @@
+"""What the canonical form promises for pictures as people have them."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tasks import hands, pens, scene
+from tasks.canonical import canonical, is_canonical
+
+Pixels = NDArray[np.uint8]
+
+
+def five(size: int = 200, pen: float = 6) -> Pixels:
+    """Ink of a 5 in the middle of a square canvas."""
+    strokes = hands.digit_paths(5, np.random.default_rng(3))
+    every = np.vstack(strokes)
+    scale = 0.5 * size / np.ptp(every, axis=0).max()
+    middle = (every.max(axis=0) + every.min(axis=0)) / 2
+    return pens.draw([(s - middle) * scale + size / 2 for s in strokes], (size, size), pen)
+
+
+def alike(a: Pixels, b: Pixels) -> float:
+    """Correlation of two canonical forms."""
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+
+
+PLAIN = canonical(255 - five())[0]
+
+
+def test_the_form_is_mnists_frame() -> None:
+    assert is_canonical(PLAIN)
+
+
+def test_a_canonical_picture_passes_unchanged_and_inverted() -> None:
+    assert (canonical(PLAIN)[0] == PLAIN).all()
+    assert (canonical(255 - PLAIN)[0] == PLAIN).all()
+
+
+@pytest.mark.parametrize("size", [48, 100, 200, 448, 1500])
+@pytest.mark.parametrize("pen", [0.015, 0.03, 0.06])
+def test_size_and_pen_hardly_matter(size: int, pen: float) -> None:
+    form, ink = canonical(255 - five(size, max(1.0, pen * size)))
+    assert alike(form, PLAIN) > 0.7
+    assert not ink.blank
+
+
+def test_uneven_light_and_shadow_are_not_ink() -> None:
+    light = scene.light((200, 200), np.random.default_rng(5))
+    paper = np.clip(200 * light, 0, 255) * (1 - 0.6 * five() / 255.0)
+    assert alike(canonical(np.asarray(paper, np.uint8))[0], PLAIN) > 0.9
+
+
+def test_coloured_ink_of_the_papers_brightness_is_found() -> None:
+    picture = np.full((200, 200, 3), (150, 150, 150), np.uint8)
+    picture[five() > 127] = (235, 120, 130)
+    assert alike(canonical(picture)[0], PLAIN) > 0.9
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_transparent_pages_take_the_background_their_ink_needs(dark: bool) -> None:
+    ink = np.full((200, 200, 4), 0 if dark else 255, np.uint8)
+    ink[..., 3] = five()
+    assert alike(canonical(ink)[0], PLAIN) > 0.95
+
+
+def test_frame_and_ruled_lines_go_and_the_digit_stays() -> None:
+    picture = 255 - five()
+    for at in (6, 193):
+        cv2.line(picture, (0, at), (199, at), 0, 3)
+        cv2.line(picture, (at, 0), (at, 199), 0, 3)
+    cv2.line(picture, (0, 110), (199, 112), 120, 2)
+    form, ink = canonical(picture)
+    assert alike(form, PLAIN) > 0.85
+    assert "lines" in ink.removed
+
+
+def test_a_neighbours_stroke_at_the_edge_is_left_out() -> None:
+    picture = 255 - five()
+    cv2.line(picture, (192, 60), (199, 150), 0, 6)
+    form, ink = canonical(picture)
+    assert alike(form, PLAIN) > 0.95
+    assert "neighbours" in ink.removed
+
+
+def test_two_digits_are_told() -> None:
+    assert canonical(255 - np.hstack((five(), five())))[1].rivals == 1
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_picture_has_no_ink(grey: int) -> None:
+    form, ink = canonical(np.full((200, 300), grey, np.uint8))
+    assert ink.blank
+    assert not form.any()
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (1, 400), (3, 3, 3), (8, 8), (2, 900, 4), (5, 7, 3), (3000, 2)]
+)
+def test_no_shape_fails(shape: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    assert canonical(noise)[0].shape == (28, 28)

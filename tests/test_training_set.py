@@ -1,0 +1,34 @@
+"""What is learned holds the data, bent copies and simulations, drawn the same for the same seed."""
+
+import numpy as np
+import pytest
+
+from tasks.calibrate import NO_DIGIT
+from tasks.training_set import Pairs, as_read, learned
+from tests.bars import bar
+
+
+@pytest.fixture(scope="module")
+def data() -> Pairs:
+    """Return two pictures of each digit."""
+    labels = np.repeat(np.arange(10, dtype=np.int8), 2)
+    return np.stack([bar(int(label)) for label in labels]), labels
+
+
+def test_the_data_comes_first_then_bent_copies_then_simulations(data: Pairs) -> None:
+    done: list[int] = []
+    images, labels = learned(data, bent=2, digits=30, no_digits=10, seed=1, on_progress=done.append)
+    assert np.array_equal(images[:20], data[0])
+    assert np.array_equal(labels[:60], np.tile(data[1], 3))
+    assert not np.array_equal(images[20:40], images[40:60])
+    assert 60 + 20 < len(labels) <= 60 + 40  # some scenes show no ink
+    assert 0 < (labels[60:] == NO_DIGIT).sum() <= 10
+    assert images[60:].any(axis=(1, 2)).all()
+    assert done[-1] == 40
+
+
+def test_the_same_seed_draws_the_same_and_calibration_draws_something_else(data: Pairs) -> None:
+    first, again = (as_read(data, seed=7) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    drawn = learned(data, bent=0, digits=20, no_digits=10, seed=7)[0][20:]
+    assert not any((picture == drawn).all(axis=(1, 2)).any() for picture in first[0][20:])
