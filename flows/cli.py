@@ -212,10 +212,11 @@ class Doctor(Command):
 
         findings = examine()
         self.answer([asdict(finding) for finding in findings])
+        table = Table("", "found", "", header_style="bold", box=None, pad_edge=False)
         for finding in findings:
-            mark = "  " if finding.good else "! "
-            advice = f"  -> {finding.advice}" if finding.advice else ""
-            self.engine().say("", f"{mark}{finding.name:<23} {finding.found}{advice}")
+            style = None if finding.good else "yellow"
+            table.add_row(finding.name, finding.found, finding.advice, style=style)
+        self.engine().show(table)
 
 
 class Digitflow(BaseSettings):

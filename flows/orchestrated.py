@@ -58,7 +58,7 @@ class PrefectEngine(PlainEngine):
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""
         super().say(label, text)
-        get_run_logger().info("%s: %s", label.strip(), text)
+        get_run_logger().info("%s", f"{label}: {text}" if label else text)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:

@@ -1,6 +1,5 @@
 """The lines that a person reads while a training runs."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flows.engine import Advance, Engine
@@ -32,18 +31,6 @@ class TrainingProgress:
             f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  validation loss "
             f"{epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}  {epoch.seconds:.1f} s",
         )
-
-
-def download_bar(engine: Engine) -> Callable[[str, int, int], None]:
-    """Return a callback that says what is being fetched, once for each thing."""
-    told: set[str] = set()
-
-    def on_progress(what: str, _done: int, _total: int) -> None:
-        if what not in told:
-            told.add(what)
-            engine.say("Fetch", what)
-
-    return on_progress
 
 
 def tell_data(snapshot: Snapshot, engine: Engine) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from flows.engine import Engine
 from flows.telling import (
     TrainingProgress,
-    download_bar,
     tell_calibration,
     tell_data,
     tell_evaluation,
@@ -84,7 +83,7 @@ def train(settings: TrainSettings, engine: Engine) -> Outcome:
     run = open_run("train", home())
     version = run.name.removeprefix("train-")
 
-    snapshot = engine.download(ingest, settings.data, home() / "datasets", download_bar(engine))
+    snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
     tell_data(snapshot, engine)
     training = engine.stage(fit_candidate, snapshot, settings, run, engine)
     calibration = engine.stage(calibrate_candidate, snapshot, run)
@@ -123,6 +122,12 @@ def require_tensorflow() -> None:
             f"training needs {' and '.join(missing)}: pip install 'digitflow[train]' "
             "(reading does not need it)"
         )
+
+
+def ingest_data(data: str, datasets: Path, engine: Engine) -> Snapshot:
+    """Return the checked snapshot of the data, and show how far fetching or reading it is."""
+    with engine.progress("Data", 100) as advance:
+        return ingest(data, datasets, lambda _, done, total: advance(100 * done / max(1, total)))
 
 
 def fit_candidate(

@@ -74,6 +74,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Itera
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
     environment.pop("PREFECT_API_URL", None)
+    # a job in the background, as CI may be, ignores Ctrl-C and would hand that down
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "up", "--port", str(port)],
         env=environment,
