@@ -31,7 +31,11 @@ ELSEWHERE = {
     "prefect deployment run predict/inbox --param settings="
     """'{"folder": "/path/to/scans"}'""": "tests/flows/test_up.py",
 }
-EXIT_CODES = {"digitflow predict scans/ --strict": RejectedInputs.exit_code}
+EXIT_CODES = {
+    "digitflow predict scans/ --strict": RejectedInputs.exit_code,
+    # more than the few calibration pictures here can promise
+    "digitflow predict scans/ --max-error 0.01": InputError.exit_code,
+}
 
 
 def blocks(language: str) -> list[str]:
