@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from flows.engine import Engine
 from flows.telling import (
     TrainingProgress,
@@ -173,13 +175,13 @@ def calibrate_candidate(snapshot: Snapshot, settings: TrainSettings, run: Path) 
     from tasks.export import raw_answers
     from tasks.network import RECIPES, keras
 
-    pictures = snapshot.part(Part.CALIBRATION)
+    images, labels = snapshot.part(Part.CALIBRATION)
+    clean = len(labels)
     if RECIPES[settings.recipe].simulation:
-        pictures = as_read(pictures, settings.seed)
-    images, labels = pictures
+        images, labels = as_read((images, labels), settings.seed)
     model = keras.models.load_model(run / KERAS_FILE, compile=False)
     logits, digit_logits = raw_answers(model, images)
-    return calibrate(logits, labels, digit_logits)
+    return calibrate(logits, labels, digit_logits, np.arange(len(labels)) < clean)
 
 
 def export_candidate(run: Path, version: str, calibration: Calibration, engine: Engine) -> Path:

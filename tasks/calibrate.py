@@ -17,7 +17,7 @@ Labels = NDArray[np.integer[Any]]  # the digit of each picture; NO_DIGIT where i
 NO_DIGIT = -1
 SURE = 0.95  # how sure a bound is
 BINS = 15  # of equal width, in the calibration error (Guo et al. 2017)
-KEPT_DIGITS = 0.995  # share of the calibration digits whose digit score is high enough
+KEPT_DIGITS = 0.996  # share of the clean calibration digits whose digit score is high enough
 TEMPERATURES = (0.05, 20.0)  # between which the best one is looked for
 BOUND_TOLERANCE = 1e-12  # of an error rate
 LOG_TOLERANCE = 1e-5  # of the logarithm of the temperature
@@ -36,23 +36,22 @@ class Threshold:
     wrong: int  # of those
     bound: float  # of the error among what is read, 95 % sure
     coverage: float  # share of the calibration digits that is read, and read right
-    pictures: int  # of the calibration
+    digits: int  # in the calibration
 
     def sentence(self) -> str:
         """Return the promise in words."""
         return (
             f"Threshold {self.confidence:g}: at most {100 * self.bound:.2f} % errors among what is "
-            f"read ({100 * SURE:.0f} % sure), measured on {self.pictures:,} calibration pictures; "
+            f"read ({100 * SURE:.0f} % sure), measured on {self.digits:,} calibration digits; "
             f"expects to read {100 * self.coverage:.1f} %"
         )
 
 
 @dataclass(frozen=True)
 class RiskCurve:
-    """How many calibration pictures each threshold lets through, and how many of them wrong."""
+    """How many calibration digits each threshold lets through, and how many of them wrong."""
 
     digits: int
-    others: int  # pictures that show no digit; one that is let through is wrong
     thresholds: tuple[float, ...]
     accepted: tuple[int, ...]
     wrong: tuple[int, ...]
@@ -62,7 +61,6 @@ class RiskCurve:
         """Return the curve of a card or a model file, where tuples are lists."""
         return cls(
             digits=facts["digits"],
-            others=facts["others"],
             thresholds=tuple(facts["thresholds"]),
             accepted=tuple(facts["accepted"]),
             wrong=tuple(facts["wrong"]),
@@ -84,7 +82,7 @@ class RiskCurve:
                 wrong=wrong,
                 bound=error_bound(wrong, accepted, risk),
                 coverage=(accepted - wrong) / self.digits,
-                pictures=self.digits + self.others,
+                digits=self.digits,
             )
             for threshold, accepted, wrong in zip(
                 self.thresholds, self.accepted, self.wrong, strict=True
@@ -100,6 +98,8 @@ class Calibration:
     error_before: float  # expected calibration error of the calibration digits, without it
     error_after: float  # and with it
     min_digit_score: float  # 0 for a model that gives no digit score
+    no_digits: int  # calibration pictures that show none
+    no_digits_refused: float  # share of them below the lowest digit score
     curve: RiskCurve
 
     def facts(self) -> dict[str, Any]:
@@ -121,36 +121,46 @@ class Calibration:
         return cls(**{**facts, "curve": RiskCurve.from_facts(facts["curve"])})
 
 
-def calibrate(logits: Floats, labels: Labels, digit_logits: Floats | None = None) -> Calibration:
+def calibrate(
+    logits: Floats,
+    labels: Labels,
+    digit_logits: Floats | None = None,
+    clean: NDArray[np.bool_] | None = None,
+) -> Calibration:
     """Return temperature, errors, digit-score threshold and risk curve of a model.
 
-    One picture in thousands hardly moves the temperature and the lowest digit score, so the curve
-    is measured on the same pictures.
+    Temperature and lowest digit score are those of clean digits, whose labels are sure; the risk
+    curve is that of all digits, as reading will meet them. One picture in thousands hardly moves
+    the temperature and the lowest score, so the curve is measured on the same pictures.
 
     Args:
         logits: float (N, 10), before the softmax.
         labels: int (N,), true digits, NO_DIGIT for pictures without one.
         digit_logits: float (N,), before the sigmoid, of a model that gives a digit score.
+        clean: bool (N,), digits that were not simulated; all digits, if None.
 
     Raises:
         ValueError: there are no digits, or a logit is not finite.
     """
     is_digit = labels != NO_DIGIT
-    if not is_digit.any() or not np.isfinite(logits).all():
-        raise ValueError(f"{int(is_digit.sum())} digits with logits that have to be finite")
-    temperature = best_temperature(logits[is_digit], labels[is_digit])
-    before = softmax(logits[is_digit])
+    clean = is_digit if clean is None else is_digit & clean
+    if not clean.any() or not np.isfinite(logits).all():
+        raise ValueError(f"{int(clean.sum())} digits with logits that have to be finite")
+    temperature = best_temperature(logits[clean], labels[clean])
     after = softmax(logits / temperature)
     scores = np.ones(len(labels)) if digit_logits is None else sigmoid(digit_logits)
     lowest = 0.0
     if digit_logits is not None:
-        lowest = float(np.quantile(scores[is_digit], 1 - KEPT_DIGITS, method="lower"))
+        lowest = float(np.quantile(scores[clean], 1 - KEPT_DIGITS, method="lower"))
+    refused = scores < lowest
     return Calibration(
         temperature=temperature,
-        error_before=calibration_error(before, labels[is_digit]),
-        error_after=calibration_error(after[is_digit], labels[is_digit]),
+        error_before=calibration_error(softmax(logits[clean]), labels[clean]),
+        error_after=calibration_error(after[clean], labels[clean]),
         min_digit_score=lowest,
-        curve=risk_curve(after, labels, scores >= lowest),
+        no_digits=int((~is_digit).sum()),
+        no_digits_refused=float(refused[~is_digit].mean()) if not is_digit.all() else 0.0,
+        curve=risk_curve(after[is_digit], labels[is_digit], ~refused[is_digit]),
     )
 
 
@@ -204,16 +214,14 @@ def risk_curve(probabilities: Floats, labels: Labels, kept: NDArray[np.bool_]) -
     """Return what each threshold of the grid lets through.
 
     Args:
-        probabilities: float (N, 10), calibrated.
-        labels: int (N,), true digits, NO_DIGIT for pictures without one.
+        probabilities: float (N, 10) of digits, calibrated.
+        labels: int (N,), true digits.
         kept: bool (N,), whose digit score is high enough.
     """
     confidence, wrong = probabilities.max(1), probabilities.argmax(1) != labels
     accepted = [kept & (confidence >= threshold) for threshold in GRID]
-    digits = int((labels != NO_DIGIT).sum())
     return RiskCurve(
-        digits=digits,
-        others=len(labels) - digits,
+        digits=len(labels),
         thresholds=GRID,
         accepted=tuple(int(some.sum()) for some in accepted),
         wrong=tuple(int((some & wrong).sum()) for some in accepted),
@@ -256,7 +264,7 @@ def threshold_for(max_error: float, curve: RiskCurve) -> Threshold:
     supported = math.ceil(best.bound * 10_000) / 10_000
     raise InputError(
         f"--max-error {max_error:g} is less than this model can promise: {best.accepted:,} of "
-        f"{curve.digits + curve.others:,} calibration pictures reach confidence "
+        f"{curve.digits:,} calibration digits reach confidence "
         f"{best.confidence:g}, {best.wrong:,} of them wrong, so the error may be "
         f"{100 * best.bound:.2f} % ({100 * SURE:.0f} % sure). It supports --max-error "
         f"{supported:g}; more calibration pictures or a better model would support less"

@@ -190,10 +190,16 @@ def _calibration(card: Mapping[str, Any]) -> Section:
         for promise in curve.promises()
     ]
     score = calibration["min_digit_score"]
-    refused = f" A digit score below {number(score, 3)} is no digit." if score else ""
+    refused = (
+        f" A digit score below {number(score, 3)} is no digit: that refuses "
+        f"{percent(calibration['no_digits_refused'], 1)} of {calibration['no_digits']:,} simulated "
+        "pictures of none."
+        if score
+        else ""
+    )
     return Section(
         "Calibration",
-        f"Measured on {plural(curve.digits)} of digits and {curve.others:,} of none. Temperature "
+        f"Measured on {plural(curve.digits)} of digits. Temperature "
         f"{number(calibration['temperature'], 3)}; calibration error "
         f"{number(calibration['error_before'])} before, {number(calibration['error_after'])} "
         f"after.{refused} A reading takes the lowest threshold whose error is at most the one "

@@ -94,10 +94,10 @@ def test_the_error_bound_leaves_the_risk_and_no_more(count: int, share: float, r
 def test_the_curve_counts_what_each_threshold_lets_through() -> None:
     probabilities = np.full((4, 10), 0.0)
     probabilities[np.arange(4), [1, 2, 3, 4]] = 0.96, 0.96, 0.55, 0.97
-    labels = np.array([1, 5, 3, NO_DIGIT])
+    labels = np.array([1, 5, 3, 6])
     kept = np.array([True, True, True, True])
     curve = risk_curve(probabilities, labels, kept)
-    assert (curve.digits, curve.others) == (3, 1)
+    assert curve.digits == 4
     at = dict(zip(GRID, zip(curve.accepted, curve.wrong, strict=True), strict=True))
     assert (at[0.0], at[0.5], at[0.6], at[0.97], at[0.98]) == (
         (4, 2),
@@ -112,7 +112,7 @@ def test_the_curve_counts_what_each_threshold_lets_through() -> None:
 
 def curve(*counts: tuple[float, int, int], digits: int = 4000) -> RiskCurve:
     thresholds, accepted, wrong = zip(*counts, strict=True)
-    return RiskCurve(digits, 0, thresholds, accepted, wrong)
+    return RiskCurve(digits, thresholds, accepted, wrong)
 
 
 def test_the_lowest_threshold_that_keeps_the_promise_is_chosen() -> None:
@@ -161,9 +161,21 @@ def test_the_digit_score_keeps_nearly_all_digits() -> None:
     kept = sigmoid(digit_logits) >= found.min_digit_score
     assert 0.995 <= kept[500:].mean() < 1
     assert kept[:500].mean() < 0.05
-    assert (found.curve.digits, found.curve.others) == (1_500, 500)
-    assert found.curve.accepted[0] == kept.sum()
+    assert (found.curve.digits, found.no_digits) == (1_500, 500)
+    assert found.no_digits_refused == 1 - kept[:500].mean()
+    assert found.curve.accepted[0] == kept[500:].sum()
     assert calibrate(logits, labels).min_digit_score == 0
+
+
+def test_temperature_and_digit_score_are_those_of_clean_digits() -> None:
+    clean, simulated = drawn(2_000, 6), drawn(2_000, 7)
+    logits = np.concatenate([clean[0], 3 * simulated[0]])
+    labels = np.concatenate([clean[1], simulated[1]])
+    scores = np.concatenate([np.full(2_000, 4.0), np.full(2_000, 1.0)])
+    alone = calibrate(*clean, scores[:2_000])
+    both = calibrate(logits, labels, scores, np.arange(4_000) < 2_000)
+    assert (both.temperature, both.min_digit_score) == (alone.temperature, alone.min_digit_score)
+    assert both.curve.digits == 4_000
 
 
 def test_a_calibration_comes_out_of_json_as_it_went_in() -> None:
@@ -180,10 +192,10 @@ def test_other_json_is_no_calibration(text: str) -> None:
 
 def test_a_promise_is_told_in_one_sentence() -> None:
     promise = threshold_for(0.005, curve((0.83, 3900, 0)))
-    told = replace(promise, bound=0.005, coverage=0.97, pictures=9000).sentence()
+    told = replace(promise, bound=0.005, coverage=0.97, digits=9000).sentence()
     assert told == (
         "Threshold 0.83: at most 0.50 % errors among what is read (95 % sure), measured on 9,000 "
-        "calibration pictures; expects to read 97.0 %"
+        "calibration digits; expects to read 97.0 %"
     )
 
 

@@ -57,9 +57,9 @@ CARD: dict[str, Any] = {
     ],
     "calibration": {
         **{"temperature": 1.2, "error_before": 0.02, "error_after": 0.004},
-        "min_digit_score": 0.25,
+        **{"min_digit_score": 0.25, "no_digits": 100, "no_digits_refused": 0.95},
         "curve": {
-            **{"digits": 400, "others": 100, "thresholds": [0.0, 0.9]},
+            **{"digits": 400, "thresholds": [0.0, 0.9]},
             **{"accepted": [410, 390], "wrong": [20, 1]},
         },
     },
