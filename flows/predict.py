@@ -47,7 +47,9 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         discover, folder, run / "listing.parquet", allow_empty=settings.allow_empty
     )
     engine.say("Folder", f"{listing.root}: {listing.count:,} files")
-    thresholds = Thresholds(threshold.confidence, calibration.min_digit_score)
+    thresholds = Thresholds(
+        threshold.confidence, calibration.min_digit_score, calibration.sure_digit_score
+    )
     plan = ReadPlan(run.name, listing.root, listing.file, thresholds)
     with Workers(plan, model, device, listing.count, settings.workers) as workers:
         reader = workers.reader

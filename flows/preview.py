@@ -32,7 +32,11 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
     run = open_run("preview", home())
 
     listing = engine.stage(discover, folder, run / "listing.parquet")
-    thresholds = Thresholds(threshold.confidence, reader.calibration.min_digit_score)
+    thresholds = Thresholds(
+        threshold.confidence,
+        reader.calibration.min_digit_score,
+        reader.calibration.sure_digit_score,
+    )
     plan = ReadPlan(run.name, listing.root, listing.file, thresholds)
     paths = spread(listing, settings.limit)
     decided = engine.stage(read_files, plan, paths, reader)

@@ -17,7 +17,10 @@ Labels = NDArray[np.integer[Any]]  # the digit of each picture; NO_DIGIT where i
 NO_DIGIT = -1
 SURE = 0.95  # how sure a bound is
 BINS = 15  # of equal width, in the calibration error (Guo et al. 2017)
-KEPT_DIGITS = 0.996  # share of the clean calibration digits whose digit score is high enough
+KEPT_DIGITS = (
+    0.999  # share of the clean calibration digits whose digit score is no reason to reject
+)
+SURE_DIGITS = 0.996  # and of those whose digit score is no reason for a review
 TEMPERATURES = (0.05, 20.0)  # between which the best one is looked for
 BOUND_TOLERANCE = 1e-12  # of an error rate
 LOG_TOLERANCE = 1e-5  # of the logarithm of the temperature
@@ -97,9 +100,11 @@ class Calibration:
     temperature: float  # divides the logits
     error_before: float  # expected calibration error of the calibration digits, without it
     error_after: float  # and with it
-    min_digit_score: float  # 0 for a model that gives no digit score
+    min_digit_score: float  # below it is no digit; 0 for a model that gives no digit score
+    sure_digit_score: float  # below it a person has to look
     no_digits: int  # calibration pictures that show none
-    no_digits_refused: float  # share of them below the lowest digit score
+    no_digits_rejected: float  # share of them below the lowest digit score
+    no_digits_refused: float  # share of them that is not read: below the sure one
     curve: RiskCurve
 
     def facts(self) -> dict[str, Any]:
@@ -129,9 +134,9 @@ def calibrate(
 ) -> Calibration:
     """Return temperature, errors, digit-score threshold and risk curve of a model.
 
-    Temperature and lowest digit score are those of clean digits, whose labels are sure; the risk
-    curve is that of all digits, as reading will meet them. One picture in thousands hardly moves
-    the temperature and the lowest score, so the curve is measured on the same pictures.
+    Temperature and digit scores are those of clean digits, whose labels are sure; the risk curve
+    is that of all digits, as reading will meet them. One picture in thousands hardly moves the
+    temperature and the scores, so the curve is measured on the same pictures.
 
     Args:
         logits: float (N, 10), before the softmax.
@@ -149,18 +154,23 @@ def calibrate(
     temperature = best_temperature(logits[clean], labels[clean])
     after = softmax(logits / temperature)
     scores = np.ones(len(labels)) if digit_logits is None else sigmoid(digit_logits)
-    lowest = 0.0
-    if digit_logits is not None:
-        lowest = float(np.quantile(scores[clean], 1 - KEPT_DIGITS, method="lower"))
-    refused = scores < lowest
+    lowest, sure = (
+        float(np.quantile(scores[clean], 1 - share, method="lower"))
+        if digit_logits is not None
+        else 0.0
+        for share in (KEPT_DIGITS, SURE_DIGITS)
+    )
+    others = scores[~is_digit]
     return Calibration(
         temperature=temperature,
         error_before=calibration_error(softmax(logits[clean]), labels[clean]),
         error_after=calibration_error(after[clean], labels[clean]),
         min_digit_score=lowest,
-        no_digits=int((~is_digit).sum()),
-        no_digits_refused=float(refused[~is_digit].mean()) if not is_digit.all() else 0.0,
-        curve=risk_curve(after[is_digit], labels[is_digit], ~refused[is_digit]),
+        sure_digit_score=sure,
+        no_digits=len(others),
+        no_digits_rejected=float((others < lowest).mean()) if len(others) else 0.0,
+        no_digits_refused=float((others < sure).mean()) if len(others) else 0.0,
+        curve=risk_curve(after[is_digit], labels[is_digit], scores[is_digit] >= sure),
     )
 
 

@@ -11,10 +11,11 @@ from tasks.reasons import Reason, Status
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From which confidence a digit is read, and from which digit score it is a digit at all."""
+    """From which confidence and digit score a digit is read, and from which score it may be one."""
 
     confidence: float
     digit_score: float = 0.0
+    sure_digit_score: float = 0.0
 
 
 def decide(
@@ -32,6 +33,8 @@ def decide(
         return Status.REJECTED, Reason.SEVERAL_DIGITS
     if digit_score is not None and digit_score < thresholds.digit_score:
         return Status.REJECTED, Reason.NOT_A_DIGIT
+    if digit_score is not None and digit_score < thresholds.sure_digit_score:
+        return Status.REVIEW, Reason.MAYBE_NO_DIGIT
     if probabilities.max() < thresholds.confidence:
         return Status.REVIEW, Reason.LOW_CONFIDENCE
     return Status.READ, Reason.OK

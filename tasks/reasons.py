@@ -16,6 +16,7 @@ class Reason(StrEnum):
 
     OK = "ok"
     LOW_CONFIDENCE = "low_confidence"
+    MAYBE_NO_DIGIT = "maybe_no_digit"
     NOT_A_DIGIT = "not_a_digit"
     SEVERAL_DIGITS = "several_digits"
     BLANK = "blank"
@@ -31,6 +32,7 @@ class Reason(StrEnum):
 MEANINGS: dict[Reason, str] = {
     Reason.OK: "read with enough confidence",
     Reason.LOW_CONFIDENCE: "a digit was found, but the model is not sure enough which",
+    Reason.MAYBE_NO_DIGIT: "ink was found, but the model is not sure that it is one digit",
     Reason.NOT_A_DIGIT: "ink was found, but not that of one digit",
     Reason.SEVERAL_DIGITS: "more than one digit was found",
     Reason.BLANK: "no ink was found",

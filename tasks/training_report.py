@@ -191,9 +191,11 @@ def _calibration(card: Mapping[str, Any]) -> Section:
     ]
     score = calibration["min_digit_score"]
     refused = (
-        f" A digit score below {number(score, 3)} is no digit: that refuses "
-        f"{percent(calibration['no_digits_refused'], 1)} of {calibration['no_digits']:,} simulated "
-        "pictures of none."
+        f" A digit score below {number(score, 3)} is no digit, below "
+        f"{number(calibration['sure_digit_score'], 3)} a person has to look: of "
+        f"{calibration['no_digits']:,} simulated pictures of none that rejects "
+        f"{percent(calibration['no_digits_rejected'], 1)}, and "
+        f"{percent(calibration['no_digits_refused'], 1)} are not read."
         if score
         else ""
     )

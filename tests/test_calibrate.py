@@ -131,7 +131,7 @@ def test_an_error_that_the_pictures_cannot_support_is_refused_with_the_lowest_th
         threshold_for(0.0001, some)
     words = str(refusal.value)
     assert "--max-error 0.0001 is less than this model can promise" in words
-    assert "3,000 of 4,000 calibration pictures reach confidence 0.9, 0 of them wrong" in words
+    assert "3,000 of 4,000 calibration digits reach confidence 0.9, 0 of them wrong" in words
     supported = float(words.split("It supports --max-error ")[1].split(";", maxsplit=1)[0])
     assert threshold_for(supported, some).confidence == 0.9
     with pytest.raises(InputError):
@@ -159,11 +159,13 @@ def test_the_digit_score_keeps_nearly_all_digits() -> None:
     digit_logits[:500] -= 6
     found = calibrate(logits, labels, digit_logits)
     kept = sigmoid(digit_logits) >= found.min_digit_score
-    assert 0.995 <= kept[500:].mean() < 1
-    assert kept[:500].mean() < 0.05
+    sure = sigmoid(digit_logits) >= found.sure_digit_score
+    assert 0.995 <= sure[500:].mean() < kept[500:].mean() < 1
+    assert sure[:500].mean() < 0.05
     assert (found.curve.digits, found.no_digits) == (1_500, 500)
-    assert found.no_digits_refused == 1 - kept[:500].mean()
-    assert found.curve.accepted[0] == kept[500:].sum()
+    assert found.no_digits_rejected == 1 - kept[:500].mean()
+    assert found.no_digits_refused == 1 - sure[:500].mean()
+    assert found.curve.accepted[0] == sure[500:].sum()
     assert calibrate(logits, labels).min_digit_score == 0
 
 

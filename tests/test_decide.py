@@ -7,7 +7,7 @@ from tasks.canonical import Ink
 from tasks.decide import Thresholds, decide
 from tasks.reasons import Reason, Status
 
-THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5)
+THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,9 @@ THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5)
     [
         (0.9, 0.9, 0, (Status.READ, Reason.OK)),
         (0.9, None, 0, (Status.READ, Reason.OK)),
-        (0.8, 0.5, 0, (Status.READ, Reason.OK)),
+        (0.8, 0.7, 0, (Status.READ, Reason.OK)),
+        (0.9, 0.6, 0, (Status.REVIEW, Reason.MAYBE_NO_DIGIT)),
+        (0.7, 0.5, 0, (Status.REVIEW, Reason.MAYBE_NO_DIGIT)),
         (0.7, 0.9, 0, (Status.REVIEW, Reason.LOW_CONFIDENCE)),
         (0.7, None, 0, (Status.REVIEW, Reason.LOW_CONFIDENCE)),
         (0.9, 0.4, 0, (Status.REJECTED, Reason.NOT_A_DIGIT)),

@@ -69,7 +69,9 @@ class Model:
         calibration = self._reader.calibration
         promise = threshold_for(MAX_ERROR, calibration.curve)
         self.promise = promise.sentence()
-        self.thresholds = Thresholds(promise.confidence, calibration.min_digit_score)
+        self.thresholds = Thresholds(
+            promise.confidence, calibration.min_digit_score, calibration.sure_digit_score
+        )
 
     def answer(self, forms: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities (N, 10) and digit scores (N,), which every shipped model gives."""
@@ -144,12 +146,16 @@ def refused(model: Model, count: int, digits: tuple[Pixels, Pixels]) -> str:
     images, labels = digits
     nothing = simulate(images, labels.astype(np.int8), 0, count, HELD_OUT_SEED).images
     inked = nothing.reshape(count, -1).any(axis=1)
-    low = model.thresholds.digit_score
+    low = model.thresholds.sure_digit_score
     none = float(np.where(inked, model.answer(nothing)[1] < low, True).mean())
+    rejected = float(
+        np.where(inked, model.answer(nothing)[1] < model.thresholds.digit_score, True).mean()
+    )
     kept = float((model.answer(images)[1] >= low).mean())
     verdict = "ok" if none >= 0.95 and kept >= 0.99 else "LOW"
     return (
-        f"no-digits refused: {100 * none:.2f} % (at least 95 %), "
+        f"no-digits not read: {100 * none:.2f} % (at least 95 %), rejected at once: "
+        f"{100 * rejected:.2f} %, "
         f"MNIST kept: {100 * kept:.2f} % (at least 99 %) {verdict}"
     )
 
