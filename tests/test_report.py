@@ -248,7 +248,7 @@ def test_a_training_report_says_what_each_threshold_promises() -> None:
     assert [row[:3] for row in rows] == [["0", "410", "20"], ["0.9", "390", "1"]]
     assert rows[1][4] == "97.25 %"
     words = next(section.text for section in report.sections if section.title == "Calibration")
-    assert "400 pictures of digits and 100 of none" in words
+    assert "400 pictures of digits" in words
     assert "A digit score below 0.250 is no digit." in words
 
 
