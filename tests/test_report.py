@@ -249,7 +249,7 @@ def test_a_training_report_says_what_each_threshold_promises() -> None:
     assert rows[1][4] == "97.25 %"
     words = next(section.text for section in report.sections if section.title == "Calibration")
     assert "400 pictures of digits" in words
-    assert "A digit score below 0.250 is no digit." in words
+    assert "A digit score below 0.250 is no digit, below 0.800 a person has to look" in words
 
 
 def test_a_reading_report_says_what_the_model_promised() -> None:
