@@ -29,7 +29,7 @@ format: $(READY) ## Put the code into its format
 
 bench: $(READY) ## Run the benchmark programs, each prints a table
 	@for program in train_vs_seed predict_vs_keras; do \
-	  $(BIN)/python tests/bench/$$program.py || exit; done
+	  $(BIN)/python -m tests.bench.$$program || exit; done
 
 ready-model: $(READY) ## Train the model that ships with the package, and judge it
 	@$(BIN)/python -m deployments.ready_model
