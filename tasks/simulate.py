@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import scene
+from tasks.calibrate import NO_DIGIT
 from tasks.canonical import canonical
 from tasks.no_digit import nothing_ink
 from tasks.paper import over
@@ -20,7 +21,7 @@ Random = np.random.Generator
 Images = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
-NOT_A_DIGIT = -1  # label of pictures that hold no single digit
+
 THUMBNAILS, PHOTOS = 0.06, 0.5  # shares of scenes; the others are scans
 FOUND = 0.55  # overlap of boxes from which the digit, not something else, was found
 FOUND_ALL = 0.8  # overlap from which all of several digits were found
@@ -119,7 +120,7 @@ def _chunk(job: tuple[int, int, int, bool, Images, NDArray[np.int8]]) -> Simulat
     cv2.setNumThreads(1)
     random = np.random.default_rng([seed, number, digits])
     images = np.zeros((count, 28, 28), np.uint8)
-    out = np.full(count, NOT_A_DIGIT, np.int8)
+    out = np.full(count, NO_DIGIT, np.int8)
     for i in range(count):
         if digits:
             k = int(random.integers(len(pictures)))

@@ -3,8 +3,9 @@
 import numpy as np
 
 from tasks import hands, pens
+from tasks.calibrate import NO_DIGIT
 from tasks.canonical import canonical
-from tasks.simulate import NOT_A_DIGIT, bent, simulate
+from tasks.simulate import bent, simulate
 
 
 def some_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +32,7 @@ def test_labels_tell_digits_from_no_digits() -> None:
     images, labels = some_digits()
     made = simulate(images, labels, 12, 6, seed=5, processes=1)
     assert (made.labels[:12] >= 0).all()
-    assert (made.labels[12:] == NOT_A_DIGIT).all()
+    assert (made.labels[12:] == NO_DIGIT).all()
     assert made.images[:12].reshape(12, -1).any(axis=1).all()
 
 
