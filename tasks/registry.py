@@ -185,7 +185,7 @@ def find_onnx(model: str, registry: Registry) -> Path:
         champion = registry.champion() or ready_model()
         if champion is None:
             raise ModelError(
-                f"no champion yet in {registry.folder}: run `digitflow train` (about two minutes), "
+                f"no champion yet in {registry.folder}: run `digitflow train` (some 15 minutes), "
                 "or give a model with --model FILE.onnx"
             )
         return champion.onnx

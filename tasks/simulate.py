@@ -147,19 +147,13 @@ def bent(images: Images, seed: int) -> Images:
             (28, 28),
             interpolation=cv2.INTER_CUBIC,
         )
-        x = (
-            back[0, 0] * (columns - 13.5)
-            + back[0, 1] * (rows - 13.5)
+        x, y = (
+            back[axis, 0] * (columns - 13.5)
+            + back[axis, 1] * (rows - 13.5)
             + 13.5
-            + shift[0]
-            + wave[..., 0]
-        )
-        y = (
-            back[1, 0] * (columns - 13.5)
-            + back[1, 1] * (rows - 13.5)
-            + 13.5
-            + shift[1]
-            + wave[..., 1]
+            + shift[axis]
+            + wave[..., axis]
+            for axis in (0, 1)
         )
         out[i] = cv2.remap(image, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
     return out
