@@ -12,7 +12,7 @@ from flows.train import Outcome
 from tasks import results
 from tasks.dataset import Part, load
 from tasks.errors import GateRefused
-from tasks.registry import Registry, ready_model
+from tasks.registry import Registry, serving
 from tasks.runs import open_run
 from tasks.sample_folder import write_sample_folder
 from tasks.settings import PredictSettings, TrainSettings, home
@@ -50,8 +50,8 @@ def demo(
         GateRefused: the network did not pass.
     """
     engine.heading("1. Train a network on MNIST, and let the gate judge it")
-    serves = Registry(home() / "models").champion() or ready_model()
-    outcome = train(TrainSettings(recipe="quick", promote=serves is None))
+    first = serving(Registry(home() / "models")) is None
+    outcome = train(TrainSettings(recipe="quick", promote=first))
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
 from tasks.errors import ModelError
 from tasks.provenance import package_versions
-from tasks.registry import Registry, ready_model
+from tasks.registry import Registry, serving
 from tasks.settings import home
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))  # from, and below
@@ -92,7 +92,7 @@ def _home() -> Finding:
 def _champion() -> Finding:
     registry = Registry(home() / "models")
     try:
-        champion = registry.champion() or ready_model()
+        champion = serving(registry)
     except ModelError as error:
         return Finding("champion", str(error), False, "promote another version")
     if champion is None:

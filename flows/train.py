@@ -26,7 +26,7 @@ from tasks.files import write_text
 from tasks.gate import Verdict, judge
 from tasks.provenance import git_commit, package_versions
 from tasks.reader import CALIBRATION, Reader
-from tasks.registry import KERAS_FILE, ONNX_FILE, Registry, Version, ready_model
+from tasks.registry import KERAS_FILE, ONNX_FILE, Registry, Version, serving
 from tasks.report import Report, to_html
 from tasks.runs import REPORT_FILE, open_run
 from tasks.settings import TrainSettings, home
@@ -272,7 +272,7 @@ def promote_or_refuse(
         sentence = f"accepted: {version.name} is kept, not promoted"
     else:
         registry.record("refuse", version, verdict.failures())
-        champion = registry.champion() or ready_model()
+        champion = serving(registry)
         stays = f"champion {champion.name} stays" if champion else "there is still no champion"
         sentence = f"refused: {verdict.failures()}; {version.name} is kept, {stays}"
     return Outcome(

@@ -173,6 +173,11 @@ def ship(version: Version) -> None:
     write_text(READY / CARD_FILE, json.dumps({**version.card, "files": files}, indent=2) + "\n")
 
 
+def serving(registry: Registry) -> Version | None:
+    """Return the version that reads: the champion, or what ships with the package before one."""
+    return registry.champion() or ready_model()
+
+
 def find_onnx(model: str, registry: Registry) -> Path:
     """Return the ONNX file that `--model` means: `champion`, a version's name, or a path.
 
@@ -182,7 +187,7 @@ def find_onnx(model: str, registry: Registry) -> Path:
         ModelError: there is no such model, or no champion yet.
     """
     if model == "champion":
-        champion = registry.champion() or ready_model()
+        champion = serving(registry)
         if champion is None:
             raise ModelError(
                 f"no champion yet in {registry.folder}: run `digitflow train` (some 15 minutes), "
