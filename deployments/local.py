@@ -183,7 +183,7 @@ def _welcome(port: int, say: Say) -> None:
     say("", "From another terminal:")
     say("", f"  export PREFECT_API_URL={_api_url(port)}")
     say("", "  prefect deployment run train/weekly")
-    say("", """  prefect deployment run predict/inbox -p settings='{"folder": "/path/to/scans"}'""")
+    say("", """  prefect deployment run predict/inbox -p settings='{"source": "/path/to/scans"}'""")
     say("", "Ctrl-C stops it all.")
 
 

@@ -22,7 +22,14 @@ from rich.table import Table
 
 from flows.engine import PlainEngine
 from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
-from tasks.settings import PredictSettings, PreviewSettings, TrainSettings, home
+from tasks.reasons import Reason
+from tasks.settings import (
+    PredictSettings,
+    PreviewSettings,
+    TrainSettings,
+    home,
+    results_table,
+)
 
 if TYPE_CHECKING:
     from flows.train import Outcome
@@ -98,8 +105,8 @@ class Train(TrainSettings, Flow):
 class Predict(PredictSettings, Flow):
     """Read every picture below a folder into the results table."""
 
-    folder: CliPositionalArg[Path] = Field(
-        description="Folder of pictures, read with everything below it."
+    source: CliPositionalArg[str] = Field(
+        description="A folder, read with everything below it; a glob, a list, an archive, a URL."
     )
 
     def cli_cmd(self) -> None:
@@ -116,8 +123,8 @@ class Predict(PredictSettings, Flow):
 class Preview(PreviewSettings, Command):
     """Show what would be read, on one page: originals, canonical forms, decisions; no results."""
 
-    folder: CliPositionalArg[Path] = Field(
-        description="Folder of pictures, looked at with everything below it."
+    source: CliPositionalArg[str] = Field(
+        description="A folder, looked at with everything below it; or what `predict` takes."
     )
 
     def cli_cmd(self) -> None:
@@ -135,7 +142,11 @@ class Results(Command):
     status: Literal["read", "review", "rejected"] | None = Field(
         None, description="Only this status."
     )
+    reason: Reason | None = Field(None, description="Only this reason code.")
     path: str | None = Field(None, description="Only paths that contain this.")
+    history: str | None = Field(
+        None, description="Every reading of paths that contain this, superseded ones included."
+    )
     out: Path | None = Field(None, description="Write them to a .csv, .parquet or .jsonl file.")
     limit: int = Field(50, ge=1, description="Print at most so many rows.")
 
@@ -146,7 +157,12 @@ class Results(Command):
         if self.out:
             results.check_out(self.out)
         rows = results.select(
-            home() / "results", run=self.run_id, status=self.status, path=self.path
+            results_table(),
+            run=self.run_id,
+            status=self.status,
+            reason=self.reason,
+            path=self.path or self.history,
+            history=self.history is not None,
         )
         if self.out:
             results.export(rows, self.out)
@@ -154,7 +170,16 @@ class Results(Command):
         elif self.as_json:
             self.answer(list(results.plain_rows(rows)))
         else:
-            columns = ["path", "page", "status", "reason", "digit", "confidence", "run_id"]
+            columns = [
+                "path",
+                "page",
+                "status",
+                "reason",
+                "digit",
+                "confidence",
+                "model_version",
+                "run_id",
+            ]
             shown = rows.select(columns).slice(0, self.limit).to_pylist()
             _print_table(self.engine(), columns, shown)
             self.engine().say("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")

@@ -62,7 +62,7 @@ def demo(
     engine.say("Folder", f"{made.pictures} pictures and {made.broken} broken files in {folder}")
 
     engine.heading("3. Read the folder")
-    summary = predict(PredictSettings(folder=folder, model=outcome.version))
+    summary = predict(PredictSettings(source=str(folder), model=outcome.version))
 
     engine.heading("4. What came out")
     right = _show(summary, engine)
@@ -78,7 +78,7 @@ def demo(
 def _show(summary: Summary, engine: PlainEngine) -> int:
     """Print rows of every kind and return how many answers were right, by the folders' names."""
     columns = ["path", "status", "reason", "digit", "confidence"]
-    rows = results.select(Path(summary.results), run=summary.run_id, columns=columns).to_pylist()
+    rows = results.select(summary.results, run=summary.run_id, columns=columns).to_pylist()
     answered = [row for row in rows if row["digit"] is not None]
     rejected = [row for row in rows if row["digit"] is None]
     table = Table(*columns, header_style="bold", box=None, pad_edge=False)

@@ -4,9 +4,12 @@ A flow is one function that is given an engine, so the same sentence runs with P
 """
 
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -24,11 +27,15 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 LABEL_WIDTH = 13  # characters before the text of a line
 WIDTH_OF_A_FILE = 200  # characters of a table that is not written to a terminal
 
 Advance = Callable[[float], None]
 """Says how many units are done by now."""
+
+AdvanceBy = Callable[[int, int], None]
+"""Says how many more units are done, and how many were rejected; from any thread."""
 
 
 class Engine(Protocol):
@@ -40,11 +47,19 @@ class Engine(Protocol):
     def download(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a stage that reaches out of this machine, so that another try can help."""
 
+    def spread(
+        self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
+    ) -> Iterator[T]:
+        """Run one stage for each job, at most `width` beside each other; results in order."""
+
     def say(self, label: str, text: str) -> None:
         """Tell the person who watches one line."""
 
     def progress(self, title: str, total: int) -> AbstractContextManager[Advance]:
         """Show how far a long stage is."""
+
+    def reading(self, total: int) -> AbstractContextManager[AdvanceBy]:
+        """Show how many of the files were read, how fast, and how many pages were rejected."""
 
     def publish(self, key: str, report: "Report") -> None:
         """Show a report where the person who watches finds it."""
@@ -67,6 +82,13 @@ class PlainEngine:
     def download(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function."""
         return function(*args, **kwargs)
+
+    def spread(
+        self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
+    ) -> Iterator[T]:
+        """Call the function in threads."""
+        with ThreadPoolExecutor(width, thread_name_prefix=function.__name__) as pool:
+            yield from in_order((pool.submit(function, *job) for job in jobs), width)
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""
@@ -96,5 +118,47 @@ class PlainEngine:
             bar = progress.add_task(title, total=total)
             yield lambda done: progress.update(bar, completed=done)
 
+    @contextmanager
+    def reading(self, total: int) -> Iterator[AdvanceBy]:
+        """Show a bar with rate, rejects and time left on a terminal, and nothing elsewhere."""
+        columns = (
+            TextColumn(f"{'Reading':<{LABEL_WIDTH}}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[rejected]:,} rejected"),
+            TimeRemainingColumn(),
+        )
+        hidden, lock = not self.bars.is_terminal, threading.Lock()
+        with Progress(*columns, console=self.bars, transient=True, disable=hidden) as progress:
+            bar = progress.add_task("Reading", total=total, rate="", rejected=0)
+
+            def advance(files: int, rejected: int) -> None:
+                with lock:
+                    task = progress.tasks[0]
+                    speed = f"{task.speed:,.0f}/s" if task.speed else ""
+                    rejects = task.fields["rejected"] + rejected
+                    progress.update(bar, advance=files, rate=speed, rejected=rejects)
+
+            yield advance
+
     def publish(self, key: str, report: "Report") -> None:
         """Do nothing: the report is a file that the flow names."""
+
+
+class Result(Protocol[T_co]):
+    """What is there later: a future of Python's or of the orchestrator's."""
+
+    def result(self) -> T_co:
+        """Wait for it and return it."""
+
+
+def in_order(submitted: Iterable[Result[T]], width: int) -> Iterator[T]:
+    """Yield the results in order; at most `width` are asked for at once, so that none piles up."""
+    waiting: deque[Result[T]] = deque()
+    for future in submitted:
+        waiting.append(future)
+        if len(waiting) >= width:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

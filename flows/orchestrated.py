@@ -4,8 +4,9 @@
 seconds; without it the same sentences run by `flows.engine.PlainEngine`.
 """
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
@@ -22,7 +23,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
-from flows.engine import Advance, PlainEngine
+from flows.engine import Advance, AdvanceBy, PlainEngine, in_order
 from flows.predict import predict as predict_sentence
 from flows.train import train as train_sentence
 from tasks.errors import DigitflowError
@@ -55,6 +56,13 @@ class PrefectEngine(PlainEngine):
         )
         return retried(*args, **kwargs)
 
+    def spread(
+        self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
+    ) -> Iterator[T]:
+        """Submit the function as task runs that have its name."""
+        task = _as_task(function)
+        yield from in_order((task.submit(*job) for job in jobs), width)
+
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""
         super().say(label, text)
@@ -78,6 +86,33 @@ class PrefectEngine(PlainEngine):
                     last = time.monotonic()
 
             yield advance
+        update_progress_artifact(artifact, 100.0)
+
+    @contextmanager
+    def reading(self, total: int) -> Iterator[AdvanceBy]:
+        """Show a bar on a terminal, and a progress artifact that a thread keeps up to date."""
+        artifact = create_progress_artifact(0.0, key="reading", description=f"{total:,} files")
+        assert isinstance(artifact, UUID)  # noqa: S101 - a coroutine only inside an async flow
+        done, over = 0, threading.Event()
+
+        def keep_up() -> None:
+            while not over.wait(ARTIFACT_EVERY):
+                update_progress_artifact(artifact, 100.0 * done / max(1, total))
+
+        keeper = threading.Thread(target=keep_up, daemon=True)
+        keeper.start()
+        try:
+            with super().reading(total) as show:
+
+                def advance(files: int, rejected: int) -> None:
+                    nonlocal done
+                    done += files
+                    show(files, rejected)
+
+                yield advance
+        finally:
+            over.set()
+            keeper.join()
         update_progress_artifact(artifact, 100.0)
 
     def publish(self, key: str, report: Report) -> None:
@@ -113,7 +148,7 @@ def train(settings: TrainSettings) -> Any:
     return Completed(name=name, message=outcome.sentence, data=outcome)
 
 
-@flow(name="predict", flow_run_name="read {settings.folder}")
+@flow(name="predict", flow_run_name="read {settings.source}")
 def predict(settings: PredictSettings) -> Any:
     """Read every picture below a folder into the results table.
 

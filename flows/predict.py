@@ -1,131 +1,242 @@
-"""Read a folder: discover, read shard by shard, commit, count, report. Never loads TensorFlow."""
+"""Read pictures: discover, find what is pending, read shard by shard, check the ledger, report.
+
+Never loads TensorFlow; ONNX Runtime and OpenCV are for reading processes and the report alone.
+"""
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from flows.engine import Advance, Engine
+from flows.engine import Engine
+from flows.reading_lines import tell_pending, tell_reading
 from tasks import results
-from tasks.calibrate import threshold_for
+from tasks.calibrate import Calibration, Threshold, threshold_for
+from tasks.commit import Origin, table_version
 from tasks.decide import Thresholds
-from tasks.device import reading_device
-from tasks.discover import Shard, discover, existing_folder, shards
+from tasks.device import Device, reading_device, usable_cores
+from tasks.discover import Listing, Shard, discover, entries_of, shards
 from tasks.files import write_text
-from tasks.reader import calibration_of
+from tasks.inputs import Entry, Inputs, open_inputs
+from tasks.pending import Choice, Pending, find_pending
+from tasks.reading_process import ReaderFacts, Start
 from tasks.reading_report import reading_report
 from tasks.registry import Registry, find_onnx
-from tasks.report import Report, to_html
-from tasks.runs import REPORT_FILE, SUMMARY_FILE, open_run
-from tasks.samples import choose_samples
-from tasks.settings import PredictSettings, home
-from tasks.shard import ReadPlan
-from tasks.summary import Summary, summarise
-from tasks.workers import Workers
+from tasks.report import Report, plural, to_html
+from tasks.rows import printable
+from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
+from tasks.samples import opened
+from tasks.settings import PredictSettings, home, results_table
+from tasks.shard import Processes, ShardDone, read_shard
+from tasks.stages import Stages
+from tasks.stretch import ReadPlan, Seconds
+from tasks.summary import Summary, Tally, summarise, tally
+
+PENDING_FILE = "pending.parquet"
+WORTH_A_PROCESS = 1_500  # files; starting a process costs what reading so many does
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a reading has to know from its start to its end."""
+
+    folder: Path
+    inputs: Inputs
+    table: str
+    device: Device
+    started: datetime
+    stages: Stages
 
 
 def predict(settings: PredictSettings, engine: Engine) -> Summary:
-    """Read every picture below a folder into the results table.
+    """Read every picture of the source that is not read yet into the results table.
 
     Raises:
-        InputError: the folder, the model, the device or the output file cannot be used, or the
+        InputError: the source, the model, the device or the output file cannot be used, or the
             model cannot promise the error that is accepted.
+        DigitflowError: it could not come to its end; what was committed before stays.
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
-    folder = existing_folder(settings.folder)
+    stages, started = Stages(), datetime.now(UTC)
+    inputs = open_inputs(settings.source, settings.include, settings.exclude)
     if settings.out:
         results.check_out(settings.out)
     model = find_onnx(settings.model, Registry(home() / "models"))
     device = reading_device(settings.device)
-    calibration = calibration_of(model)
-    threshold = threshold_for(settings.max_error, calibration.curve)
-    run, table = open_run("predict", home()), home() / "results"
+    run = Run(open_run("predict", home()), inputs, results_table(), device, started, stages)
 
-    listing = engine.stage(
-        discover, folder, run / "listing.parquet", allow_empty=settings.allow_empty
-    )
-    engine.say("Folder", f"{listing.root}: {listing.count:,} files")
-    thresholds = Thresholds(
-        threshold.confidence, calibration.min_digit_score, calibration.sure_digit_score
-    )
-    plan = ReadPlan(run.name, listing.root, listing.file, thresholds)
-    with Workers(plan, model, device, listing.count, settings.workers) as workers:
-        reader = workers.reader
+    with Processes(Start(model, device, settings.decode_timeout)) as processes:
+        with stages.of("list"):
+            listing = engine.stage(
+                discover, inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty
+            )
+        engine.say("Source", f"{listing.root}: {plural(listing.count, 'file')}")
+        with stages.of("start"):
+            reader = processes.facts()
+        threshold, thresholds = promised(reader, settings.max_error)
         engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")
         engine.say("Promise", threshold.sentence())
-        with engine.progress("Reading", listing.count) as advance:
-            for shard in shards(listing):
-                engine.stage(read_shard, workers, shard, table, advance)
 
-    summary = engine.stage(
-        summarise,
-        table,
-        listing,
-        run.name,
-        model_version=reader.version,
-        canonical_version=reader.metadata["canonical_version"],
-        threshold=threshold,
-        device=str(device),
-        provider=reader.provider,
-        started_at=started.isoformat(timespec="seconds"),
-        seconds=time.perf_counter() - clock,
-        out=str(settings.out) if settings.out else None,
-    )
-    if settings.out:
-        engine.stage(write_out, summary, settings.out)
-    engine.publish("reading-report", engine.stage(write_report, run, summary))
-    tell(summary, run, engine)
+        purpose = purpose_of(settings, inputs, reader)
+        choice = choice_of(settings, interrupted(run.folder, purpose))
+        with alive(run.folder, purpose):
+            origin = Origin(run.table, inputs.root, run.folder.name, table_version(run.table))
+            with stages.of("list"):
+                pending = engine.stage(
+                    find_pending, listing, inputs, run.table, choice, run.folder / PENDING_FILE
+                )
+            tell_pending(pending, choice, engine)
+            plan = ReadPlan(run.folder.name, inputs, thresholds)
+            others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
+            with stages.of("check"):
+                counted = engine.stage(
+                    tally, run.table, run.folder.name, pending.listing.count - others
+                )
+            summary = summary_of(
+                run, settings, listing, pending, choice, counted, reader, threshold, others
+            )
+            if settings.out:
+                engine.stage(write_out, run.table, listing, settings.out)
+            engine.publish("reading-report", engine.stage(write_report, run, summary, counted))
+    tell_reading(summary, run.folder, engine)
     return summary
 
 
-def read_shard(workers: Workers, shard: Shard, table: Path, advance: Advance) -> int:
-    """Read one shard and commit its rows at once; return how many there are."""
-    stretches: list[pa.Table] = []
-    for rows in workers.read(shard):
-        stretches.append(rows)
-        advance(min(shard.stop, shard.start + len(stretches) * workers.stretch))
-    whole = pa.concat_tables(stretches)
-    results.commit(table, whole, f"{workers.plan.run_id}/{shard.number}")
-    return int(whole.num_rows)
+def promised(reader: ReaderFacts, max_error: float) -> tuple[Threshold, Thresholds]:
+    """Return what the model promises for the error that is accepted, and its thresholds.
+
+    Raises:
+        InputError: it cannot promise so little.
+    """
+    calibration = Calibration.from_json(reader.calibration)
+    threshold = threshold_for(max_error, calibration.curve)
+    scores = (calibration.min_digit_score, calibration.sure_digit_score)
+    return threshold, Thresholds(threshold.confidence, *scores)
 
 
-def write_out(summary: Summary, out: Path) -> None:
-    """Write the rows of one run to the file the user asked for."""
-    results.export(rows_of(summary), out)
+def purpose_of(settings: PredictSettings, inputs: Inputs, reader: ReaderFacts) -> dict[str, Any]:
+    """Return what two runs have in common when the second goes on where the first was stopped."""
+    asked = {"include", "exclude", "again", "retry_rejected", "by_content"}
+    return {
+        "root": inputs.root,
+        "model": reader.version,
+        **settings.model_dump(mode="json", include=asked),
+    }
 
 
-def write_report(run: Path, summary: Summary) -> Report:
+def choice_of(settings: PredictSettings, resumed: list[str]) -> Choice:
+    """Return which files that were read before are read again."""
+    return Choice(settings.again, settings.retry_rejected, settings.by_content, tuple(resumed))
+
+
+def read_all(
+    plan: ReadPlan,
+    pending: Listing,
+    processes: Processes,
+    origin: Origin,
+    settings: PredictSettings,
+    stages: Stages,
+    engine: Engine,
+) -> int:
+    """Read all shards, some beside each other; return how many files another run has read."""
+    workers = settings.workers or max(1, min(usable_cores(), pending.count // WORTH_A_PROCESS))
+    processes.limit(workers)
+    began = time.perf_counter()
+    done: list[ShardDone] = []
+    with (
+        telling_how_to_go_on(plan, pending, done, engine),
+        engine.reading(pending.count) as advance,
+    ):
+        jobs = (
+            (plan, shard.number, files_of(pending, shard), processes, origin, advance)
+            for shard in shards(pending, workers)
+        )
+        # one more than processes: its shard is committed while the others read
+        done.extend(engine.spread(read_shard, jobs, workers + 1))
+    spent = Seconds()
+    for shard_done in done:
+        spent.add(shard_done.seconds)
+    stages.beside(time.perf_counter() - began, vars(spent), workers)
+    return sum(shard_done.others for shard_done in done)
+
+
+def files_of(listing: Listing, shard: Shard) -> Callable[[], list[Entry]]:
+    """Return what gives the files of a shard when it is read."""
+    return partial(entries_of, listing.file, shard.start, shard.stop)
+
+
+@contextmanager
+def telling_how_to_go_on(
+    plan: ReadPlan, pending: Listing, done: list[ShardDone], engine: Engine
+) -> Iterator[None]:
+    """Say what is safe when reading is stopped, whatever stops it."""
+    try:
+        yield
+    except BaseException:
+        files = sum(shard_done.files for shard_done in done)
+        engine.say(
+            "Interrupted",
+            f"run {plan.run_id} has read and kept {files:,} of {plural(pending.count, 'file')}; "
+            "the same command goes on from there",
+        )
+        raise
+
+
+def summary_of(
+    run: Run,
+    settings: PredictSettings,
+    listing: Listing,
+    pending: Pending,
+    choice: Choice,
+    counted: Tally,
+    reader: ReaderFacts,
+    threshold: Threshold,
+    others: int,
+) -> Summary:
+    """Return what became of the files that were found."""
+    stages = run.stages.summed()
+    return summarise(
+        run.table,
+        run.folder.name,
+        counted,
+        root=listing.root,
+        listed=listing.count,
+        unchanged=pending.unchanged,
+        others=others,
+        model_version=reader.version,
+        canonical_version=reader.canonical_version,
+        threshold=threshold,
+        device=str(run.device),
+        provider=reader.provider,
+        started_at=run.started.isoformat(timespec="seconds"),
+        seconds=sum(stages.values()),
+        stages=stages,
+        resumed=list(choice.resumed) if pending.resumed else [],
+        out=str(settings.out) if settings.out else None,
+    )
+
+
+def write_out(table: str, listing: Listing, out: Path) -> None:
+    """Write the current row of every picture that was found to the file the user asked for."""
+    if not listing.count:
+        return results.export(results.SCHEMA.empty_table(), out)
+    rows = results.select(table, root=listing.root)
+    paths = pq.read_table(listing.file, columns=["path"])["path"].to_pylist()
+    found = pa.array([printable(path) for path in paths], pa.string())
+    return results.export(rows.filter(pc.is_in(rows["path"], found)), out)
+
+
+def write_report(run: Run, summary: Summary, counted: Tally) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
-    rows = rows_of(summary, ["path", "page", "status", "reason", "digit", "confidence"])
-    report = reading_report(summary.facts(), choose_samples(rows, Path(summary.root)))
-    write_text(run / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
-    write_text(run / REPORT_FILE, to_html(report))
+    report = reading_report(summary.facts(), opened(counted.samples(), run.inputs))
+    write_text(run.folder / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
+    write_text(run.folder / REPORT_FILE, to_html(report))
     return report
-
-
-def rows_of(summary: Summary, columns: list[str] | None = None) -> pa.Table:
-    """Return the rows of a run; a run that found nothing may come before there is a table."""
-    if not summary.found:
-        return results.SCHEMA.empty_table()
-    return results.select(Path(summary.results), run=summary.run_id, columns=columns)
-
-
-def tell(summary: Summary, run: Path, engine: Engine) -> None:
-    """Say what came out, in counts that add up."""
-    reasons = ", ".join(
-        f"{count:,} {reason}" for reason, count in summary.reasons.items() if reason != "ok"
-    )
-    engine.say("Found", f"{summary.found:,} pictures in {summary.files:,} files")
-    engine.say(
-        "Outcome",
-        f"{summary.read:,} read + {summary.review:,} for review + {summary.rejected:,} rejected"
-        f" = {summary.found:,}" + (f" ({reasons})" if reasons else ""),
-    )
-    speed = f"{summary.pictures_per_second:,.0f} pictures/s"
-    engine.say("Speed", f"{speed} ({summary.seconds:.1f} s, {summary.provider})")
-    engine.say("Results", f"{summary.results} (run {summary.run_id})")
-    if summary.out:
-        engine.say("Output", summary.out)
-    engine.say("Report", str(run / REPORT_FILE))

@@ -1,8 +1,7 @@
 """Any decoded picture to the 28x28 canonical form: MNIST's frame, ink bright on 0, with facts."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,12 +18,13 @@ SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
 FINE = 4  # fine px per px of the canonical form: pens are normalised at that size
 MARGIN = 8  # fine px around the ink while its pen grows
 PEN_LEAST, PEN_MOST = 2.2, 4.0  # px: MNIST's pens, from their first to their ninth tenth
+CENTRE = (13.3, 14.7)  # px: where the centre of mass of a canonical picture lies
+PAGE = 16  # greys: an even page is that near to black or to white
 SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
 DUST = 0.025  # of the picture's longer side: smaller ink is none
 
 
-@dataclass(frozen=True)
-class Ink:
+class Ink(NamedTuple):
     """What was found out about a picture on the way to its canonical form; lengths in its px."""
 
     polarity: Polarity
@@ -66,7 +66,7 @@ def is_canonical(picture: Grey) -> bool:
     if not BOX - 1 <= max(width, height) <= BOX + 1:
         return False
     moments = cv2.moments(picture)
-    return all(13.3 < moments[m] / moments["m00"] < 14.7 for m in ("m10", "m01"))
+    return all(CENTRE[0] < moments[m] / moments["m00"] < CENTRE[1] for m in ("m10", "m01"))
 
 
 def _plain(picture: Grey) -> tuple[Grey, Ink] | None:
@@ -84,7 +84,7 @@ def _plain(picture: Grey) -> tuple[Grey, Ink] | None:
     dark = page > 127
     bright = _above(picture, page, dark)
     height, width = bright.shape
-    if min(height, width) < 12 or 16 < page < 239:
+    if min(height, width) < 12 or PAGE < page < 255 - PAGE:
         return None
     box = cv2.boundingRect(bright)
     inked = cv2.countNonZero(bright)

@@ -1,12 +1,11 @@
-"""From a model's answer and the facts about a picture to its outcome."""
+"""From a model's answers and the facts about pictures to their outcomes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.canonical import Ink
-from tasks.reasons import Reason, Status
+from tasks.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -19,22 +18,29 @@ class Thresholds:
 
 
 def decide(
-    probabilities: NDArray[np.float32], digit_score: float | None, ink: Ink, thresholds: Thresholds
-) -> tuple[Status, Reason]:
-    """Return status and reason of a picture with ink.
+    probabilities: NDArray[np.float32],
+    digit_scores: NDArray[np.float32] | None,
+    rivals: NDArray[np.int64],
+    thresholds: Thresholds,
+) -> list[Reason]:
+    """Return the reason code of each picture with ink; it says the status, too.
 
     Args:
-        probabilities: float32 (10,).
-        digit_score: how sure the model is that this is one digit; None if it cannot tell.
-        ink: what was found out about the picture.
+        probabilities: float32 (N, 10).
+        digit_scores: float32 (N,), how sure the model is that this is one digit; None if it
+            cannot tell.
+        rivals: (N,), groups as large as a digit elsewhere in the picture.
         thresholds: of this run.
     """
-    if ink.rivals:
-        return Status.REJECTED, Reason.SEVERAL_DIGITS
-    if digit_score is not None and digit_score < thresholds.digit_score:
-        return Status.REJECTED, Reason.NOT_A_DIGIT
-    if digit_score is not None and digit_score < thresholds.sure_digit_score:
-        return Status.REVIEW, Reason.MAYBE_NO_DIGIT
-    if probabilities.max() < thresholds.confidence:
-        return Status.REVIEW, Reason.LOW_CONFIDENCE
-    return Status.READ, Reason.OK
+    surest = probabilities.max(axis=1, initial=0)
+    sure = np.inf if digit_scores is None else digit_scores
+    # the first that holds decides
+    outcomes = {
+        Reason.SEVERAL_DIGITS: rivals > 0,
+        Reason.NOT_A_DIGIT: sure < np.full_like(surest, thresholds.digit_score),
+        Reason.MAYBE_NO_DIGIT: sure < np.full_like(surest, thresholds.sure_digit_score),
+        Reason.LOW_CONFIDENCE: surest < thresholds.confidence,
+    }
+    codes = np.select(list(outcomes.values()), range(len(outcomes)), len(outcomes))
+    named = (*outcomes, Reason.OK)
+    return [named[code] for code in codes]

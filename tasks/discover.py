@@ -10,18 +10,21 @@ import pyarrow.parquet as pq
 
 from tasks.errors import InputError
 from tasks.files import whole_file
+from tasks.inputs import Entry, Inputs
 
-SMALLEST_SHARD = 4_096  # files; a Delta commit and a task run each, so not too many
+USUAL_SHARD = 4_096  # files; a commit and a task run each, so not too many
 MOST_SHARDS = 64  # of one run, however many files
 ROW_GROUP = 4_096  # paths that are read from a listing together
-LISTING_SCHEMA = pa.schema([("path", pa.binary())])  # relative; names need not be UTF-8
+LISTING_SCHEMA = pa.schema(
+    [("path", pa.binary()), ("size", pa.int64()), ("mtime_ns", pa.int64())]
+)  # relative; names need not be UTF-8
 
 
 @dataclass(frozen=True)
 class Listing:
     """Every file below a folder, in order, as a Parquet file of relative paths."""
 
-    root: Path
+    root: str
     file: Path
     count: int
 
@@ -35,7 +38,7 @@ class Shard:
     stop: int
 
 
-def discover(folder: Path, file: Path, *, allow_empty: bool = False) -> Listing:
+def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listing:
     """Write the listing of everything below a folder that is not a folder itself.
 
     Links to folders are listed and not followed, so that no file is found twice and no loop ends
@@ -44,12 +47,15 @@ def discover(folder: Path, file: Path, *, allow_empty: bool = False) -> Listing:
     Raises:
         InputError: the folder does not exist, is no folder, or has no files.
     """
-    root = existing_folder(folder)
-    paths = list(_walk(os.fsencode(root)))
+    root = inputs.root
+    paths = list(inputs.entries())
     if not paths and not allow_empty:
         raise InputError(f"{root} has no files in it: give a folder of pictures")
     with whole_file(file) as temporary:
-        listed = pa.table({"path": paths}, LISTING_SCHEMA)
+        listed = pa.table(
+            dict(zip(("path", "size", "mtime_ns"), zip(*paths, strict=True), strict=True)),
+            LISTING_SCHEMA,
+        )
         pq.write_table(listed, temporary, row_group_size=ROW_GROUP)
     return Listing(root, file, len(paths))
 
@@ -67,11 +73,22 @@ def existing_folder(folder: Path) -> Path:
     return root
 
 
-def shards(listing: Listing) -> list[Shard]:
-    """Return the listing cut into stretches of equal size: few, and none very small."""
-    size = max(SMALLEST_SHARD, -(-listing.count // MOST_SHARDS))
+def shards(listing: Listing, workers: int = 1) -> list[Shard]:
+    """Return the listing cut into stretches of equal size: few, and as many for each worker."""
+    rounds = max(1, round(listing.count / USUAL_SHARD / workers))
+    count = min(MOST_SHARDS, rounds * workers)
+    size = max(1, -(-listing.count // count))
     starts = range(0, listing.count, size)
     return [Shard(i, start, min(start + size, listing.count)) for i, start in enumerate(starts)]
+
+
+def entries_of(file: Path, start: int, stop: int) -> list[Entry]:
+    """Return a stretch of a listing."""
+    first, stop_group = start // ROW_GROUP, -(-stop // ROW_GROUP)
+    with pq.ParquetFile(file, memory_map=True) as listing:
+        groups = range(first, min(stop_group, listing.num_row_groups))
+        table = listing.read_row_groups(groups).slice(start - first * ROW_GROUP, stop - start)
+    return list(map(Entry, *(table[n].to_pylist() for n in ("path", "size", "mtime_ns"))))
 
 
 def paths_of(file: Path, start: int, stop: int) -> list[bytes]:

@@ -1,9 +1,7 @@
 """What a reading would make of some pictures, as a report: original, canonical form, decision."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.calibrate import Threshold
-from tasks.discover import Listing, paths_of
+from tasks.discover import Listing, entries_of
 from tasks.figures import Figure, Tile, Tone, digit_grid, times
+from tasks.inputs import Entry, Inputs
 from tasks.reading_report import OUTCOMES
 from tasks.reasons import Status
 from tasks.report import Report, Section, Table, percent, plural
+from tasks.rows import Page
 from tasks.samples import opened_again
-from tasks.shard import Page
 
 THUMBNAIL = 144  # longer side of an original on the page, pixels
 LONGEST_NAME = 20  # characters below a thumbnail
@@ -41,22 +40,22 @@ class Preview:
         return asdict(self)
 
 
-def spread(listing: Listing, limit: int) -> list[bytes]:
-    """Return the relative paths of at most `limit` files, evenly spread over the listing."""
+def spread(listing: Listing, limit: int) -> list[Entry]:
+    """Return at most `limit` files, evenly spread over the listing."""
     count = min(limit, listing.count)
     places = (number * listing.count // count for number in range(count))
-    return [path for at in places for path in paths_of(listing.file, at, at + 1)]
+    return [entry for at in places for entry in entries_of(listing.file, at, at + 1)]
 
 
 def preview_report(
-    preview: Preview, root: Path, decided: Sequence[tuple[Page, Mapping[str, Any]]]
+    preview: Preview, inputs: Inputs, decided: Sequence[tuple[Page, Mapping[str, Any]]]
 ) -> Report:
     """Return a page that shows every picture beside its canonical form and its decision.
 
     Args:
         preview: the counts.
-        root: the folder that the pages' paths are relative to; the originals are opened again.
-        decided: pages and rows, as `tasks.shard.read_files` gives them.
+        inputs: where the pages' paths lie; the originals are opened again.
+        decided: pages and their rows.
     """
     counts = ", ".join(
         f"{preview.outcomes[status]:,} {words}" for status, (words, _) in OUTCOMES.items()
@@ -65,17 +64,17 @@ def preview_report(
         title=f"Preview of {preview.folder}",
         lead=f"{preview.shown:,} of {plural(preview.files, 'file')} looked at: {counts}. "
         f"{preview.threshold.sentence()}.",
-        sections=[_section(status, root, decided) for status in OUTCOMES],
+        sections=[_section(status, inputs, decided) for status in OUTCOMES],
         note=f"Model {preview.model_version}. Nothing was written to the results table.",
     )
 
 
 def _section(
-    status: Status, root: Path, decided: Sequence[tuple[Page, Mapping[str, Any]]]
+    status: Status, inputs: Inputs, decided: Sequence[tuple[Page, Mapping[str, Any]]]
 ) -> Section:
     words, tone = OUTCOMES[status]
     some = [(page, row) for page, row in decided if row["status"] == status]
-    figures = [_figure(page, row, root, tone) for page, row in some if page.ink is not None]
+    figures = [_figure(page, row, inputs, tone) for page, row in some if page.ink is not None]
     rows = [(row["path"], row["reason"], row["detail"]) for page, row in some if page.ink is None]
     return Section(
         words.capitalize(),
@@ -85,8 +84,8 @@ def _section(
     )
 
 
-def _figure(page: Page, row: Mapping[str, Any], root: Path, tone: Tone) -> Figure:
-    original = opened_again(root / os.fsdecode(page.path), page.number)
+def _figure(page: Page, row: Mapping[str, Any], inputs: Inputs, tone: Tone) -> Figure:
+    original = opened_again(inputs, page.path, page.number)
     shown = np.full((1, 1, 3), BACKGROUND, np.uint8) if original is None else thumbnail(original)
     size = "gone since" if original is None else times(original.shape[1::-1])
     seen = np.zeros((28, 28), np.uint8) if page.form is None else page.form

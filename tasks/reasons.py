@@ -25,6 +25,8 @@ class Reason(StrEnum):
     UNREADABLE = "unreadable"
     TRUNCATED = "truncated"
     TOO_LARGE = "too_large"
+    DECODER_CRASHED = "decoder_crashed"
+    DECODER_TIMEOUT = "decoder_timeout"
     PERMISSION_DENIED = "permission_denied"
     VANISHED = "vanished"
 
@@ -41,6 +43,15 @@ MEANINGS: dict[Reason, str] = {
     Reason.UNREADABLE: "a picture by its first bytes, but damaged or forged",
     Reason.TRUNCATED: "the picture ends before its data does",
     Reason.TOO_LARGE: "more pixels, bytes or pages than the limit",
+    Reason.DECODER_CRASHED: "decoding it killed the process that did, twice",
+    Reason.DECODER_TIMEOUT: "decoding it took longer than the limit, twice",
     Reason.PERMISSION_DENIED: "the file may not be read by this user",
     Reason.VANISHED: "the file was listed, but gone when it was read",
 }
+
+_KEPT = {
+    Reason.OK: Status.READ,
+    Reason.LOW_CONFIDENCE: Status.REVIEW,
+    Reason.MAYBE_NO_DIGIT: Status.REVIEW,
+}
+STATUSES: dict[Reason, Status] = {reason: _KEPT.get(reason, Status.REJECTED) for reason in Reason}

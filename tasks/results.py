@@ -1,4 +1,7 @@
-"""The results table: a Delta Lake table with one row for each picture, in it once or not at all."""
+"""The results table: a Delta Lake table with one row for each picture and reading.
+
+Later readings supersede earlier ones, which stay; tasks/commit.py writes it.
+"""
 
 import csv
 import json
@@ -10,8 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake import DeltaTable
 
 from tasks.errors import InputError
 from tasks.files import whole_file
@@ -55,75 +57,95 @@ SCHEMA = pa.schema(
         pa.field("read_at", pa.timestamp("us", tz="UTC"), nullable=False),
     ]
 )
-COMMIT_TRIES = 5
+ORDER = ["root", "path", "read_at", "page"]
+BATCH = 16_384  # rows
 OUT_SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
-def commit(table: Path, rows: pa.Table, transaction: str) -> None:
-    """Add rows to the table in one commit, unless a commit of that transaction id is there.
+def storage_options(table: str) -> dict[str, str]:
+    """Return what the table's storage has to be told beside the usual variables."""
+    plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+    return {"AWS_ALLOW_HTTP": "true"} if plain and "://" in table else {}
 
-    Args:
-        table: folder of the table; it is made by the first commit.
-        rows: of SCHEMA.
-        transaction: the run and shard these rows come from.
+
+def is_table(table: str) -> bool:
+    """Tell whether there are results."""
+    return DeltaTable.is_deltatable(table, storage_options(table))
+
+
+def open_table(table: str) -> DeltaTable:
+    """Return the table as it is.
+
+    Raises:
+        InputError: there is none yet.
     """
-    once = CommitProperties(app_transactions=[Transaction(transaction, 1)])
-    table.parent.mkdir(parents=True, exist_ok=True)
-    for tries_left in reversed(range(COMMIT_TRIES)):
-        try:
-            # one handle for the question and the commit: what others commit between is a conflict
-            latest = DeltaTable.create(str(table), SCHEMA, mode="ignore")
-            if latest.transaction_version(transaction) is None:
-                write_deltalake(latest, rows, mode="append", commit_properties=once)
-            return
-        except CommitFailedError:
-            if not tries_left:
-                raise
+    if not is_table(table):
+        raise InputError(f"no results in {table} yet: run `digitflow predict FOLDER` first")
+    return DeltaTable(table, storage_options=storage_options(table))
+
+
+def scan(table: str, columns: list[str], wanted: pc.Expression) -> Iterator[pa.RecordBatch]:
+    """Yield the rows that match, in no order, a few at a time: a table is larger than memory."""
+    dataset = open_table(table).to_pyarrow_dataset()
+    yield from dataset.to_batches(
+        columns=columns, filter=wanted, batch_size=BATCH, batch_readahead=1, fragment_readahead=1
+    )
 
 
 def select(
-    table: Path,
+    table: str,
     *,
+    root: str | None = None,
     run: str | None = None,
     status: str | None = None,
+    reason: str | None = None,
     path: str | None = None,
+    history: bool = False,
     columns: list[str] | None = None,
 ) -> pa.Table:
-    """Return the rows that match every condition given, ordered by path and page.
+    """Return the rows that match every condition given, ordered by root, path, time and page.
+
+    Only the current reading of each file counts, which is its last, unless a run is named or the
+    history is asked for.
 
     Args:
-        table: folder of the table.
+        table: folder or URL of the table.
+        root: folder, archive or URL that was read.
         run: run id.
         status: `read`, `review` or `rejected`.
+        reason: a reason code.
         path: a part of the path.
+        history: superseded readings, too.
         columns: names, all by default.
 
     Raises:
         InputError: there is no table yet.
     """
-    if not DeltaTable.is_deltatable(str(table)):
-        raise InputError(f"no results in {table} yet: run `digitflow predict FOLDER` first")
-    conditions = [pc.scalar(True)]
-    if run:
-        conditions.append(pc.field("run_id") == run)
-    if status:
-        conditions.append(pc.field("status") == status)
+    wanted = pc.scalar(True)
+    for name, value in (("root", root), ("run_id", run)):
+        if value is not None:
+            wanted &= pc.field(name) == value
     if path:
-        conditions.append(pc.match_substring(pc.field("path"), path))
-    wanted = conditions[0]
-    for condition in conditions[1:]:
-        wanted = wanted & condition
-    dataset = DeltaTable(str(table)).to_pyarrow_dataset()
-    rows: pa.Table = dataset.to_table(columns=columns, filter=wanted)
-    return rows.sort_by([(c, "ascending") for c in ("path", "page") if c in rows.column_names])
+        wanted &= pc.match_substring(pc.field("path"), path)
+    needed = columns and [*dict.fromkeys([*columns, *ORDER, "status", "reason"])]
+    dataset = open_table(table).to_pyarrow_dataset()
+    rows: pa.Table = dataset.to_table(columns=needed, filter=wanted)
+    if run is None and not history:
+        rows = current(rows)
+    for name, value in (("status", status), ("reason", reason)):
+        if value is not None:
+            rows = rows.filter(pc.field(name) == value)
+    rows = rows.sort_by([(name, "ascending") for name in ORDER])
+    return rows.select(columns) if columns else rows
 
 
-def count(table: Path, run: str) -> int:
-    """Return how many rows a run has in the table."""
-    if not DeltaTable.is_deltatable(str(table)):
-        return 0
-    dataset = DeltaTable(str(table)).to_pyarrow_dataset()
-    return int(dataset.count_rows(filter=pc.field("run_id") == run))
+def current(rows: pa.Table) -> pa.Table:
+    """Return the rows of the last reading of each file; all pages of one are of one time."""
+    readings = rows.select(["root", "path", "read_at"])
+    last = readings.group_by(["root", "path"]).aggregate([("read_at", "max")])
+    places = readings.append_column("place", pa.array(range(rows.num_rows), pa.int64()))
+    joined = places.join(last, ["root", "path"])
+    return rows.take(joined.filter(pc.field("read_at") == pc.field("read_at_max"))["place"])
 
 
 def check_out(out: Path) -> None:

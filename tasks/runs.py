@@ -1,11 +1,21 @@
 """The folder of one run: its name is the run id, and what the run leaves behind lies in it."""
 
+import fcntl
+import json
 import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from tasks.files import write_text
 
 REPORT_FILE = "report.html"
-SUMMARY_FILE = "summary.json"
+SUMMARY_FILE = "summary.json"  # of runs that came to their end
+PURPOSE_FILE = "purpose.json"
+LISTING_FILE = "listing.parquet"
+LOOK_BACK = 500  # runs, the newest first, in which interrupted ones are looked for
 
 
 def open_run(kind: str, home: Path) -> Path:
@@ -18,3 +28,44 @@ def open_run(kind: str, home: Path) -> Path:
 def timestamp() -> str:
     """Return the UTC time as it stands in names: sortable, to the second."""
     return datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+
+
+@contextmanager
+def alive(run: Path, purpose: Mapping[str, Any]) -> Iterator[None]:
+    """Note what a run is for, and hold a lock that others can ask whether it still lives."""
+    write_text(run / PURPOSE_FILE, json.dumps(purpose) + "\n")
+    with (run / PURPOSE_FILE).open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def interrupted(run: Path, purpose: Mapping[str, Any]) -> list[str]:
+    """Return the ids of runs with this purpose that did not come to their end, the newest first.
+
+    Those before the last one that did are not asked for: nothing of them is left to do.
+    """
+    kind = run.name.split("-")[0]
+    ids = []
+    for folder in sorted(run.parent.glob(f"{kind}-*"), reverse=True)[:LOOK_BACK]:
+        if folder != run and _purpose(folder) == purpose:
+            if (folder / SUMMARY_FILE).exists():
+                break
+            if not _lives(folder):
+                ids.append(folder.name)
+    return ids
+
+
+def _purpose(folder: Path) -> Any:
+    try:
+        return json.loads((folder / PURPOSE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _lives(folder: Path) -> bool:
+    with (folder / PURPOSE_FILE).open() as asked:
+        try:
+            fcntl.flock(asked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tasks.reasons import Reason
+
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 RecipeName = Literal["standard", "quick"]
 
@@ -14,6 +16,11 @@ RecipeName = Literal["standard", "quick"]
 def home() -> Path:
     """Return the folder of all state: `DIGITFLOW_HOME`, by default `~/.digitflow`."""
     return Path(os.environ.get("DIGITFLOW_HOME") or "~/.digitflow").expanduser().absolute()
+
+
+def results_table() -> str:
+    """Return folder or URL of the results: `DIGITFLOW_RESULTS`, by default below the home."""
+    return os.environ.get("DIGITFLOW_RESULTS") or str(home() / "results")
 
 
 class FlowSettings(BaseSettings):
@@ -59,7 +66,11 @@ class TrainSettings(FlowSettings):
 class ReadSettings(FlowSettings):
     """What decides how a folder is read."""
 
-    folder: Path = Field(description="Folder of pictures, read with everything below it.")
+    source: str = Field(
+        description="A folder, read with everything below it; a glob, a list, an archive, a URL."
+    )
+    include: list[str] = Field([], description="Only files that match one of these patterns.")
+    exclude: list[str] = Field([], description="No files that match one of these patterns.")
     model: str = Field(
         "champion", description="'champion', a version from `digitflow models`, or an .onnx file."
     )
@@ -82,8 +93,18 @@ class PredictSettings(ReadSettings):
     out: Path | None = Field(
         None, description="Also write the rows of this run to a .csv, .parquet or .jsonl file."
     )
+    again: bool = Field(False, description="Read all files, also those that were read before.")
+    by_content: bool = Field(
+        False, description="Go by what is in a file, not by its size and time, to see a change."
+    )
+    retry_rejected: Literal["all"] | Reason | None = Field(
+        None, description="Read again what was rejected, for this reason, and nothing else."
+    )
     workers: int = Field(
         0, ge=0, le=256, description="Processes that read pictures; 0: one per CPU core."
+    )
+    decode_timeout: float = Field(
+        30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
     )
     strict: bool = Field(False, description="End with exit code 4 if any picture was rejected.")
     allow_empty: bool = Field(

@@ -1,201 +1,174 @@
-"""One stretch of a listing into rows: open, decode, canonical form, network, decision."""
+"""One shard of a listing: read by reading processes, its rows committed at once, or not at all."""
 
-import hashlib
-import itertools
-import os
-import stat
-from collections.abc import Iterator
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from time import perf_counter
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.compute as pc
 
-from tasks.canonical import CANONICAL_VERSION, Ink, canonical
-from tasks.decide import Thresholds, decide
-from tasks.decode import Undecodable, pages
-from tasks.discover import paths_of
-from tasks.reader import Reader
+from tasks.commit import Origin, commit
+from tasks.decode import Undecodable
+from tasks.errors import DigitflowError
+from tasks.inputs import Entry
+from tasks.reading_process import ProcessDied, ReaderFacts, ReadingProcess, Start
 from tasks.reasons import Reason, Status
-from tasks.results import PROBABILITIES, SCHEMA
+from tasks.stretch import ReadPlan, Seconds
 
-MAX_BYTES = 256 * 2**20  # of one file
+STRETCH = 512  # files that a process reads in one go: enough for the network, few to read again
+DEATHS_OF_ONE_FILE = 2  # the first can be anybody's fault: an operator's kill, a full memory
+DEATHS_OUTSIDE = 3  # of processes that decoded nothing at that moment
+
+OnFiles = Callable[[int, int], None]
+"""Is told how many more files were read, and how many of their pages were rejected."""
 
 
 @dataclass(frozen=True)
-class ReadPlan:
-    """What every shard of one run has to know."""
+class ShardDone:
+    """What became of one shard."""
 
-    run_id: str
-    root: Path
-    listing: Path
-    thresholds: Thresholds
-
-
-@dataclass
-class Page:
-    """One page of a file on its way to a row."""
-
-    path: bytes  # relative; need not be UTF-8
-    number: int = 0
-    size: int | None = None
-    mtime_ns: int | None = None
-    content_hash: str | None = None
-    trouble: Undecodable | None = None
-    form: NDArray[np.uint8] | None = None
-    ink: Ink | None = None
+    files: int
+    rows: int  # committed
+    others: int  # files that another run has read meanwhile, whose rows here were left out
+    seconds: Seconds
+    commit_seconds: float
 
 
-def read_stretch(plan: ReadPlan, start: int, stop: int, reader: Reader) -> pa.Table:
-    """Return the rows of the files `start` to `stop` of the listing, one for each page at least."""
-    same = {
-        "root": printable(os.fsencode(plan.root)),
-        "model_version": reader.version,
-        "canonical_version": CANONICAL_VERSION,
-        "run_id": plan.run_id,
-        "read_at": datetime.now(UTC),
-    }
-    pages_read = read_files(plan, paths_of(plan.listing, start, stop), reader)
-    return pa.Table.from_pylist([row | same for _, row in pages_read], SCHEMA)
+class Processes:
+    """Reading processes that are alike, lent to threads and started when none is idle."""
+
+    def __init__(self, start: Start) -> None:
+        """Start the first, which loads the model while others things are prepared."""
+        self.start, self.closed = start, False
+        self._lock, self._free = threading.Lock(), threading.Semaphore(1)
+        self._all = {ReadingProcess(start)}
+        self._idle = list(self._all)
+
+    def facts(self) -> ReaderFacts:
+        """Return what the first process says about the model, once it has loaded it.
+
+        Raises:
+            ModelError, DeviceError: it cannot be loaded.
+        """
+        return self._idle[-1].facts()
+
+    def limit(self, count: int) -> None:
+        """Lend so many at once, and start them."""
+        self._free = threading.Semaphore(count)
+        with self._lock:
+            while len(self._all) < count:
+                process = ReadingProcess(self.start)
+                self._all.add(process)
+                self._idle.insert(0, process)  # the one that is ready is lent first
+
+    @contextmanager
+    def lent(self) -> Iterator[ReadingProcess]:
+        """Lend a process when one is free; one that was left with an error is ended."""
+        with self._free, self._taken() as process:
+            yield process
+
+    @contextmanager
+    def _taken(self) -> Iterator[ReadingProcess]:
+        with self._lock:
+            if self.closed:
+                raise DigitflowError("the run is being ended")
+            process = self._idle.pop() if self._idle else ReadingProcess(self.start)
+            self._all.add(process)
+        try:
+            yield process
+        except BaseException:
+            with self._lock:
+                self._all.discard(process)
+            process.end()
+            raise
+        with self._lock:
+            self._idle.append(process)
+
+    def pids(self) -> list[int]:
+        """Return the process ids."""
+        with self._lock:
+            return [process.pid for process in self._all]
+
+    def __enter__(self) -> "Processes":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all processes, whatever they do."""
+        with self._lock:
+            self.closed = True
+            for process in self._all:
+                process.end()
 
 
-def read_files(
-    plan: ReadPlan, paths: list[bytes], reader: Reader
-) -> list[tuple[Page, dict[str, Any]]]:
-    """Return every page of the files with what is known of its row: all but the run's columns."""
-    found = [page for path in paths for page in _pages(plan, path)]
-    forms = [page.form for page in found if page.form is not None]
-    answers = reader.answers(np.stack(forms) if forms else np.empty((0, 28, 28), np.uint8))
-    scores = itertools.repeat(None) if answers.digit_scores is None else answers.digit_scores
-    each = zip(answers.probabilities, scores, strict=False)
-    return [
-        (page, _rejected(page) if page.form is None else _answered(page, *next(each), plan))
-        for page in found
-    ]
+def read_shard(
+    plan: ReadPlan,
+    number: int,
+    files: Callable[[], Sequence[Entry]],
+    processes: Processes,
+    origin: Origin,
+    on_files: OnFiles,
+) -> ShardDone:
+    """Read the files of a shard, a stretch at a time, and commit their rows at once.
+
+    Args:
+        plan: what every shard of the run has to know.
+        number: of this shard; with the run's id it names the commit.
+        files: gives the files; a function, since orchestrators look through what they are passed.
+        processes: read them.
+        origin: which run commits.
+        on_files: is told after every stretch.
+    """
+    entries = files()
+    tables: list[pa.Table] = []
+    seconds = Seconds()
+    for at in range(0, len(entries), STRETCH):
+        stretch = entries[at : at + STRETCH]
+        rows, spent = _read_narrowing(plan, stretch, processes)
+        seconds.add(spent)
+        tables.append(rows)
+        on_files(len(stretch), pc.sum(pc.equal(rows["status"], Status.REJECTED)).as_py())
+    start = perf_counter()
+    committed = commit(pa.concat_tables(tables), f"{plan.run_id}/{number}", origin)
+    spent_committing = perf_counter() - start
+    return ShardDone(len(entries), committed.rows, committed.others, seconds, spent_committing)
 
 
-def printable(path: bytes) -> str:
-    r"""Return a name as text; bytes that are no UTF-8 become `\xNN`."""
-    return path.decode("utf-8", "backslashreplace")
+def _read_narrowing(
+    plan: ReadPlan, entries: Sequence[Entry], processes: Processes
+) -> tuple[pa.Table, Seconds]:
+    """Read a stretch; a file that kills its process again and again costs itself alone.
 
-
-def _pages(plan: ReadPlan, relative: bytes) -> Iterator[Page]:
-    """Yield every page of one file; whatever goes wrong is a page with its trouble."""
-    page = Page(relative)
-    try:
-        data = _content(os.path.join(os.fsencode(plan.root), relative), page)  # noqa: PTH118 - bytes
-    except Undecodable as trouble:
-        page.trouble = trouble
-        yield page
-        return
-    for number, picture in enumerate(pages(data)):
-        one = Page(page.path, number, page.size, page.mtime_ns, page.content_hash)
-        if isinstance(picture, Undecodable):
-            one.trouble = picture
-        else:
-            form, one.ink = canonical(picture)
-            if one.ink.blank:
-                one.trouble = Undecodable(Reason.BLANK, f"contrast {one.ink.contrast} of 255")
-            else:
-                one.form = form
-        yield one
-
-
-def _content(path: bytes, page: Page) -> bytes:
-    """Return the bytes of a file and note its size, time and hash.
+    The process notes which file it decodes, so that narrowing down takes two deaths for each such
+    file and no search.
 
     Raises:
-        Undecodable: it cannot be opened, is no regular file, or is too large.
+        DigitflowError: processes die although they decode nothing.
     """
-    try:
-        # O_NONBLOCK: opening a FIFO that nobody writes to must not wait
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise Undecodable(_reason_of(error), f"{type(error).__name__}: {error.strerror}") from None
-    try:
-        facts = os.fstat(descriptor)
-        page.size, page.mtime_ns = facts.st_size, facts.st_mtime_ns
-        if not stat.S_ISREG(facts.st_mode):
-            raise Undecodable(Reason.UNSUPPORTED_FORMAT, "not a regular file")
-        if facts.st_size > MAX_BYTES:
-            raise Undecodable(Reason.TOO_LARGE, f"{facts.st_size:,} bytes, limit {MAX_BYTES:,}")
-        with os.fdopen(descriptor, "rb", closefd=False) as opened:
-            data = opened.read(facts.st_size)
-    except OSError as error:
-        raise Undecodable(Reason.UNREADABLE, f"reading failed: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
-    page.content_hash = hashlib.sha256(data).hexdigest()
-    return data
+    blamed: dict[int, Undecodable] = {}
+    deaths: Counter[int | None] = Counter()
+    while True:
+        try:
+            with processes.lent() as process:
+                return process.read(plan, entries, blamed)
+        except ProcessDied as died:
+            if processes.closed:
+                raise
+            deaths[died.number] += 1
+            if died.number is None:
+                if deaths[None] == DEATHS_OUTSIDE:
+                    raise DigitflowError(
+                        f"{DEATHS_OUTSIDE} reading processes ended ({died.how}) outside of any "
+                        f"picture: is there enough memory? {died.said}"
+                    ) from died
+            elif deaths[died.number] == DEATHS_OF_ONE_FILE:
+                blamed[died.number] = _blame(died, processes.start.decode_timeout)
 
 
-def _reason_of(error: OSError) -> Reason:
-    if isinstance(error, PermissionError):
-        return Reason.PERMISSION_DENIED
-    if isinstance(error, FileNotFoundError):
-        return Reason.VANISHED
-    return Reason.UNREADABLE
-
-
-def _rejected(page: Page) -> dict[str, Any]:
-    assert page.trouble is not None  # noqa: S101 - a page without a form has a trouble
-    return _file_facts(page) | {
-        "status": Status.REJECTED,
-        "reason": page.trouble.reason,
-        "detail": page.trouble.detail[:500],
-    }
-
-
-def _answered(
-    page: Page, answer: NDArray[np.float32], score: np.float32 | None, plan: ReadPlan
-) -> dict[str, Any]:
-    assert page.ink is not None  # noqa: S101 - a page with a form has its facts
-    digit_score = None if score is None else float(score)
-    status, reason = decide(answer, digit_score, page.ink, plan.thresholds)
-    row = _file_facts(page) | {"status": status, "reason": reason, "digit_score": digit_score}
-    if status == Status.REJECTED:
-        return row | {"detail": _why(reason, page.ink, digit_score)}
-    digit = int(answer.argmax())
-    return row | {
-        "digit": digit,
-        "confidence": float(answer[digit]),
-        **dict(zip(PROBABILITIES, answer.tolist(), strict=True)),
-    }
-
-
-def _why(reason: Reason, ink: Ink, digit_score: float | None) -> str:
-    if reason == Reason.SEVERAL_DIGITS:
-        return f"{ink.rivals} more of the digit's size"
-    return f"digit score {digit_score:.3f}"
-
-
-def _file_facts(page: Page) -> dict[str, Any]:
-    return {
-        "path": printable(page.path),
-        "page": page.number,
-        "size": page.size,
-        "mtime_ns": page.mtime_ns,
-        "content_hash": page.content_hash,
-        "ink": _ink_facts(page.ink) if page.ink else None,
-    }
-
-
-def _ink_facts(ink: Ink) -> dict[str, Any]:
-    left, top, width, height = ink.box
-    return {
-        "polarity": ink.polarity,
-        "contrast": ink.contrast,
-        "share": ink.share,
-        "left": left,
-        "top": top,
-        "width": width,
-        "height": height,
-        "stroke_width": ink.stroke_width,
-        "groups": ink.groups,
-        "rivals": ink.rivals,
-        "touches_edge": ink.touches_edge,
-        "removed": ink.removed,
-    }
+def _blame(died: ProcessDied, limit: float) -> Undecodable:
+    if died.timed_out:
+        return Undecodable(Reason.DECODER_TIMEOUT, f"longer than {limit:g} s, twice")
+    return Undecodable(Reason.DECODER_CRASHED, f"ended its process ({died.how}), twice")

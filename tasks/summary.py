@@ -1,7 +1,7 @@
 """The counts of one reading run, taken from the results table, that have to add up."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,11 +9,13 @@ import pyarrow.compute as pc
 
 from tasks import results
 from tasks.calibrate import Threshold
-from tasks.discover import Listing
 from tasks.errors import DigitflowError
 from tasks.reasons import Status
 
 MOST_REJECTS = 50  # listed by name in a summary; all are in the table
+LEAST_SURE = 20  # rows of review, and of the least sure readings, that are kept for the report
+EVENLY_SPREAD = 40  # rows with a digit, from the whole run
+COLUMNS = ["path", "page", "status", "reason", "detail", "digit", "confidence"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,11 @@ class Summary:
 
     run_id: str
     root: str
-    files: int
-    found: int  # pictures: one for each file, or each page of a file with several
+    listed: int  # files found
+    unchanged: int  # of these: up to date by an earlier reading, and not read again
+    others: int  # of these: read by another run while this one was reading
+    files: int  # of these: read by this run
+    found: int  # pictures in them: one for each file, or each page of a file with several
     read: int
     review: int
     rejected: int
@@ -37,9 +42,11 @@ class Summary:
     provider: str
     started_at: str
     seconds: float
+    stages: dict[str, float]  # seconds of each; they add up to `seconds`
     results: str
+    resumed: list[str] = field(default_factory=list)  # interrupted runs that this one went on from
     out: str | None = None
-    accuracy: dict[str, int] | None = field(default=None)  # right, labelled: where truth is known
+    accuracy: dict[str, int] | None = None  # right, labelled: where truth is known
 
     @property
     def pictures_per_second(self) -> float:
@@ -51,43 +58,89 @@ class Summary:
         return asdict(self) | {"pictures_per_second": round(self.pictures_per_second, 1)}
 
 
-def summarise(table: Path, listing: Listing, run_id: str, **facts: Any) -> Summary:
-    """Return the summary of a run from its rows.
+@dataclass
+class Tally:
+    """What the rows of a run add up to, and some of them to show."""
+
+    files: int = 0
+    found: int = 0
+    statuses: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    digits: Counter[int] = field(default_factory=Counter)
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    least_sure: pa.Table | None = None
+    spread: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, batch: pa.RecordBatch, every: int) -> None:
+        """Count the rows of a batch; keep each `every`th row with a digit."""
+        rows = pa.Table.from_batches([batch])
+        for counter, name in (
+            (self.statuses, "status"),
+            (self.reasons, "reason"),
+            (self.digits, "digit"),
+        ):
+            counter.update(_counts(rows[name]))
+        rejected = rows.filter(pc.field("status") == Status.REJECTED)
+        room = MOST_REJECTS - len(self.rejects)
+        self.rejects += rejected.select(["path", "reason", "detail"]).slice(0, room).to_pylist()
+        answered = rows.filter(pc.field("status") != Status.REJECTED)
+        first = -sum(count for digit, count in self.digits.items() if digit is not None) % every
+        places = range(first, answered.num_rows, every)
+        self.spread += answered.take(pa.array(places, pa.int64())).to_pylist()
+        some = [self.least_sure, answered] if self.least_sure else [answered]
+        self.least_sure = pa.concat_tables(some).sort_by("confidence").slice(0, LEAST_SURE)
+        self.files += pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py()
+        self.found += rows.num_rows
+
+    def samples(self) -> list[dict[str, Any]]:
+        """Return rows with a digit to show: the least sure ones, and some from all over the run."""
+        doubtful = self.least_sure.to_pylist() if self.least_sure else []
+        chosen = {(row["path"], row["page"]): row for row in doubtful + self.spread}
+        return list(chosen.values())
+
+
+def tally(table: str, run_id: str, expected: int) -> Tally:
+    """Return what the rows of a run add up to.
+
+    Args:
+        table: the results.
+        run_id: the run.
+        expected: files that have to have rows.
 
     Raises:
-        DigitflowError: the rows of the run are not those of the files that were found.
+        DigitflowError: the rows of the run are not those of the files.
     """
-    columns = ["path", "page", "status", "reason", "detail", "digit"]
-    rows = results.select(table, run=run_id, columns=columns) if listing.count else _no_rows()
-    with_rows = pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py()  # each file has a first page
-    if with_rows != listing.count:
+    found = Tally()
+    if expected:
+        every = max(1, expected // EVENLY_SPREAD)
+        for batch in results.scan(table, COLUMNS, pc.field("run_id") == run_id):
+            found.add(batch, every)
+    if found.files != expected:
         raise DigitflowError(
-            f"{listing.count} files were found, {with_rows} have rows of run {run_id} in {table}: "
-            "the run is not complete"
+            f"{expected} files were to be read, {found.files} have rows of run {run_id} "
+            f"in {table}: the run is not complete"
         )
-    statuses, digits = _counts(rows["status"]), _counts(rows["digit"])
-    rejected = rows.filter(pc.field("status") == Status.REJECTED)
+    return found
+
+
+def summarise(table: str, run_id: str, counted: Tally, **facts: Any) -> Summary:
+    """Return the summary of a run from what its rows add up to, and the facts about it."""
     return Summary(
         run_id=run_id,
-        root=str(listing.root),
-        files=listing.count,
-        found=rows.num_rows,
-        read=statuses.get(Status.READ, 0),
-        review=statuses.get(Status.REVIEW, 0),
-        rejected=statuses.get(Status.REJECTED, 0),
-        reasons=_counts(rows["reason"]),
-        digits=[digits.get(digit, 0) for digit in range(10)],
-        rejects=rejected.select(["path", "reason", "detail"]).slice(0, MOST_REJECTS).to_pylist(),
-        results=str(table),
+        files=counted.files,
+        found=counted.found,
+        read=counted.statuses[Status.READ],
+        review=counted.statuses[Status.REVIEW],
+        rejected=counted.statuses[Status.REJECTED],
+        reasons=dict(counted.reasons.most_common()),
+        digits=[counted.digits[digit] for digit in range(10)],
+        rejects=counted.rejects,
+        results=table,
         **facts,
     )
 
 
-def _no_rows() -> pa.Table:
-    return results.SCHEMA.empty_table()
-
-
 def _counts(column: pa.ChunkedArray) -> dict[Any, int]:
-    """Return how often each value occurs, the most frequent first."""
-    pairs = [(pair["values"], pair["counts"]) for pair in column.value_counts().to_pylist()]
-    return dict(sorted((p for p in pairs if p[0] is not None), key=lambda pair: -pair[1]))
+    """Return how often each value occurs; null is none."""
+    pairs = ((pair["values"], pair["counts"]) for pair in column.value_counts().to_pylist())
+    return {value: count for value, count in pairs if value is not None}

@@ -1,0 +1,45 @@
+"""The lines that a person reads about a reading."""
+
+from pathlib import Path
+
+from flows.engine import Engine
+from tasks.pending import Choice, Pending
+from tasks.report import plural
+from tasks.runs import REPORT_FILE
+from tasks.summary import Summary
+
+LEAST_SHOWN = 0.005  # seconds of a stage
+
+
+def tell_pending(pending: Pending, choice: Choice, engine: Engine) -> None:
+    """Say what is not read again, and why."""
+    if pending.resumed:
+        runs = ", ".join(choice.resumed)
+        engine.say("Resumed", f"{plural(pending.resumed, 'file')} stay as read by {runs}")
+    if earlier := pending.unchanged - pending.resumed:
+        files = plural(earlier, "file")
+        engine.say("Up to date", f"{files} as read before (--again reads all of them again)")
+
+
+def tell_reading(summary: Summary, run: Path, engine: Engine) -> None:
+    """Say what came out, in counts that add up."""
+    reasons = ", ".join(
+        f"{count:,} {reason}" for reason, count in summary.reasons.items() if reason != "ok"
+    )
+    engine.say("Found", f"{summary.found:,} pictures in {plural(summary.files, 'file')}")
+    if summary.others:
+        engine.say("", f"{plural(summary.others, 'file')} were read by another run meanwhile")
+    engine.say(
+        "Outcome",
+        f"{summary.read:,} read + {summary.review:,} for review + {summary.rejected:,} rejected"
+        f" = {summary.found:,}" + (f" ({reasons})" if reasons else ""),
+    )
+    speed = f"{summary.pictures_per_second:,.0f} pictures/s"
+    engine.say("Speed", f"{speed} ({summary.seconds:.1f} s, {summary.provider})")
+    spent = ((name, seconds) for name, seconds in summary.stages.items() if seconds >= LEAST_SHOWN)
+    longest = sorted(spent, key=lambda stage: -stage[1])
+    engine.say("Time", ", ".join(f"{name} {seconds:.2f} s" for name, seconds in longest))
+    engine.say("Results", f"{summary.results} (run {summary.run_id})")
+    if summary.out:
+        engine.say("Output", summary.out)
+    engine.say("Report", str(run / REPORT_FILE))

@@ -1,0 +1,104 @@
+"""Many pictures to canonical form: those that are in it already are recognised all at once.
+
+Answers what `canonical` answers for each; it is a fifth of the price for digits that were stored
+as MNIST stores them.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.canonical import BOX, CENTRE, PAGE, SIDE, Ink, Polarity, canonical
+
+Pixels = NDArray[np.uint8]
+Form = tuple[Pixels, Ink]
+
+MOST_INK = 0.6  # of the pixels
+_Y, _X = np.mgrid[:SIDE, :SIDE].reshape(2, -1)
+_MOMENTS = np.stack([np.ones(SIDE * SIDE), _X, _Y], axis=1).astype(np.float32)
+
+
+def canonical_batch(pictures: Sequence[Pixels]) -> list[Form]:
+    """Return the canonical form, uint8 (28, 28), of each picture, and the facts about it."""
+    found: list[Form | None] = [None] * len(pictures)
+    numbers = [n for n, picture in enumerate(pictures) if picture.shape == (SIDE, SIDE)]
+    if numbers:
+        for number, form in zip(
+            numbers, _ready(np.stack([pictures[n] for n in numbers])), strict=True
+        ):
+            found[number] = form
+    return [form or canonical(picture) for form, picture in zip(found, pictures, strict=True)]
+
+
+def _ready(stack: Pixels) -> list[Form | None]:
+    """Return the form of each picture of (N, 28, 28) that is in MNIST's frame, else None."""
+    page = stack[:, 0, 0]
+    dark = page > 127
+    above = _above(stack, page, dark)
+    inked = np.greater(above, 0)
+    left, width = _extent(np.any(inked, axis=1))
+    top, height = _extent(np.any(inked, axis=2))
+    count = inked.sum(axis=(1, 2))
+    mass, x, y = (above.reshape(len(above), -1) @ _MOMENTS).T
+    longer = np.maximum(width, height)
+    # what is blank has no centre of mass
+    middle_x, middle_y = x / np.maximum(mass, 1), y / np.maximum(mass, 1)
+    ready = (
+        ((page <= PAGE) | (page >= 255 - PAGE))
+        & (count > 0)
+        & (count <= MOST_INK * SIDE * SIDE)
+        & (np.abs(longer - BOX) <= 1)
+        & (CENTRE[0] < middle_x)
+        & (middle_x < CENTRE[1])
+        & (CENTRE[0] < middle_y)
+        & (middle_y < CENTRE[1])
+    )
+    edge = np.minimum.reduce([left, top, SIDE - left - width, SIDE - top - height]) < 1
+    facts = zip(
+        ready.tolist(),
+        above,
+        dark.tolist(),
+        page.tolist(),
+        above.max(axis=(1, 2)).tolist(),
+        (count / (SIDE * SIDE)).tolist(),
+        left.tolist(),
+        top.tolist(),
+        width.tolist(),
+        height.tolist(),
+        edge.tolist(),
+        strict=True,
+    )
+    return [_form(*each) if is_ready else None for is_ready, *each in facts]
+
+
+def _form(
+    form: Pixels,
+    dark: bool,
+    page: int,
+    contrast: int,
+    share: float,
+    left: int,
+    top: int,
+    width: int,
+    height: int,
+    edge: bool,
+) -> Form:
+    polarity: Polarity = "dark_on_light" if dark else "light_on_dark" if page else "canonical"
+    box = (left, top, width, height)
+    return form, Ink(polarity, contrast, share, box, groups=1, touches_edge=edge)
+
+
+def _above(stack: Pixels, page: Pixels, dark: NDArray[np.bool_]) -> Pixels:
+    """Ink above each picture's even page, bright on 0."""
+    if not page.any():
+        return stack
+    pages = page[:, None, None]
+    bright = np.maximum(stack, pages) - pages
+    return np.where(dark[:, None, None], pages - np.minimum(stack, pages), bright)
+
+
+def _extent(inked: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the ink of (N, 28) begins, and how far it reaches."""
+    first = inked.argmax(axis=1)
+    return first, inked.shape[1] - inked[:, ::-1].argmax(axis=1) - first

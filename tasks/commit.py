@@ -1,0 +1,133 @@
+"""Rows into the results table: each shard once, and no file twice because two runs read it at once.
+
+The table is a Delta Lake table, whose commits are whole or not there. What two runs must not both
+do is guarded by one application transaction for each root: of two commits that carry it at the same
+time one fails, looks again, and leaves out what the other has read.
+"""
+
+import hashlib
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from tasks.errors import DigitflowError
+from tasks.results import SCHEMA, storage_options
+
+PATIENCE = 60.0  # seconds of conflicts with other writers
+NO_TABLE = -1  # version of a table that is not there
+ROOT, RUN = "digitflow.root", "digitflow.run"  # metadata of our commits
+
+_one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
+
+
+@dataclass
+class Origin:
+    """Which run writes about which root, and what it knows of other runs that do the same."""
+
+    table: str  # folder or URL
+    root: str
+    run_id: str
+    version: int  # of the table up to which other runs are known
+    others: set[str] = field(default_factory=set)  # runs that have written about the root since
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a commit added."""
+
+    rows: int
+    others: int  # files left out, because another run has read them since this one began
+
+
+def table_version(table: str) -> int:
+    """Return the newest version of the results table, or NO_TABLE."""
+    try:
+        return DeltaTable(table, storage_options=storage_options(table)).version()
+    except TableNotFoundError:
+        return NO_TABLE
+
+
+def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
+    """Add the rows to the table, unless a commit of that transaction id is there.
+
+    Files that another run has read since `origin` was made are left out.
+
+    Args:
+        rows: of SCHEMA.
+        transaction: the run and shard these rows come from.
+        origin: is brought up to date.
+
+    Raises:
+        DigitflowError: others kept writing for too long, or the table cannot be written.
+    """
+    deadline = time.monotonic() + PATIENCE
+    with _one_at_a_time:
+        while True:
+            try:
+                return _commit(rows, transaction, origin)
+            except CommitFailedError as error:
+                if time.monotonic() > deadline:
+                    raise DigitflowError(
+                        f"{origin.table}: other writers left no room for {PATIENCE:.0f} s: {error}"
+                    ) from error
+                time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
+            except (OSError, DeltaError) as error:
+                raise DigitflowError(f"{origin.table} cannot be written: {error}") from error
+
+
+def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
+    options = storage_options(origin.table)
+    # one handle for the questions and the commit: what others commit between is a conflict
+    latest = DeltaTable.create(origin.table, SCHEMA, mode="ignore", storage_options=options)
+    if latest.transaction_version(transaction) is not None:
+        return Committed(rows.num_rows, 0)
+    _note_others(latest, origin)
+    fresh = _without(rows, latest, origin) if origin.others else rows
+    others = int(pc.sum(pc.equal(rows["page"], 0)).as_py()) - _files(fresh)
+    if fresh.num_rows:
+        guard = hashlib.sha256(origin.root.encode()).hexdigest()
+        properties = CommitProperties(
+            custom_metadata={ROOT: origin.root, RUN: origin.run_id},
+            app_transactions=[Transaction(transaction, 1), Transaction(f"root/{guard}", 1)],
+            max_commit_retries=0,
+        )
+        write_deltalake(latest, fresh, mode="append", commit_properties=properties)
+    return Committed(fresh.num_rows, others)
+
+
+def _files(rows: pa.Table) -> int:
+    return int(pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py())
+
+
+def _note_others(latest: DeltaTable, origin: Origin) -> None:
+    """Look at the commits since the last look for other runs that write about the same root."""
+    unseen = latest.version() - origin.version
+    if unseen > 0:
+        for entry in latest.history(unseen):
+            if entry.get(ROOT) == origin.root and entry.get(RUN) != origin.run_id:
+                origin.others.add(str(entry[RUN]))
+        origin.version = latest.version()
+
+
+def _without(rows: pa.Table, latest: DeltaTable, origin: Origin) -> pa.Table:
+    """Return the rows of files that no other run has read as they are."""
+    key = ["path", "size", "mtime_ns"]
+    wanted = (
+        (pc.field("root") == origin.root)
+        & pc.field("run_id").isin(sorted(origin.others))
+        & pc.field("path").isin(rows["path"].combine_chunks())
+    )
+    theirs = latest.to_pyarrow_dataset().to_table(columns=key, filter=wanted)
+    known = set(_keys(theirs, key))
+    return rows.filter(pa.array([each not in known for each in _keys(rows, key)], pa.bool_()))
+
+
+def _keys(rows: pa.Table, names: list[str]) -> Any:
+    return zip(*(rows[name].to_pylist() for name in names), strict=True)

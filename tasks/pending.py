@@ -1,0 +1,180 @@
+"""Which files of a listing still have to be read: new and changed ones, or those asked for again.
+
+A file is known by its path, its size and the time it was changed, as `make` and `rsync` know it.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from tasks.decode import Undecodable
+from tasks.discover import LISTING_SCHEMA, Listing
+from tasks.files import whole_file
+from tasks.inputs import Inputs
+from tasks.reasons import STATUSES, Reason, Status
+from tasks.results import is_table, scan
+from tasks.rows import printable
+
+BATCH = 16_384  # rows in memory at once
+UNLISTED, UNREAD = -1, -2  # size or time of what could not be looked at; never equal
+KEY = np.dtype("S16")  # 128 bits of a hash: no two of a million names meet by chance
+REASONS, ALL = tuple(Reason), "all"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of the files that were read before are read again."""
+
+    again: bool = False  # all of them
+    retry_rejected: str | None = None  # those that were rejected: for this reason, or `all`
+    by_content: bool = False  # those whose bytes have changed, whatever size and time say
+    resumed: tuple[str, ...] = ()  # interrupted runs of the same choice: what they read stays
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The files to read, as a listing of their own, and how many are up to date."""
+
+    listing: Listing
+    unchanged: int
+    resumed: int = 0  # of the unchanged ones: read by the interrupted runs
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The current reading of each path of a root, ordered by the hash of the path."""
+
+    paths: NDArray[Any]  # KEY (N,)
+    sizes: NDArray[np.int64]
+    mtimes: NDArray[np.int64]
+    contents: NDArray[Any]  # KEY (N,), first half of the content's hash
+    reasons: NDArray[np.int8]  # place in Reason
+    resumed: NDArray[np.bool_]
+
+    def places(self, paths: NDArray[Any]) -> NDArray[np.int64]:
+        """Return where each path is, or -1."""
+        at = np.searchsorted(self.paths, paths)
+        found = self.paths[np.minimum(at, len(self.paths) - 1)] == paths
+        return np.where(found, at, -1)
+
+
+def find_pending(
+    listing: Listing, inputs: Inputs, table: str, choice: Choice, file: Path
+) -> Pending:
+    """Write the listing of the files that have to be read.
+
+    Args:
+        listing: all that was found.
+        inputs: where it was found; read for `by_content` alone.
+        table: the results, which need not be there yet.
+        choice: what is read again.
+        file: the Parquet file to write, of the listing's schema.
+    """
+    if not is_table(table):
+        return Pending(listing, 0)
+    known = _known(table, listing.root, choice)
+    if not len(known.paths):
+        return Pending(listing, 0)
+    count = resumed = 0
+    with whole_file(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
+        for batch in pq.ParquetFile(listing.file).iter_batches(BATCH):
+            places = known.places(_hashes(printable(p) for p in batch["path"].to_pylist()))
+            wanted = _wanted(batch, places, known, choice, inputs)
+            chosen = batch.filter(pa.array(wanted))
+            count += chosen.num_rows
+            resumed += int((known.resumed[places[~wanted]]).sum())
+            if chosen.num_rows:
+                writer.write_batch(chosen)
+    return Pending(Listing(listing.root, file, count), listing.count - count, resumed)
+
+
+def _wanted(
+    batch: pa.RecordBatch,
+    places: NDArray[np.int64],
+    known: _Known,
+    choice: Choice,
+    inputs: Inputs,
+) -> NDArray[np.bool_]:
+    """Tell which files of a batch have to be read; `places` is where their readings are."""
+    read_before = places >= 0
+    done = np.zeros(len(places), bool)
+    done[read_before] = known.resumed[places[read_before]]
+    if choice.again:
+        return ~done
+    if choice.retry_rejected:
+        wanted = np.zeros(len(places), bool)
+        wanted[read_before] = _rejected(choice.retry_rejected)[known.reasons[places[read_before]]]
+        return wanted & ~done
+    if choice.by_content:
+        contents = _hashes_of_contents(batch, inputs)
+        return np.asarray(~(read_before & (known.contents[places] == contents)), bool)
+    sizes, mtimes = (_filled(batch[name], UNLISTED) for name in ("size", "mtime_ns"))
+    same = (known.sizes[places] == sizes) & (known.mtimes[places] == mtimes)
+    return np.asarray(~(read_before & same), bool)
+
+
+def _known(table: str, root: str, choice: Choice) -> _Known:
+    """Return the current reading of each path; of several the one that was read last."""
+    columns = ["path", "size", "mtime_ns", "content_hash", "reason", "run_id", "read_at"]
+    wanted = (pc.field("root") == root) & (pc.field("page") == 0)
+    if choice.again:
+        wanted &= pc.field("run_id").isin(pa.array(choice.resumed, pa.string()))
+    paths, sizes, mtimes, contents, reasons, resumed, times = ([] for _ in range(7))
+    for batch in scan(table, columns, wanted):
+        paths.append(_hashes(batch["path"].to_pylist()))
+        sizes.append(_filled(batch["size"], UNREAD))
+        mtimes.append(_filled(batch["mtime_ns"], UNREAD))
+        contents.append(_content_keys(batch["content_hash"].to_pylist()))
+        places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
+        reasons.append(places.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int8))
+        theirs = pc.is_in(batch["run_id"], pa.array(choice.resumed, pa.string()))
+        resumed.append(theirs.to_numpy(zero_copy_only=False))
+        times.append(batch["read_at"].cast(pa.int64()).to_numpy())
+    every = [
+        np.concatenate(parts) if parts else np.empty(0, KEY)
+        for parts in (paths, sizes, mtimes, contents, reasons, resumed, times)
+    ]
+    order = np.lexsort((every[-1], every[0]))
+    by_path = every[0][order]
+    last = order[np.append(by_path[1:] != by_path[:-1], True)] if len(order) else order
+    return _Known(*(values[last] for values in every[:-1]))
+
+
+def _rejected(asked: str) -> NDArray[np.bool_]:
+    """Tell for each place in REASONS whether it is a rejection that is asked for."""
+    return np.array(
+        [STATUSES[reason] == Status.REJECTED and asked in (ALL, reason) for reason in REASONS], bool
+    )
+
+
+def _filled(column: pa.Array, null: int) -> NDArray[np.int64]:
+    return np.asarray(column.fill_null(null).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _hashes(names: Iterable[str]) -> NDArray[Any]:
+    digests = [hashlib.blake2b(name.encode(), digest_size=KEY.itemsize).digest() for name in names]
+    return np.array(digests, KEY)
+
+
+def _content_keys(hashes: Iterable[str | None]) -> NDArray[Any]:
+    return np.array([bytes.fromhex(h[: 2 * KEY.itemsize]) if h else b"" for h in hashes], KEY)
+
+
+def _hashes_of_contents(batch: pa.RecordBatch, inputs: Inputs) -> NDArray[Any]:
+    """Return the keys of the files' bytes; of what cannot be read, one that no reading has."""
+    return np.array([_content_key(inputs, path) for path in batch["path"].to_pylist()], KEY)
+
+
+def _content_key(inputs: Inputs, path: bytes) -> bytes:
+    try:
+        return hashlib.sha256(inputs.read(path).data).digest()[: KEY.itemsize]
+    except Undecodable:
+        return b"?"

@@ -1,0 +1,168 @@
+"""Pages and their answers into rows of the results table, column by column."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks.canonical import Ink
+from tasks.decide import Thresholds, decide
+from tasks.decode import Undecodable
+from tasks.reader import Answers
+from tasks.reasons import STATUSES, Reason, Status
+from tasks.results import INK_TYPE, PROBABILITIES, SCHEMA
+
+ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")  # in printable names
+LONGEST_DETAIL = 500  # characters of what a decoder said
+
+
+@dataclass(slots=True)
+class Page:
+    """One page of a file on its way to a row."""
+
+    path: bytes  # relative; need not be UTF-8
+    number: int = 0
+    size: int | None = None
+    mtime_ns: int | None = None
+    content_hash: str | None = None
+    trouble: Undecodable | None = None
+    form: NDArray[np.uint8] | None = None  # (28, 28) where the page has ink
+    ink: Ink | None = None
+
+    def show(self, form: NDArray[np.uint8], ink: Ink) -> None:
+        """Take the canonical form and the facts about the picture; one without ink is blank."""
+        self.ink = ink
+        if ink.blank:
+            self.trouble = Undecodable(Reason.BLANK, f"contrast {ink.contrast} of 255")
+        else:
+            self.form = form
+
+
+def printable(path: bytes) -> str:
+    r"""Return a name as text that says every byte: those that are no UTF-8 become `\xNN`.
+
+    A backslash becomes two, so that no two names are one text.
+    """
+    return path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def unprintable(text: str) -> bytes:
+    """Return the name that `printable` made the text of."""
+    return ESCAPED.sub(lambda found: _byte(found[1]), text.encode())
+
+
+def _byte(escape: bytes) -> bytes:
+    return escape if escape == b"\\" else bytes([int(escape[1:], 16)])
+
+
+def rows_of(
+    pages: Sequence[Page], answers: Answers, thresholds: Thresholds, same: Mapping[str, Any]
+) -> pa.Table:
+    """Return one row of the results' schema for each page.
+
+    Args:
+        pages: with a form or a trouble each.
+        answers: what the model says about the forms, in the order of the pages.
+        thresholds: of this run.
+        same: the columns that have one value in all rows.
+    """
+    with_form = np.array([page.form is not None for page in pages], bool)
+    reasons, details = _outcomes(pages, answers, thresholds, with_form)
+    statuses = [STATUSES[reason] for reason in reasons]
+    kept = np.array([status != Status.REJECTED for status in statuses], bool)
+    probabilities = np.zeros((len(pages), len(PROBABILITIES)), np.float32)
+    probabilities[with_form] = answers.probabilities
+    columns = {
+        "path": [printable(page.path) for page in pages],
+        "page": [page.number for page in pages],
+        "size": [page.size for page in pages],
+        "mtime_ns": [page.mtime_ns for page in pages],
+        "content_hash": [page.content_hash for page in pages],
+        "status": statuses,
+        "reason": reasons,
+        "detail": details,
+        "digit": _where(kept, probabilities.argmax(axis=1).astype(np.int8)),
+        "confidence": _where(kept, probabilities.max(axis=1)),
+        "digit_score": _scores(answers, with_form),
+        "ink": _inks([page.ink for page in pages]),
+        **{
+            name: _where(kept, np.ascontiguousarray(column))
+            for name, column in zip(PROBABILITIES, probabilities.T, strict=True)
+        },
+        **{name: pa.repeat(pa.scalar(value), len(pages)) for name, value in same.items()},
+    }
+    arrays = [
+        column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
+        for field, column in ((field, columns[field.name]) for field in SCHEMA)
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def _outcomes(
+    pages: Sequence[Page],
+    answers: Answers,
+    thresholds: Thresholds,
+    with_form: NDArray[np.bool_],
+) -> tuple[list[Reason], list[str | None]]:
+    rivals = np.array([page.ink.rivals for page in pages if page.form is not None and page.ink])
+    decided = decide(answers.probabilities, answers.digit_scores, rivals, thresholds)
+    reasons: list[Reason] = []
+    details: list[str | None] = []
+    answered = 0
+    for page, formed in zip(pages, with_form, strict=True):
+        if formed:
+            reasons.append(decided[answered])
+            details.append(_why(decided[answered], page, answers, answered))
+            answered += 1
+        else:
+            assert page.trouble is not None  # noqa: S101 - a page without a form has a trouble
+            reasons.append(page.trouble.reason)
+            details.append(page.trouble.detail[:LONGEST_DETAIL])
+    return reasons, details
+
+
+def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | None:
+    if reason == Reason.SEVERAL_DIGITS and page.ink:
+        return f"{page.ink.rivals} more of the digit's size"
+    if reason == Reason.NOT_A_DIGIT and answers.digit_scores is not None:
+        return f"digit score {answers.digit_scores[number]:.3f}"
+    return None
+
+
+def _where(kept: NDArray[np.bool_], values: NDArray[Any]) -> pa.Array:
+    return pa.array(values, mask=~kept)
+
+
+def _scores(answers: Answers, with_form: NDArray[np.bool_]) -> pa.Array:
+    scores = np.zeros(len(with_form), np.float32)
+    if answers.digit_scores is None:
+        return pa.nulls(len(scores), pa.float32())
+    scores[with_form] = answers.digit_scores
+    return _where(with_form, scores)
+
+
+def _inks(inks: Sequence[Ink | None]) -> pa.Array:
+    """Return the facts about the pictures as structs; null where no picture was found."""
+    none = Ink("none")
+    some = [ink or none for ink in inks]
+    columns = {
+        "polarity": [ink.polarity for ink in some],
+        "contrast": [ink.contrast for ink in some],
+        "share": [ink.share for ink in some],
+        "left": [ink.box[0] for ink in some],
+        "top": [ink.box[1] for ink in some],
+        "width": [ink.box[2] for ink in some],
+        "height": [ink.box[3] for ink in some],
+        "stroke_width": [ink.stroke_width for ink in some],
+        "groups": [ink.groups for ink in some],
+        "rivals": [ink.rivals for ink in some],
+        "touches_edge": [ink.touches_edge for ink in some],
+        "removed": [ink.removed for ink in some],
+    }
+    arrays = [pa.array(columns[field.name], field.type) for field in INK_TYPE]
+    missing = pa.array([ink is None for ink in inks], pa.bool_())
+    return pa.StructArray.from_arrays(arrays, fields=list(INK_TYPE), mask=missing)

@@ -1,0 +1,47 @@
+"""Where the time of a run went: seconds of each stage, which add up to the time on the clock."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+
+WAIT, OTHER = "wait", "other"
+
+
+class Stages:
+    """The clock of one run."""
+
+    def __init__(self) -> None:
+        """Start it."""
+        self._start = perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """Count the time of the block as that of a stage."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self._add(name, perf_counter() - start)
+
+    def beside(self, clock: float, parts: Mapping[str, float], lanes: int) -> None:
+        """Count time in which stages ran beside each other.
+
+        Args:
+            clock: seconds that went by.
+            parts: seconds of each stage, in all lanes together.
+            lanes: how many ran at once; what they did not use is `wait`.
+        """
+        spent = sum(parts.values())
+        room = max(spent, clock * lanes)
+        for name, seconds in parts.items():
+            self._add(name, clock * seconds / room)
+        self._add(WAIT, clock * (room - spent) / room)
+
+    def summed(self) -> dict[str, float]:
+        """Return the seconds of each stage so far; what was none is `other`."""
+        other = perf_counter() - self._start - sum(self._seconds.values())
+        return {**self._seconds, OTHER: other}
+
+    def _add(self, name: str, seconds: float) -> None:
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds

@@ -1,0 +1,178 @@
+"""One stretch of a listing into rows: open, decode, canonical form, network, decision.
+
+A reading process does this, stretch after stretch; see tasks/reading_process.py.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from tasks import png
+from tasks.canonical import CANONICAL_VERSION, canonical
+from tasks.canonical_batch import canonical_batch
+from tasks.decide import Thresholds
+from tasks.decode import MAX_PIXELS, Undecodable, decode, pages_of
+from tasks.inputs import Entry, Inputs
+from tasks.reader import Reader
+from tasks.rows import Page, rows_of
+
+Blamed = Mapping[int, Undecodable]
+"""Files of a stretch, by their place in it, that are not to be decoded, and why."""
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """What every shard of one run has to know."""
+
+    run_id: str
+    inputs: Inputs
+    thresholds: Thresholds
+
+
+@dataclass
+class Seconds:
+    """Where the time of reading went, seconds of wall time in one process."""
+
+    read: float = 0.0
+    decode: float = 0.0
+    canonical: float = 0.0
+    network: float = 0.0
+    rows: float = 0.0
+
+    def add(self, other: "Seconds") -> None:
+        """Add the seconds of another stretch."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+class Watch(Protocol):
+    """Is told which file is being decoded, so that it is known when that ends the process."""
+
+    def begin(self, number: int) -> None:
+        """Decoding of the file at this place of the stretch begins."""
+
+    def end(self) -> None:
+        """It is over."""
+
+
+class NoWatch:
+    """Watches nothing: for pictures that were decoded before."""
+
+    def begin(self, number: int) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The pages of some files, their rows, and where the time went."""
+
+    pages: list[Page]
+    rows: pa.Table
+    seconds: Seconds = field(default_factory=Seconds)
+
+
+def read_stretch(
+    plan: ReadPlan,
+    entries: Sequence[Entry],
+    reader: Reader,
+    watch: Watch | None = None,
+    blamed: Blamed | None = None,
+) -> Stretch:
+    """Return every page of the files and its row, one for each file at least."""
+    seconds, found = Seconds(), Found([], [])
+    for number, entry in enumerate(entries):
+        trouble = blamed.get(number) if blamed else None
+        if trouble:
+            found.pages.append(Page(entry.path, 0, entry.size, entry.mtime_ns, trouble=trouble))
+        else:
+            _open(plan.inputs, entry, number, watch or NoWatch(), found, seconds)
+    _decode_small(found.small, seconds)
+    forms = [page.form for page in found.pages if page.form is not None]
+    start = perf_counter()
+    answers = reader.answers(np.stack(forms) if forms else np.empty((0, 28, 28), np.uint8))
+    answered = perf_counter()
+    same = {
+        "root": plan.inputs.root,
+        "model_version": reader.version,
+        "canonical_version": CANONICAL_VERSION,
+        "run_id": plan.run_id,
+        "read_at": datetime.now(UTC),
+    }
+    rows = rows_of(found.pages, answers, plan.thresholds, same)
+    seconds.network, seconds.rows = answered - start, perf_counter() - answered
+    return Stretch(found.pages, rows, seconds)
+
+
+class Found(NamedTuple):
+    """The pages of a stretch so far, and those of small PNG files that are still to be decoded."""
+
+    pages: list[Page]
+    small: list[tuple[Page, png.Packed, bytes]]
+
+
+def _open(
+    inputs: Inputs, entry: Entry, number: int, watch: Watch, found: Found, seconds: Seconds
+) -> None:
+    """Add every page of one file; whatever goes wrong is a page with its trouble."""
+    start = perf_counter()
+    try:
+        content = inputs.read(entry.path)
+    except Undecodable as trouble:
+        page = Page(entry.path, 0, trouble.size, trouble.mtime_ns, trouble=trouble)
+        found.pages.append(page)
+        seconds.read += perf_counter() - start
+        return
+    first = Page(
+        entry.path, 0, content.size, content.mtime_ns, hashlib.sha256(content.data).hexdigest()
+    )
+    opened = perf_counter()
+    seconds.read += opened - start
+    packed = png.unpacked(content.data, MAX_PIXELS)
+    if packed and png.is_small(packed):
+        found.pages.append(first)
+        found.small.append((first, packed, content.data))
+        seconds.decode += perf_counter() - opened
+        return
+    watch.begin(number)
+    found.pages.extend(_decoded(first, content.data, packed, opened, seconds))
+    watch.end()
+
+
+def _decoded(
+    first: Page, data: bytes, packed: png.Packed | None, clock: float, seconds: Seconds
+) -> Iterator[Page]:
+    for number, picture in enumerate(pages_of(data, packed)):
+        decoded = perf_counter()
+        seconds.decode += decoded - clock
+        page = replace(first, number=number)
+        if isinstance(picture, Undecodable):
+            page.trouble = picture
+        else:
+            page.show(*canonical(picture))
+        clock = perf_counter()
+        seconds.canonical += clock - decoded
+        yield page
+
+
+def _decode_small(small: Sequence[tuple[Page, png.Packed, bytes]], seconds: Seconds) -> None:
+    """Decode small PNG files and bring them to canonical form, all at once."""
+    start = perf_counter()
+    fast = png.pictures([packed for _, packed, _ in small])
+    pictures = [
+        decode(data) if picture is None else picture
+        for picture, (_, _, data) in zip(fast, small, strict=True)
+    ]
+    decoded = perf_counter()
+    for (page, _, _), (form, ink) in zip(small, canonical_batch(pictures), strict=True):
+        page.show(form, ink)
+    seconds.decode += decoded - start
+    seconds.canonical += perf_counter() - decoded
