@@ -22,7 +22,7 @@ from rich.table import Table
 
 from flows.engine import PlainEngine
 from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
-from tasks.reasons import Reason
+from tasks.reasons import ALL, Reason
 from tasks.settings import (
     PredictSettings,
     PreviewSettings,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from flows.train import Outcome
     from tasks.summary import Summary
 
+RETRY = "--retry-rejected"
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
 
 
@@ -274,8 +275,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit with its code; an error of ours is one line on stderr."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # the names of files need no encoding
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        CliApp.run(Digitflow, cli_args=sys.argv[1:] if arguments is None else arguments)
+        CliApp.run(Digitflow, cli_args=_with_all(words))
     except ValidationError as error:
         _fail(_in_words(error), InputError.exit_code)
     except SettingsError as error:
@@ -284,6 +286,15 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", INTERRUPTED)
+
+
+def _with_all(words: list[str]) -> list[str]:
+    """Give `--retry-rejected` its value where it stands without a reason."""
+    if RETRY not in words:
+        return words
+    after = words.index(RETRY) + 1
+    named = words[after : after + 1]
+    return words if named and named[0] in {*Reason, ALL} else [*words[:after], ALL, *words[after:]]
 
 
 def _fail(message: str, code: int) -> None:

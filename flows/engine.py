@@ -22,6 +22,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from tasks.errors import InputError
+
 if TYPE_CHECKING:
     from tasks.report import Report
 
@@ -51,6 +53,15 @@ class Engine(Protocol):
         self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
     ) -> Iterator[T]:
         """Run one stage for each job, at most `width` beside each other; results in order."""
+
+    def spread_out(
+        self,
+        function: Callable[..., T],
+        jobs: Iterable[tuple[Any, ...]],
+        runner: str,
+        address: str | None,
+    ) -> Iterator[T]:
+        """Run one stage for each job on a cluster; results in order."""
 
     def say(self, label: str, text: str) -> None:
         """Tell the person who watches one line."""
@@ -89,6 +100,20 @@ class PlainEngine:
         """Call the function in threads."""
         with ThreadPoolExecutor(width, thread_name_prefix=function.__name__) as pool:
             yield from in_order((pool.submit(function, *job) for job in jobs), width)
+
+    def spread_out(
+        self,
+        function: Callable[..., T],
+        jobs: Iterable[tuple[Any, ...]],
+        runner: str,
+        address: str | None,
+    ) -> Iterator[T]:
+        """Refuse: clusters are reached through the orchestrator.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"--runner {runner} is the orchestrator's: leave out --no-prefect")
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""

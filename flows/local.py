@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from flows.prefect_defaults import set_defaults
+from flows.quiet import quietly
 from tasks.errors import DigitflowError
 from tasks.settings import PredictSettings, TrainSettings
 
@@ -41,18 +42,14 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from deployments.local import running_server
-    from flows import orchestrated
 
     configured = PREFECT_API_URL.value()
     local = None if configured else running_server()
-    token = orchestrated.quiet.set(quiet)
     try:
-        with temporary_settings({PREFECT_API_URL: local} if local else {}):
+        with quietly(on=quiet), temporary_settings({PREFECT_API_URL: local} if local else {}):
             yield
     except httpx.TransportError as error:
         raise DigitflowError(
             f"the Prefect server at {configured or local or 'embedded'} does not answer ({error}): "
             "start it, unset PREFECT_API_URL, or use --no-prefect"
         ) from error
-    finally:
-        orchestrated.quiet.reset(token)

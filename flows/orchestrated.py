@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -22,9 +21,12 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
+from prefect.utilities.callables import get_call_parameters
 
+from flows.clusters import task_runner
 from flows.engine import Advance, AdvanceBy, PlainEngine, in_order
 from flows.predict import predict as predict_sentence
+from flows.quiet import is_quiet
 from flows.train import train as train_sentence
 from tasks.errors import DigitflowError
 from tasks.report import Report, to_markdown
@@ -35,9 +37,6 @@ T = TypeVar("T")
 
 ARTIFACT_EVERY = 10.0  # seconds between two updates of a progress artifact
 DOWNLOAD_WAITS = [5.0, 30.0]  # seconds before another try
-
-quiet: ContextVar[bool] = ContextVar("quiet", default=False)
-"""Whether flows of this context write nothing to the terminal."""
 
 
 class PrefectEngine(PlainEngine):
@@ -62,6 +61,21 @@ class PrefectEngine(PlainEngine):
         """Submit the function as task runs that have its name."""
         task = _as_task(function)
         yield from in_order((task.submit(*job) for job in jobs), width)
+
+    def spread_out(
+        self,
+        function: Callable[..., T],
+        jobs: Iterable[tuple[Any, ...]],
+        runner: str,
+        address: str | None,
+    ) -> Iterator[T]:
+        """Submit the function to a cluster, as task runs that have its name."""
+        task = _as_task(function)
+        with task_runner(runner, address) as cluster:
+            arguments = (get_call_parameters(function, job, {}) for job in jobs)
+            futures = [cluster.submit(task, one) for one in arguments]
+            for future in futures:
+                yield future.result()
 
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""
@@ -143,7 +157,7 @@ def train(settings: TrainSettings) -> Any:
     A candidate that the gate refused is a completed run named Refused, not a crash. Who calls
     this gets the `Outcome`, which Prefect takes out of the state.
     """
-    outcome = train_sentence(settings, PrefectEngine(quiet=quiet.get()))
+    outcome = train_sentence(settings, PrefectEngine(quiet=is_quiet()))
     name = "Accepted" if outcome.accepted else "Refused"
     return Completed(name=name, message=outcome.sentence, data=outcome)
 
@@ -154,6 +168,6 @@ def predict(settings: PredictSettings) -> Any:
 
     Who calls this gets the `Summary`, which Prefect takes out of the state.
     """
-    summary = predict_sentence(settings, PrefectEngine(quiet=quiet.get()))
+    summary = predict_sentence(settings, PrefectEngine(quiet=is_quiet()))
     message = f"{summary.read} read, {summary.review} for review, {summary.rejected} rejected"
     return Completed(message=message, data=summary)

@@ -4,12 +4,8 @@ Never loads TensorFlow; ONNX Runtime and OpenCV are for reading processes and th
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +14,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flows.engine import Engine
+from flows.reading import read_all
 from flows.reading_lines import tell_pending, tell_reading
 from tasks import results
 from tasks.calibrate import Calibration, Threshold, threshold_for
-from tasks.commit import Origin, table_version
+from tasks.commit import Origin, make_table
 from tasks.decide import Thresholds
-from tasks.device import Device, reading_device, usable_cores
-from tasks.discover import Listing, Shard, discover, entries_of, shards
+from tasks.device import Device, reading_device
+from tasks.discover import Listing, discover
 from tasks.files import write_text
-from tasks.inputs import Entry, Inputs, open_inputs
+from tasks.inputs import Inputs, open_inputs
 from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
 from tasks.reading_report import reading_report
@@ -36,13 +33,12 @@ from tasks.rows import printable
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
 from tasks.samples import opened
 from tasks.settings import PredictSettings, home, results_table
-from tasks.shard import Processes, ShardDone, read_shard
+from tasks.shard import Processes
 from tasks.stages import Stages
-from tasks.stretch import ReadPlan, Seconds
+from tasks.stretch import ReadPlan
 from tasks.summary import Summary, Tally, summarise, tally
 
 PENDING_FILE = "pending.parquet"
-WORTH_A_PROCESS = 1_500  # files; starting a process costs what reading so many does
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         purpose = purpose_of(settings, inputs, reader)
         choice = choice_of(settings, interrupted(run.folder, purpose))
         with alive(run.folder, purpose):
-            origin = Origin(run.table, inputs.root, run.folder.name, table_version(run.table))
+            origin = Origin(run.table, inputs.root, run.folder.name, make_table(run.table))
             with stages.of("list"):
                 pending = engine.stage(
                     find_pending, listing, inputs, run.table, choice, run.folder / PENDING_FILE
@@ -135,59 +131,6 @@ def purpose_of(settings: PredictSettings, inputs: Inputs, reader: ReaderFacts) -
 def choice_of(settings: PredictSettings, resumed: list[str]) -> Choice:
     """Return which files that were read before are read again."""
     return Choice(settings.again, settings.retry_rejected, settings.by_content, tuple(resumed))
-
-
-def read_all(
-    plan: ReadPlan,
-    pending: Listing,
-    processes: Processes,
-    origin: Origin,
-    settings: PredictSettings,
-    stages: Stages,
-    engine: Engine,
-) -> int:
-    """Read all shards, some beside each other; return how many files another run has read."""
-    workers = settings.workers or max(1, min(usable_cores(), pending.count // WORTH_A_PROCESS))
-    processes.limit(workers)
-    began = time.perf_counter()
-    done: list[ShardDone] = []
-    with (
-        telling_how_to_go_on(plan, pending, done, engine),
-        engine.reading(pending.count) as advance,
-    ):
-        jobs = (
-            (plan, shard.number, files_of(pending, shard), processes, origin, advance)
-            for shard in shards(pending, workers)
-        )
-        # one more than processes: its shard is committed while the others read
-        done.extend(engine.spread(read_shard, jobs, workers + 1))
-    spent = Seconds()
-    for shard_done in done:
-        spent.add(shard_done.seconds)
-    stages.beside(time.perf_counter() - began, vars(spent), workers)
-    return sum(shard_done.others for shard_done in done)
-
-
-def files_of(listing: Listing, shard: Shard) -> Callable[[], list[Entry]]:
-    """Return what gives the files of a shard when it is read."""
-    return partial(entries_of, listing.file, shard.start, shard.stop)
-
-
-@contextmanager
-def telling_how_to_go_on(
-    plan: ReadPlan, pending: Listing, done: list[ShardDone], engine: Engine
-) -> Iterator[None]:
-    """Say what is safe when reading is stopped, whatever stops it."""
-    try:
-        yield
-    except BaseException:
-        files = sum(shard_done.files for shard_done in done)
-        engine.say(
-            "Interrupted",
-            f"run {plan.run_id} has read and kept {files:,} of {plural(pending.count, 'file')}; "
-            "the same command goes on from there",
-        )
-        raise
 
 
 def summary_of(

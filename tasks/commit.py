@@ -15,13 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import DigitflowError
-from tasks.results import SCHEMA, storage_options
+from tasks.results import SCHEMA, open_table, storage_options
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
-NO_TABLE = -1  # version of a table that is not there
 ROOT, RUN = "digitflow.root", "digitflow.run"  # metadata of our commits
 
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
@@ -46,12 +45,19 @@ class Committed:
     others: int  # files left out, because another run has read them since this one began
 
 
-def table_version(table: str) -> int:
-    """Return the newest version of the results table, or NO_TABLE."""
+def make_table(table: str) -> int:
+    """Make the results table if it is not there yet, and return its newest version.
+
+    Raises:
+        DigitflowError: it cannot be made.
+    """
+    options = storage_options(table)
     try:
-        return DeltaTable(table, storage_options=storage_options(table)).version()
-    except TableNotFoundError:
-        return NO_TABLE
+        return DeltaTable.create(table, SCHEMA, mode="ignore", storage_options=options).version()
+    except CommitFailedError:  # another run has made it at the same moment
+        return open_table(table).version()
+    except (OSError, DeltaError) as error:
+        raise DigitflowError(f"{table} cannot be written: {error}") from error
 
 
 def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
@@ -83,9 +89,8 @@ def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
 
 
 def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
-    options = storage_options(origin.table)
     # one handle for the questions and the commit: what others commit between is a conflict
-    latest = DeltaTable.create(origin.table, SCHEMA, mode="ignore", storage_options=options)
+    latest = open_table(origin.table)
     if latest.transaction_version(transaction) is not None:
         return Committed(rows.num_rows, 0)
     _note_others(latest, origin)

@@ -19,14 +19,14 @@ from tasks.decode import Undecodable
 from tasks.discover import LISTING_SCHEMA, Listing
 from tasks.files import whole_file
 from tasks.inputs import Inputs
-from tasks.reasons import STATUSES, Reason, Status
+from tasks.reasons import ALL, STATUSES, Reason, Status
 from tasks.results import is_table, scan
 from tasks.rows import printable
 
 BATCH = 16_384  # rows in memory at once
 UNLISTED, UNREAD = -1, -2  # size or time of what could not be looked at; never equal
 KEY = np.dtype("S16")  # 128 bits of a hash: no two of a million names meet by chance
-REASONS, ALL = tuple(Reason), "all"
+REASONS = tuple(Reason)
 
 
 @dataclass(frozen=True)

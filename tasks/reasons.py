@@ -49,6 +49,8 @@ MEANINGS: dict[Reason, str] = {
     Reason.VANISHED: "the file was listed, but gone when it was read",
 }
 
+ALL = "all"  # of the reasons, where one can be named
+
 _KEPT = {
     Reason.OK: Status.READ,
     Reason.LOW_CONFIDENCE: Status.REVIEW,

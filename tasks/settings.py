@@ -103,6 +103,12 @@ class PredictSettings(ReadSettings):
     workers: int = Field(
         0, ge=0, le=256, description="Processes that read pictures; 0: one per CPU core."
     )
+    runner: Literal["local", "dask", "ray"] = Field(
+        "local", description="Read on this machine, or on a Dask or Ray cluster."
+    )
+    address: str | None = Field(
+        None, description="Of the cluster's scheduler; without one a local cluster is started."
+    )
     decode_timeout: float = Field(
         30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
     )

@@ -1,10 +1,16 @@
 """One shard of a listing: read by reading processes, its rows committed at once, or not at all."""
 
+import atexit
+import pickle
+import platform
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from time import perf_counter
 
 import pyarrow as pa
@@ -12,6 +18,7 @@ import pyarrow.compute as pc
 
 from tasks.commit import Origin, commit
 from tasks.decode import Undecodable
+from tasks.device import Device
 from tasks.errors import DigitflowError
 from tasks.inputs import Entry
 from tasks.reading_process import ProcessDied, ReaderFacts, ReadingProcess, Start
@@ -32,6 +39,7 @@ class ShardDone:
 
     files: int
     rows: int  # committed
+    rejected: int  # of all that were read
     others: int  # files that another run has read meanwhile, whose rows here were left out
     seconds: Seconds
     commit_seconds: float
@@ -130,11 +138,66 @@ def read_shard(
         rows, spent = _read_narrowing(plan, stretch, processes)
         seconds.add(spent)
         tables.append(rows)
-        on_files(len(stretch), pc.sum(pc.equal(rows["status"], Status.REJECTED)).as_py())
+        on_files(len(stretch), _rejected(rows))
+    whole = pa.concat_tables(tables)
     start = perf_counter()
-    committed = commit(pa.concat_tables(tables), f"{plan.run_id}/{number}", origin)
+    committed = commit(whole, f"{plan.run_id}/{number}", origin)
     spent_committing = perf_counter() - start
-    return ShardDone(len(entries), committed.rows, committed.others, seconds, spent_committing)
+    return ShardDone(
+        files=len(entries),
+        rows=committed.rows,
+        rejected=_rejected(whole),
+        others=committed.others,
+        seconds=seconds,
+        commit_seconds=spent_committing,
+    )
+
+
+def _rejected(rows: pa.Table) -> int:
+    return int(pc.sum(pc.equal(rows["status"], Status.REJECTED), min_count=0).as_py())
+
+
+def pack(entries: Sequence[Entry]) -> bytes:
+    """Return files as bytes, which no orchestrator looks through."""
+    return pickle.dumps([tuple(entry) for entry in entries])
+
+
+def read_shard_remotely(
+    plan: ReadPlan, number: int, packed: bytes, start: Start, onnx: bytes, origin: Origin
+) -> ShardDone:
+    """Read a shard on a machine that shares the source and the results with the run, and no more.
+
+    Its reading process stays for the next shard, and ends with the worker.
+
+    Args:
+        plan: what every shard of the run has to know.
+        number: of this shard.
+        packed: its files, by `pack`.
+        start: how to load the model.
+        onnx: the model file.
+        origin: which run commits.
+
+    Raises:
+        DigitflowError: source or results are not there on this machine.
+    """
+    for place in (plan.inputs.root, origin.table):
+        if "://" not in place and not Path(place).exists():
+            raise DigitflowError(
+                f"{place} is not there on {platform.node()}: the machines of a cluster have to "
+                "share source and results, as a mounted folder or a bucket"
+            )
+    entries = [Entry(*each) for each in pickle.loads(packed)]  # noqa: S301 - packed by this run
+    nobody: OnFiles = lambda files, rejected: None  # noqa: E731
+    processes = _processes_of(start.device, start.decode_timeout, onnx)
+    return read_shard(plan, number, lambda: entries, processes, origin, nobody)
+
+
+@lru_cache(maxsize=2)
+def _processes_of(device: Device, decode_timeout: float, onnx: bytes) -> Processes:
+    with tempfile.NamedTemporaryFile(suffix=".onnx", delete=False) as model:
+        model.write(onnx)
+    atexit.register(Path(model.name).unlink)  # a process that has died is started again until then
+    return Processes(Start(Path(model.name), device, decode_timeout))
 
 
 def _read_narrowing(

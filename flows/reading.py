@@ -1,0 +1,123 @@
+"""All pending shards, read beside each other: by processes of this machine, or on a cluster."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from flows.engine import AdvanceBy, Engine
+from tasks.commit import Origin
+from tasks.device import usable_cores
+from tasks.discover import Listing, Shard, entries_of, shards
+from tasks.inputs import Entry
+from tasks.report import plural
+from tasks.settings import PredictSettings
+from tasks.shard import Processes, ShardDone, pack, read_shard, read_shard_remotely
+from tasks.stages import Stages
+from tasks.stretch import ReadPlan, Seconds
+
+WORTH_A_PROCESS = 1_500  # files; starting a process costs what reading so many does
+MOST_MACHINES = 64  # shards for a cluster, whose size is not asked for
+
+
+def read_all(
+    plan: ReadPlan,
+    pending: Listing,
+    processes: Processes,
+    origin: Origin,
+    settings: PredictSettings,
+    stages: Stages,
+    engine: Engine,
+) -> int:
+    """Read all shards and commit their rows; return how many files another run has read.
+
+    Args:
+        plan: what every shard has to know.
+        pending: the files to read.
+        processes: read here; a cluster's machines start their own.
+        origin: which run commits.
+        settings: how many processes, and on which runner.
+        stages: is told where the time went.
+        engine: runs the shards.
+
+    Raises:
+        DigitflowError: a shard could not be read; those that were stay.
+    """
+    began = time.perf_counter()
+    done: list[ShardDone] = []
+    with (
+        telling_how_to_go_on(plan, pending, done, engine),
+        engine.reading(pending.count) as advance,
+    ):
+        if settings.runner == "local":
+            lanes = settings.workers or max(
+                1, min(usable_cores(), pending.count // WORTH_A_PROCESS)
+            )
+            done.extend(_here(plan, pending, processes, origin, lanes, advance, engine))
+        else:
+            lanes = settings.workers or usable_cores()
+            for shard_done in _on_cluster(plan, pending, processes, origin, settings, engine):
+                done.append(shard_done)
+                advance(shard_done.files, shard_done.rejected)
+    spent = Seconds()
+    for shard_done in done:
+        spent.add(shard_done.seconds)
+    stages.beside(time.perf_counter() - began, vars(spent), lanes)
+    return sum(shard_done.others for shard_done in done)
+
+
+def _here(
+    plan: ReadPlan,
+    pending: Listing,
+    processes: Processes,
+    origin: Origin,
+    workers: int,
+    advance: AdvanceBy,
+    engine: Engine,
+) -> Iterator[ShardDone]:
+    processes.limit(workers)
+    jobs = (
+        (plan, shard.number, _files_of(pending, shard), processes, origin, advance)
+        for shard in shards(pending, workers)
+    )
+    # one more than processes: its shard is committed while the others read
+    return engine.spread(read_shard, jobs, workers + 1)
+
+
+def _on_cluster(
+    plan: ReadPlan,
+    pending: Listing,
+    processes: Processes,
+    origin: Origin,
+    settings: PredictSettings,
+    engine: Engine,
+) -> Iterator[ShardDone]:
+    """Hand the shards to a cluster whose machines share source and results, and nothing else."""
+    onnx = processes.start.model.read_bytes()
+    jobs = (
+        (plan, shard.number, pack(_files_of(pending, shard)()), processes.start, onnx, origin)
+        for shard in shards(pending, MOST_MACHINES)
+    )
+    return engine.spread_out(read_shard_remotely, jobs, settings.runner, settings.address)
+
+
+def _files_of(listing: Listing, shard: Shard) -> Callable[[], list[Entry]]:
+    """Return what gives the files of a shard when it is read."""
+    return partial(entries_of, listing.file, shard.start, shard.stop)
+
+
+@contextmanager
+def telling_how_to_go_on(
+    plan: ReadPlan, pending: Listing, done: list[ShardDone], engine: Engine
+) -> Iterator[None]:
+    """Say what is safe when reading is stopped, whatever stops it."""
+    try:
+        yield
+    except BaseException:
+        files = sum(shard_done.files for shard_done in done)
+        engine.say(
+            "Interrupted",
+            f"run {plan.run_id} has read and kept {files:,} of {plural(pending.count, 'file')}; "
+            "the same command goes on from there",
+        )
+        raise
