@@ -1,24 +1,29 @@
-"""Clusters that read shards: Prefect's task runners for Dask and Ray, by name and address."""
+"""Who runs the task runs of spread stages: Prefect's task runners for threads, Dask and Ray."""
 
+import logging
 from typing import Any
 
-from prefect.task_runners import TaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from flows.engine import LOCAL, Crew
 from tasks.device import usable_cores
 from tasks.errors import InputError
 
 
-def task_runner(runner: str, address: str | None) -> TaskRunner[Any]:
-    """Return the task runner of a cluster; without an address a local one is started.
+def task_runner(crew: Crew) -> TaskRunner[Any]:
+    """Return the task runner of a crew; it starts and ends as a context.
 
     Raises:
         InputError: the extra of that runner is not installed.
     """
+    if crew.runner == LOCAL:
+        return ThreadPoolTaskRunner(max_workers=crew.width)
     try:
-        return _dask(address) if runner == "dask" else _ray(address)
+        return _dask(crew.address) if crew.runner == "dask" else _ray(crew.address)
     except ImportError as error:
         raise InputError(
-            f"--runner {runner}: {error}. Install it with pip install 'digitflow[{runner}]'"
+            f"--runner {crew.runner}: {error}. "
+            f"Install it with pip install 'digitflow[{crew.runner}]'"
         ) from error
 
 
@@ -35,6 +40,7 @@ def _dask(address: str | None) -> TaskRunner[Any]:
 def _ray(address: str | None) -> TaskRunner[Any]:
     from prefect_ray.task_runners import RayTaskRunner
 
-    local = {"num_cpus": usable_cores(), "include_dashboard": False}
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    local = {"num_cpus": usable_cores(), "include_dashboard": False, **quiet}
     runner: TaskRunner[Any] = RayTaskRunner(address, {} if address else local)
     return runner

@@ -5,11 +5,10 @@ A flow is one function that is given an engine, so the same sentence runs with P
 
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+LOCAL = "local"
 LABEL_WIDTH = 13  # characters before the text of a line
 WIDTH_OF_A_FILE = 200  # characters of a table that is not written to a terminal
 
@@ -38,6 +37,14 @@ Advance = Callable[[float], None]
 
 AdvanceBy = Callable[[int, int], None]
 """Says how many more units are done, and how many were rejected; from any thread."""
+
+
+class Crew(NamedTuple):
+    """Who runs a stage that is spread: so many threads of this program, or a cluster."""
+
+    width: int
+    runner: str = LOCAL
+    address: str | None = None  # of a cluster; without one a local cluster is started
 
 
 class Engine(Protocol):
@@ -50,18 +57,20 @@ class Engine(Protocol):
         """Run a stage that reaches out of this machine, so that another try can help."""
 
     def spread(
-        self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
-    ) -> Iterator[T]:
-        """Run one stage for each job, at most `width` beside each other; results in order."""
-
-    def spread_out(
         self,
         function: Callable[..., T],
         jobs: Iterable[tuple[Any, ...]],
-        runner: str,
-        address: str | None,
+        crew: Crew,
+        stop: Callable[[], None],
     ) -> Iterator[T]:
-        """Run one stage for each job on a cluster; results in order."""
+        """Run one stage for each job, some beside each other; yield the results in order.
+
+        Args:
+            function: the stage.
+            jobs: its arguments.
+            crew: who runs it.
+            stop: is called when one fails, or the wait is interrupted, so that the others end soon.
+        """
 
     def say(self, label: str, text: str) -> None:
         """Tell the person who watches one line."""
@@ -95,25 +104,28 @@ class PlainEngine:
         return function(*args, **kwargs)
 
     def spread(
-        self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
-    ) -> Iterator[T]:
-        """Call the function in threads."""
-        with ThreadPoolExecutor(width, thread_name_prefix=function.__name__) as pool:
-            yield from in_order((pool.submit(function, *job) for job in jobs), width)
-
-    def spread_out(
         self,
         function: Callable[..., T],
         jobs: Iterable[tuple[Any, ...]],
-        runner: str,
-        address: str | None,
+        crew: Crew,
+        stop: Callable[[], None],
     ) -> Iterator[T]:
-        """Refuse: clusters are reached through the orchestrator.
+        """Call the function in threads.
 
         Raises:
-            InputError: always.
+            InputError: the crew is a cluster, which is reached through the orchestrator.
         """
-        raise InputError(f"--runner {runner} is the orchestrator's: leave out --no-prefect")
+        if crew.runner != LOCAL:
+            raise InputError(f"--runner {crew.runner} is Prefect's: leave out --no-prefect")
+        with ThreadPoolExecutor(crew.width, thread_name_prefix=function.__name__) as pool:
+            futures = [pool.submit(function, *job) for job in jobs]
+            try:
+                for future in futures:
+                    yield future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                stop()
+                raise
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""
@@ -169,21 +181,3 @@ class PlainEngine:
 
     def publish(self, key: str, report: "Report") -> None:
         """Do nothing: the report is a file that the flow names."""
-
-
-class Result(Protocol[T_co]):
-    """What is there later: a future of Python's or of the orchestrator's."""
-
-    def result(self) -> T_co:
-        """Wait for it and return it."""
-
-
-def in_order(submitted: Iterable[Result[T]], width: int) -> Iterator[T]:
-    """Yield the results in order; at most `width` are asked for at once, so that none piles up."""
-    waiting: deque[Result[T]] = deque()
-    for future in submitted:
-        waiting.append(future)
-        if len(waiting) >= width:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()

@@ -24,7 +24,7 @@ from prefect.states import Completed
 from prefect.utilities.callables import get_call_parameters
 
 from flows.clusters import task_runner
-from flows.engine import Advance, AdvanceBy, PlainEngine, in_order
+from flows.engine import Advance, AdvanceBy, Crew, PlainEngine
 from flows.predict import predict as predict_sentence
 from flows.quiet import is_quiet
 from flows.train import train as train_sentence
@@ -56,26 +56,23 @@ class PrefectEngine(PlainEngine):
         return retried(*args, **kwargs)
 
     def spread(
-        self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
-    ) -> Iterator[T]:
-        """Submit the function as task runs that have its name."""
-        task = _as_task(function)
-        yield from in_order((task.submit(*job) for job in jobs), width)
-
-    def spread_out(
         self,
         function: Callable[..., T],
         jobs: Iterable[tuple[Any, ...]],
-        runner: str,
-        address: str | None,
+        crew: Crew,
+        stop: Callable[[], None],
     ) -> Iterator[T]:
-        """Submit the function to a cluster, as task runs that have its name."""
+        """Submit the function as task runs that have its name, to threads or to a cluster."""
         task = _as_task(function)
-        with task_runner(runner, address) as cluster:
+        with task_runner(crew) as runner:
             arguments = (get_call_parameters(function, job, {}) for job in jobs)
-            futures = [cluster.submit(task, one) for one in arguments]
-            for future in futures:
-                yield future.result()
+            futures = [runner.submit(task, one) for one in arguments]
+            try:
+                for future in futures:
+                    yield future.result()
+            except BaseException:
+                stop()
+                raise
 
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from flows.engine import AdvanceBy, Engine
+from flows.engine import LOCAL, AdvanceBy, Crew, Engine
 from tasks.commit import Origin
 from tasks.device import usable_cores
 from tasks.discover import Listing, Shard, entries_of, shards
@@ -17,7 +17,7 @@ from tasks.stages import Stages
 from tasks.stretch import ReadPlan, Seconds
 
 WORTH_A_PROCESS = 1_500  # files; starting a process costs what reading so many does
-MOST_MACHINES = 64  # shards for a cluster, whose size is not asked for
+WORTH_A_TASK = 500  # files; a cluster's task run costs what reading so many does
 
 
 def read_all(
@@ -49,13 +49,10 @@ def read_all(
         telling_how_to_go_on(plan, pending, done, engine),
         engine.reading(pending.count) as advance,
     ):
-        if settings.runner == "local":
-            lanes = settings.workers or max(
-                1, min(usable_cores(), pending.count // WORTH_A_PROCESS)
-            )
+        lanes = settings.workers or lanes_for(pending.count)
+        if settings.runner == LOCAL:
             done.extend(_here(plan, pending, processes, origin, lanes, advance, engine))
         else:
-            lanes = settings.workers or usable_cores()
             for shard_done in _on_cluster(plan, pending, processes, origin, settings, engine):
                 done.append(shard_done)
                 advance(shard_done.files, shard_done.rejected)
@@ -64,6 +61,11 @@ def read_all(
         spent.add(shard_done.seconds)
     stages.beside(time.perf_counter() - began, vars(spent), lanes)
     return sum(shard_done.others for shard_done in done)
+
+
+def lanes_for(files: int) -> int:
+    """Return how many reading processes are worth while for so many files."""
+    return max(1, min(usable_cores(), files // WORTH_A_PROCESS))
 
 
 def _here(
@@ -81,7 +83,7 @@ def _here(
         for shard in shards(pending, workers)
     )
     # one more than processes: its shard is committed while the others read
-    return engine.spread(read_shard, jobs, workers + 1)
+    return engine.spread(read_shard, jobs, Crew(workers + 1), processes.close)
 
 
 def _on_cluster(
@@ -94,11 +96,13 @@ def _on_cluster(
 ) -> Iterator[ShardDone]:
     """Hand the shards to a cluster whose machines share source and results, and nothing else."""
     onnx = processes.start.model.read_bytes()
+    stretches = shards(pending, max(1, pending.count // WORTH_A_TASK))
     jobs = (
         (plan, shard.number, pack(_files_of(pending, shard)()), processes.start, onnx, origin)
-        for shard in shards(pending, MOST_MACHINES)
+        for shard in stretches
     )
-    return engine.spread_out(read_shard_remotely, jobs, settings.runner, settings.address)
+    crew = Crew(len(stretches), settings.runner, settings.address)
+    return engine.spread(read_shard_remotely, jobs, crew, processes.close)
 
 
 def _files_of(listing: Listing, shard: Shard) -> Callable[[], list[Entry]]:

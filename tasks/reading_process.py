@@ -149,7 +149,6 @@ class ReadingProcess:
         return rows, answer
 
     def _died(self) -> ProcessDied:
-        self._connection.close()
         exit_code = self._process.wait()
         number = int.from_bytes(self._place[:8], sys.byteorder, signed=True)
         self._said.seek(0)
@@ -157,12 +156,9 @@ class ReadingProcess:
         return ProcessDied(None if number == NOBODY else number, exit_code, said)
 
     def end(self) -> None:
-        """End the process, whatever it does."""
-        self._connection.close()
-        if self._process.poll() is None:
-            self._process.kill()
+        """End the process, whatever it does; who waits for an answer of it gets ProcessDied."""
+        self._process.kill()
         self._process.wait()
-        self._said.close()
 
 
 class _Watch:

@@ -73,13 +73,14 @@ class Processes:
                 self._idle.insert(0, process)  # the one that is ready is lent first
 
     @contextmanager
-    def lent(self) -> Iterator[ReadingProcess]:
-        """Lend a process when one is free; one that was left with an error is ended."""
-        with self._free, self._taken() as process:
-            yield process
+    def turn(self) -> Iterator[None]:
+        """Wait until one of the processes has nothing to do, and keep it for a shard."""
+        with self._free:
+            yield
 
     @contextmanager
-    def _taken(self) -> Iterator[ReadingProcess]:
+    def lent(self) -> Iterator[ReadingProcess]:
+        """Lend a process, started if none is idle; one that was left with an error is ended."""
         with self._lock:
             if self.closed:
                 raise DigitflowError("the run is being ended")
@@ -88,9 +89,9 @@ class Processes:
         try:
             yield process
         except BaseException:
+            process.end()
             with self._lock:
                 self._all.discard(process)
-            process.end()
             raise
         with self._lock:
             self._idle.append(process)
@@ -105,6 +106,10 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End all processes."""
+        self.close()
+
+    def close(self) -> None:
         """End all processes, whatever they do."""
         with self._lock:
             self.closed = True
@@ -133,12 +138,13 @@ def read_shard(
     entries = files()
     tables: list[pa.Table] = []
     seconds = Seconds()
-    for at in range(0, len(entries), STRETCH):
-        stretch = entries[at : at + STRETCH]
-        rows, spent = _read_narrowing(plan, stretch, processes)
-        seconds.add(spent)
-        tables.append(rows)
-        on_files(len(stretch), _rejected(rows))
+    with processes.turn():
+        for at in range(0, len(entries), STRETCH):
+            stretch = entries[at : at + STRETCH]
+            rows, spent = _read_narrowing(plan, stretch, processes)
+            seconds.add(spent)
+            tables.append(rows)
+            on_files(len(stretch), _rejected(rows))
     whole = pa.concat_tables(tables)
     start = perf_counter()
     committed = commit(whole, f"{plan.run_id}/{number}", origin)
