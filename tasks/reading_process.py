@@ -113,7 +113,8 @@ class ReadingProcess:
 
         Raises:
             ModelError, DeviceError: as `Reader` does.
-            DigitflowError: the process did not start.
+            ProcessDied: it ended before it had.
+            DigitflowError: it has not within START_S.
         """
         if self._facts is None:
             if not self._connection.poll(START_S):
@@ -121,8 +122,7 @@ class ReadingProcess:
             try:
                 answer = self._connection.recv()
             except (EOFError, OSError):
-                died = self._died()
-                raise DigitflowError(f"a reading process did not start: {died}") from None
+                raise self._died() from None
             if isinstance(answer, Exception):
                 raise answer
             self._facts = answer

@@ -60,8 +60,17 @@ class Processes:
 
         Raises:
             ModelError, DeviceError: it cannot be loaded.
+            DigitflowError: processes end although they have nothing to do yet.
         """
-        return self._idle[-1].facts()
+        deaths = 0
+        while True:
+            try:
+                with self.lent() as process:
+                    return process.facts()
+            except ProcessDied as died:
+                deaths += 1
+                if deaths == DEATHS_OUTSIDE or self.closed:
+                    raise _outside(died) from died
 
     def limit(self, count: int) -> None:
         """Lend so many at once, and start them."""
@@ -229,12 +238,16 @@ def _read_narrowing(
             deaths[died.number] += 1
             if died.number is None:
                 if deaths[None] == DEATHS_OUTSIDE:
-                    raise DigitflowError(
-                        f"{DEATHS_OUTSIDE} reading processes ended ({died.how}) outside of any "
-                        f"picture: is there enough memory? {died.said}"
-                    ) from died
+                    raise _outside(died) from died
             elif deaths[died.number] == DEATHS_OF_ONE_FILE:
                 blamed[died.number] = _blame(died, processes.start.decode_timeout)
+
+
+def _outside(died: ProcessDied) -> DigitflowError:
+    return DigitflowError(
+        f"{DEATHS_OUTSIDE} reading processes ended ({died.how}) outside of any picture: is there "
+        f"enough memory? {died.said}"
+    )
 
 
 def _blame(died: ProcessDied, limit: float) -> Undecodable:
