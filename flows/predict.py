@@ -12,8 +12,10 @@ from tasks import results
 from tasks.calibrate import threshold_for
 from tasks.decide import Thresholds
 from tasks.device import reading_device
-from tasks.discover import Shard, discover, existing_folder, shards
+from tasks.discover import Shard, discover, shards
 from tasks.files import write_text
+from tasks.folders import Folder
+from tasks.patterns import Chosen
 from tasks.reader import calibration_of
 from tasks.reading_report import reading_report
 from tasks.registry import Registry, find_onnx
@@ -34,7 +36,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             model cannot promise the error that is accepted.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    folder = existing_folder(settings.folder)
+    folder = settings.folder.expanduser().absolute()
+    inputs = Folder(folder, Chosen())
     if settings.out:
         results.check_out(settings.out)
     model = find_onnx(settings.model, Registry(home() / "models"))
@@ -44,13 +47,13 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     run, table = open_run("predict", home()), home() / "results"
 
     listing = engine.stage(
-        discover, folder, run / "listing.parquet", allow_empty=settings.allow_empty
+        discover, inputs, run / "listing.parquet", allow_empty=settings.allow_empty
     )
     engine.say("Folder", f"{listing.root}: {listing.count:,} files")
     thresholds = Thresholds(
         threshold.confidence, calibration.min_digit_score, calibration.sure_digit_score
     )
-    plan = ReadPlan(run.name, listing.root, listing.file, thresholds)
+    plan = ReadPlan(run.name, folder, listing.file, thresholds)
     with Workers(plan, model, device, listing.count, settings.workers) as workers:
         reader = workers.reader
         engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")

@@ -6,8 +6,10 @@ from flows.engine import Engine
 from tasks.calibrate import threshold_for
 from tasks.decide import Thresholds
 from tasks.device import reading_device, usable_cores
-from tasks.discover import discover, existing_folder
+from tasks.discover import discover
 from tasks.files import write_text
+from tasks.folders import Folder
+from tasks.patterns import Chosen
 from tasks.preview import Preview, preview_report, spread
 from tasks.reader import Reader
 from tasks.reasons import Status
@@ -25,19 +27,20 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
         InputError: the folder, the model or the device cannot be used, or the model cannot promise
             the error that is accepted.
     """
-    folder = existing_folder(settings.folder)
+    folder = settings.folder.expanduser().absolute()
+    inputs = Folder(folder, Chosen())
     model = find_onnx(settings.model, Registry(home() / "models"))
     reader = Reader(model, reading_device(settings.device), usable_cores())
     threshold = threshold_for(settings.max_error, reader.calibration.curve)
     run = open_run("preview", home())
 
-    listing = engine.stage(discover, folder, run / "listing.parquet")
+    listing = engine.stage(discover, inputs, run / "listing.parquet")
     thresholds = Thresholds(
         threshold.confidence,
         reader.calibration.min_digit_score,
         reader.calibration.sure_digit_score,
     )
-    plan = ReadPlan(run.name, listing.root, listing.file, thresholds)
+    plan = ReadPlan(run.name, folder, listing.file, thresholds)
     paths = spread(listing, settings.limit)
     decided = engine.stage(read_files, plan, paths, reader)
     counts = Counter(row["status"] for _, row in decided)
@@ -50,7 +53,7 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
         model_version=reader.version,
         report=str(run / REPORT_FILE),
     )
-    report = preview_report(found, listing.root, decided)
+    report = preview_report(found, folder, decided)
     write_text(run / REPORT_FILE, to_html(report))
     engine.say("Preview", report.lead)
     engine.say("Report", found.report)

@@ -27,6 +27,9 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     PERMISSION_DENIED = "permission_denied"
     VANISHED = "vanished"
+    CHANGED = "changed"
+    ENCRYPTED = "encrypted"
+    STORAGE_ERROR = "storage_error"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -43,4 +46,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.TOO_LARGE: "more pixels, bytes or pages than the limit",
     Reason.PERMISSION_DENIED: "the file may not be read by this user",
     Reason.VANISHED: "the file was listed, but gone when it was read",
+    Reason.CHANGED: "the file changed while it was read, twice",
+    Reason.ENCRYPTED: "a member of an archive that only opens with a password",
+    Reason.STORAGE_ERROR: "the disk or the bucket gave an error instead of the bytes",
 }

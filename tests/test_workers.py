@@ -11,6 +11,7 @@ from tasks.decide import Thresholds
 from tasks.device import cpu
 from tasks.discover import Listing, Shard, discover
 from tasks.errors import DigitflowError, ModelError
+from tasks.inputs import open_inputs
 from tasks.shard import ReadPlan
 from tasks.workers import STRETCH, WORTH_A_PROCESS, Workers
 from tests.bars import bar, encoded
@@ -24,12 +25,12 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Listing:
     pictures = [encoded(bar(digit)) for digit in range(10)]
     for number in range(4 * STRETCH + 10):
         (base / "in" / f"{number:05}.png").write_bytes(pictures[number % 10])
-    return discover(base / "in", base / "listing.parquet")
+    return discover(open_inputs(str(base / "in")), base / "listing.parquet")
 
 
 def plan(listing: Listing) -> ReadPlan:
     """Return what workers have to know."""
-    return ReadPlan("run", listing.root, listing.file, Thresholds(0.8))
+    return ReadPlan("run", Path(listing.root), listing.file, Thresholds(0.8))
 
 
 def read(listing: Listing, model: Path, count: int) -> pa.Table:
