@@ -82,29 +82,31 @@ class Archive(Inputs):
             Undecodable: it is a link, encrypted, damaged, too large, or the archive has changed.
         """
         opened, time = self._open(), self._facts[1]
-        member = opened.find(path)
-        if member.size > MAX_BYTES or member.packed > MAX_BYTES:
-            raise too_large(max(member.size, member.packed), time)
-        if member.refusal:
-            raise Undecodable(*member.refusal, member.size, time)
         try:
-            data = opened.members.content(member)
+            data = opened.content(path)
         except Undecodable as trouble:
-            trouble.size, trouble.mtime_ns = member.size, time
+            self._check_unchanged()
+            trouble.mtime_ns = time
             raise
-        if _facts(self._file) != self._facts:
-            raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
-        return Content(data, member.size, time)
+        self._check_unchanged()
+        return Content(data, len(data), time)
 
     def _open(self) -> "_Opened":
         if self._opened is None:
+            self._check_unchanged()
             try:
-                if _facts(self._file) != self._facts:
-                    raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
                 self._opened = _Opened(self._format(self._file))
             except (OSError, InputError) as error:
                 raise Undecodable(Reason.STORAGE_ERROR, str(error)) from None
         return self._opened
+
+    def _check_unchanged(self) -> None:
+        try:
+            same = _facts(self._file) == self._facts
+        except OSError as error:
+            raise Undecodable(Reason.VANISHED, f"the archive is gone: {error.strerror}") from None
+        if not same:
+            raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
 
 
 class OpenedMembers(Members, Protocol):
@@ -121,7 +123,19 @@ class _Opened:
         self.members = members
         self.index = NameIndex((clean(each.name), each.position) for each in members.scan())
 
-    def find(self, path: bytes) -> Member:
+    def content(self, path: bytes) -> bytes:
+        member = self._find(path)
+        try:
+            if max(member.size, member.packed) > MAX_BYTES:
+                raise too_large(max(member.size, member.packed), None)
+            if member.refusal:
+                raise Undecodable(*member.refusal)
+            return self.members.content(member)
+        except Undecodable as trouble:
+            trouble.size = member.size
+            raise
+
+    def _find(self, path: bytes) -> Member:
         name, _, number = path.rpartition(AGAIN) if AGAIN in path else (path, b"", b"1")
         found = [self.members.at(position) for position in self.index.positions(name)]
         same = [member for member in found if clean(member.name) == name]

@@ -22,7 +22,16 @@ from tasks.reasons import Reason
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # after `BZh` and a digit
 LONGEST_HEADER = 2**20  # bytes of one header with its long name and other facts
-BROKEN = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
+# what `tarfile` and the decompressors raise; RecursionError: a long row of long names
+BROKEN = (
+    tarfile.TarError,
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    RecursionError,
+)
 
 
 def begins_like_tar(start: bytes) -> bool:
@@ -48,11 +57,13 @@ class TarMembers:
         if not _is_header(start) and start.strip(b"\0"):
             raise InputError(f"{file} is compressed, but no tar archive: unpack it first")
         self._stream.seek(0)
-        self._headers = tarfile.TarFile(
-            fileobj=cast("IO[bytes]", _Headers(self._stream)),
-            encoding="utf-8",
-            errors="surrogateescape",
-        )
+        limited = cast("IO[bytes]", _Headers(self._stream))
+        try:
+            self._headers = tarfile.TarFile(
+                fileobj=limited, encoding="utf-8", errors="surrogateescape"
+            )
+        except BROKEN as error:
+            raise InputError(f"{file} is a broken tar archive: {error}") from None
 
     def scan(self) -> Iterator[Member]:
         """Yield every member that is no folder."""
@@ -61,14 +72,15 @@ class TarMembers:
             try:
                 self._stream.seek(position)
                 if not self._stream.read(tarfile.BLOCKSIZE).strip(b"\0"):
-                    return  # a block of zeros, or just the end
+                    self._finish()
+                    return  # after a block of zeros, or just the end
                 info, after = self._info(position)
                 self._stream.seek(after - 1)
                 if not self._stream.read(1):
                     raise EOFError(f"it ends inside of {info.name!r}")
                 if after <= position:
                     raise ValueError(f"{info.name!r} has an impossible size")
-            except (*BROKEN, RecursionError) as error:
+            except BROKEN as error:
                 raise InputError(
                     f"{self._name} is a broken tar archive, after {count:,} members: {error}"
                 ) from None
@@ -80,7 +92,7 @@ class TarMembers:
         """Return the member whose header is there."""
         try:
             return _member(self._info(position)[0], position)
-        except (*BROKEN, RecursionError) as error:
+        except BROKEN as error:
             raise Undecodable(Reason.CHANGED, f"not as it was listed: {error}") from None
 
     def content(self, member: Member) -> bytes:
@@ -93,6 +105,11 @@ class TarMembers:
         if len(data) != member.size:
             raise Undecodable(Reason.CHANGED, "the archive is shorter than when it was listed")
         return data
+
+    def _finish(self) -> None:
+        """Read to the very end, where compressed files have their checksum."""
+        while self._stream.read(LONGEST_HEADER):
+            pass
 
     def _info(self, position: int) -> tuple[tarfile.TarInfo, int]:
         """Return a header and where the next one is."""
