@@ -13,6 +13,7 @@ from tasks.inputs import MAX_BYTES, Content, Entry, Inputs
 from tasks.patterns import Chosen
 from tasks.reasons import Reason
 
+PAGE = 1000  # objects of a listing that come together: S3's own limit
 PAUSES = (0.2, 0.8, 3.2)  # seconds before one request is tried again
 IN_FLIGHT = 16  # objects of `read_each` that are on their way at a time
 ONCE = {"retries": {"total_max_attempts": 1}}  # the retries are ours
@@ -36,7 +37,8 @@ class S3Bucket(Inputs):
             InputError: the bucket does not exist, or cannot be reached or listed; s3fs is missing.
         """
         self._bucket, _, prefix = place.partition("/")
-        self._chosen, self._only, self._files = chosen, "", None
+        self._chosen, self._only = chosen, ""
+        self._files: Any = None
         name = prefix.removesuffix("/")
         self._prefix = name and name + "/"
         self.root = f"s3://{self._bucket}/{self._prefix}".removesuffix("/")
@@ -60,7 +62,7 @@ class S3Bucket(Inputs):
             page = self._page(after)
             for found in page.get("Contents", ()):
                 key, size = found["Key"], found["Size"]
-                path = key.removeprefix(self._prefix).encode("utf-8", "surrogateescape")
+                path = key.removeprefix(self._prefix).encode()
                 marker = key.endswith("/") and not size
                 other = self._only and key != self._only
                 if not marker and not other and self._chosen.keeps(path):
@@ -93,11 +95,15 @@ class S3Bucket(Inputs):
                 left.cancel()
 
     def _begun(self, path: bytes) -> Any:
-        key = self._prefix + path.decode("utf-8", "surrogateescape")
         files = self._connected()
-        return asyncio.run_coroutine_threadsafe(self._object(files, key), files.loop)
+        return asyncio.run_coroutine_threadsafe(self._object(files, path), files.loop)
 
-    async def _object(self, files: Any, key: str) -> Content:
+    async def _object(self, files: Any, path: bytes) -> Content:
+        try:
+            key = self._prefix + path.decode()
+        except UnicodeDecodeError:
+            raise Undecodable(Reason.VANISHED, "no key of a bucket, as it is no UTF-8") from None
+
         async def get() -> Content:
             answer = await files._call_s3("get_object", Bucket=self._bucket, Key=key)
             size, time_ns = answer["ContentLength"], _whole_seconds(answer["LastModified"])
@@ -116,8 +122,12 @@ class S3Bucket(Inputs):
         except Exception as error:  # of s3fs, botocore, aiohttp: none may end the run
             raise refusal(error) from None
 
-    def _page(self, after: str | None, limit: int = 1000) -> dict[str, Any]:
-        where = {"Bucket": self._bucket, "Prefix": self._only or self._prefix, "MaxKeys": limit}
+    def _page(self, after: str | None, limit: int | None = None) -> dict[str, Any]:
+        where = {
+            "Bucket": self._bucket,
+            "Prefix": self._only or self._prefix,
+            "MaxKeys": limit or PAGE,
+        }
         more = {"ContinuationToken": after} if after else {}
         return self._asked("list_objects_v2", **where, **more)
 
@@ -153,7 +163,9 @@ class S3Bucket(Inputs):
                 from s3fs import S3FileSystem
             except ImportError:
                 raise InputError(f"{self.root} needs s3fs: pip install 'digitflow[s3]'") from None
-            self._files = S3FileSystem(config_kwargs=ONCE, use_listings_cache=False)
+            files: Any = S3FileSystem(config_kwargs=ONCE, skip_instance_cache=True)
+            files.retries = 1
+            self._files = files
         return self._files
 
 
