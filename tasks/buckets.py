@@ -132,14 +132,14 @@ class S3Bucket(Inputs):
         return self._asked("list_objects_v2", **where, **more)
 
     def _exists(self, key: str) -> bool:
-        if key.lower().endswith(ARCHIVES):
-            raise InputError(f"{self.root} is an archive: copy it to a disk and give that file")
         try:
             self._asked("head_object", Bucket=self._bucket, Key=key)
         except InputError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return False
             raise
+        if key.lower().endswith(ARCHIVES):
+            raise InputError(f"{self.root} is an archive: copy it to a disk and give that file")
         return True
 
     def _asked(self, method: str, **arguments: Any) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def open_inputs(given: str, include: Sequence[str] = (), exclude: Sequence[str] 
     Raises:
         InputError: there is nothing of that name, it cannot be read, or a pattern is wrong.
     """
+    if not given:
+        raise InputError("no input was named: give a folder of pictures, or . for this one")
     if "://" in given:
         return _open_url(given, include, exclude)
     if given.startswith("@"):

@@ -70,30 +70,31 @@ class TarMembers:
         position, count = 0, 0
         while True:
             try:
-                self._stream.seek(position)
-                if not self._stream.read(tarfile.BLOCKSIZE).strip(b"\0"):
-                    self._finish()
-                    return  # after a block of zeros, or just the end
-                info, after = self._info(position)
+                member, after = self._member(position)
+                if after is None:
+                    return
                 self._stream.seek(after - 1)
                 if not self._stream.read(1):
-                    raise EOFError(f"it ends inside of {info.name!r}")
+                    raise EOFError("it ends inside of the next one")
                 if after <= position:
-                    raise ValueError(f"{info.name!r} has an impossible size")
+                    raise ValueError("the next one has an impossible size")
             except BROKEN as error:
                 raise InputError(
                     f"{self._name} is a broken tar archive, after {count:,} members: {error}"
                 ) from None
-            if not info.isdir():
-                yield _member(info, position)
+            if member:
+                yield member
             position, count = after, count + 1
 
     def at(self, position: int) -> Member:
         """Return the member whose header is there."""
         try:
-            return _member(self._info(position)[0], position)
+            member, _ = self._member(position)
         except BROKEN as error:
             raise Undecodable(Reason.CHANGED, f"not as it was listed: {error}") from None
+        if member is None:
+            raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
+        return member
 
     def content(self, member: Member) -> bytes:
         """Return the bytes of a member."""
@@ -106,16 +107,26 @@ class TarMembers:
             raise Undecodable(Reason.CHANGED, "the archive is shorter than when it was listed")
         return data
 
-    def _finish(self) -> None:
-        """Read to the very end, where compressed files have their checksum."""
-        while self._stream.read(LONGEST_HEADER):
-            pass
-
-    def _info(self, position: int) -> tuple[tarfile.TarInfo, int]:
-        """Return a header and where the next one is."""
+    def _member(self, position: int) -> tuple[Member | None, int | None]:
+        """Return a member, none for a folder, and where the next header is: nowhere at the end."""
+        self._stream.seek(position)
+        block = self._stream.read(tarfile.BLOCKSIZE)
+        if not block.strip(b"\0"):
+            self._finish()
+            return None, None
+        if (plain := _plain_file(block)) and not self._headers.pax_headers:
+            name, size = plain
+            start = position + tarfile.BLOCKSIZE
+            return Member(name, position, size, start), start + _whole_blocks(size)
         self._stream.seek(position)
         info = tarfile.TarInfo.fromtarfile(self._headers)
-        return info, self._headers.offset
+        return None if info.isdir() else _member(info, position), self._headers.offset
+
+    def _finish(self) -> None:
+        """Read to the very end, where compressed files have their checksum, and nothing else is."""
+        while rest := self._stream.read(LONGEST_HEADER):
+            if rest.strip(b"\0"):
+                raise ValueError("more follows after its end; give joined archives one by one")
 
 
 class _Headers:
@@ -131,6 +142,29 @@ class _Headers:
         if size > LONGEST_HEADER:
             raise tarfile.ReadError(f"a header of {size:,} bytes")
         return self._stream.read(size)
+
+
+def _plain_file(header: bytes) -> tuple[bytes, int] | None:
+    """Return name and size if this header alone tells all of an ordinary file, else nothing.
+
+    Most do, and `tarfile` takes four times as long to say the same.
+    """
+    if (
+        header[156:157] != tarfile.REGTYPE
+        or header[257:262] != b"ustar"
+        or header[345:346] != b"\0"
+    ):
+        return None
+    size, checksum = header[124:135], header[148:154]
+    if not (size.isdigit() and checksum.isdigit() and len(header) == tarfile.BLOCKSIZE):
+        return None
+    if int(checksum, 8) != sum(header) - sum(header[148:156]) + 8 * ord(" "):
+        return None
+    return header[:100].partition(b"\0")[0], int(size, 8)
+
+
+def _whole_blocks(size: int) -> int:
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 def _member(info: tarfile.TarInfo, position: int) -> Member:

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.archives import clean
@@ -124,6 +124,7 @@ def test_an_archive_that_changes_after_it_was_listed_is_not_read(tmp_path: Path,
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_an_archive_that_is_cut_or_damaged_is_an_error_or_has_a_row_for_each_member(
     tmp_path_factory: pytest.TempPathFactory, kind: str, data: st.DataObject

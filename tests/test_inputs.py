@@ -90,6 +90,7 @@ def test_a_glob_goes_only_where_it_may_find_something(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ("", "no input was named"),
         ("missing", "in/missing does not exist: give a folder of pictures, a glob in quotes"),
         ("missing/*.png", "in/missing does not exist"),
         ("scans/one.png/*", "in/scans/one.png is a file, not a folder"),

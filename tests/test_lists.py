@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks import lists
@@ -30,6 +30,7 @@ def write(folder: Path, content: bytes) -> Path:
     return file
 
 
+@settings(deadline=None)
 @given(names=st.lists(NAMES, max_size=20), null=st.booleans(), windows=st.booleans())
 @example(names=[b"a\xff.png", b"a\xff.png", b"\n"], null=True, windows=False)
 def test_every_name_comes_once_in_the_order_of_the_list(

@@ -7,7 +7,7 @@ from glob import glob
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import InputError
@@ -31,6 +31,7 @@ def kept(chosen: Chosen) -> set[str]:
     return {name for name in TREE if chosen.keeps(name.encode())}
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4))
 def test_a_glob_keeps_the_files_that_pythons_glob_finds(tree: Path, names: list[str]) -> None:
     pattern = "/".join(names).strip("/") or "*"
@@ -39,6 +40,7 @@ def test_a_glob_keeps_the_files_that_pythons_glob_finds(tree: Path, names: list[
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is what it is compared with")
+@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=3), st.booleans(), st.booleans())
 def test_exclude_leaves_out_what_git_ignores(
     tree: Path, names: list[str], anchored: bool, folder: bool

@@ -58,6 +58,13 @@ def test_a_tar_that_ends_within_a_member_or_goes_on_as_garbage_is_an_error(tmp_p
             open_inputs(str(file))
 
 
+def test_archives_that_were_joined_are_an_error_and_not_read_in_part(tmp_path: Path) -> None:
+    one, two = (tar_of(tmp_path / name, [(name, b"1")]).read_bytes() for name in "ab")
+    (tmp_path / "t").write_bytes(one + two)
+    with pytest.raises(InputError, match="more follows after its end; give joined archives one by"):
+        open_inputs(str(tmp_path / "t"))
+
+
 def test_a_compressed_tar_that_is_cut_is_an_error(tmp_path: Path) -> None:
     file = tar_of(tmp_path / "t", [(f"{n}", os.urandom(5000)) for n in range(9)], "gz")
     file.write_bytes(file.read_bytes()[:-2000])
