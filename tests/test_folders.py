@@ -155,13 +155,14 @@ def test_a_folder_that_cannot_be_listed_is_listed_itself(tmp_path: Path) -> None
     assert reason_of(inputs, folder.path) == Reason.UNREADABLE
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to the superuser")
 def test_what_may_not_be_read_is_listed_and_refused(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "inside").touch()
     (tmp_path / "file").touch()
     for name in ("folder", "file"):
         (tmp_path / name).chmod(0)
+    if os.access(tmp_path / "file", os.R_OK):
+        pytest.skip("nothing is forbidden to the superuser")
     inputs = folder_of(tmp_path)
     try:
         paths = [entry.path for entry in inputs.entries()]
