@@ -23,13 +23,12 @@ from tasks.decide import Thresholds
 from tasks.device import Device, reading_device
 from tasks.discover import Listing, discover
 from tasks.files import write_text
-from tasks.inputs import Inputs, open_inputs
+from tasks.inputs import Inputs, open_inputs, printable
 from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
 from tasks.reading_report import reading_report
 from tasks.registry import Registry, find_onnx
 from tasks.report import Report, plural, to_html
-from tasks.rows import printable
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
 from tasks.samples import opened
 from tasks.settings import PredictSettings, home, results_table

@@ -36,16 +36,12 @@ Image.MAX_IMAGE_PIXELS = None  # `_opened` checks MAX_PIXELS itself, before memo
 
 
 class Undecodable(Exception):
-    """A page that gave no picture: its reason code and what the decoder said."""
+    """A page that gave no picture: its reason code and what the decoder or the storage said."""
 
     def __init__(
-        self,
-        reason: Reason,
-        detail: str,
-        size: int | None = None,
-        mtime_ns: int | None = None,
+        self, reason: Reason, detail: str, size: int | None = None, mtime_ns: int | None = None
     ) -> None:
-        """Keep the reason code, one line of detail, and what is known of the file."""
+        """Keep the reason code, one line of detail, and the file's size and time where known."""
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
         self.size, self.mtime_ns = size, mtime_ns

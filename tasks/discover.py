@@ -1,8 +1,8 @@
-"""A folder into a listing on disk of everything in it, and the listing into shards."""
+"""Inputs into a listing on disk of everything they hold, and the listing into shards."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,15 +14,19 @@ from tasks.inputs import Entry, Inputs
 
 USUAL_SHARD = 4_096  # files; a commit and a task run each, so not too many
 MOST_SHARDS = 64  # of one run, however many files
-ROW_GROUP = 4_096  # paths that are read from a listing together
+ROW_GROUP = 4_096  # files that are held in memory, written and read together
 LISTING_SCHEMA = pa.schema(
-    [("path", pa.binary()), ("size", pa.int64()), ("mtime_ns", pa.int64())]
-)  # relative; names need not be UTF-8
+    [
+        ("path", pa.binary()),  # relative; names need not be UTF-8
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Every file below a folder, in order, as a Parquet file of relative paths."""
+    """Every file of some inputs, in their order, as a Parquet file."""
 
     root: str
     file: Path
@@ -39,38 +43,20 @@ class Shard:
 
 
 def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listing:
-    """Write the listing of everything below a folder that is not a folder itself.
-
-    Links to folders are listed and not followed, so that no file is found twice and no loop ends
-    the run. A folder that may not be read is listed under its own name.
+    """Write the listing of everything in the inputs, however much it is, in little memory.
 
     Raises:
-        InputError: the folder does not exist, is no folder, or has no files.
+        InputError: there are no files, or the inputs turn out to be broken or out of reach.
     """
-    root = inputs.root
-    paths = list(inputs.entries())
-    if not paths and not allow_empty:
-        raise InputError(f"{root} has no files in it: give a folder of pictures")
+    count = 0
     with whole_file(file) as temporary:
-        listed = pa.table(
-            dict(zip(("path", "size", "mtime_ns"), zip(*paths, strict=True), strict=True)),
-            LISTING_SCHEMA,
-        )
-        pq.write_table(listed, temporary, row_group_size=ROW_GROUP)
-    return Listing(root, file, len(paths))
-
-
-def existing_folder(folder: Path) -> Path:
-    """Return the absolute path of a folder.
-
-    Raises:
-        InputError: it does not exist, or is no folder.
-    """
-    root = folder.expanduser().absolute()
-    if not root.is_dir():
-        what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise InputError(f"{root} {what}: give a folder of pictures")
-    return root
+        with pq.ParquetWriter(temporary, LISTING_SCHEMA, use_dictionary=False) as listing:
+            for group in _groups(inputs.entries()):
+                listing.write_table(group)
+                count += group.num_rows
+        if not count and not allow_empty:
+            raise InputError(f"{inputs.root} has no files in it: give a folder of pictures")
+    return Listing(inputs.root, file, count)
 
 
 def shards(listing: Listing, workers: int = 1) -> list[Shard]:
@@ -87,32 +73,11 @@ def entries_of(file: Path, start: int, stop: int) -> list[Entry]:
     first, stop_group = start // ROW_GROUP, -(-stop // ROW_GROUP)
     with pq.ParquetFile(file, memory_map=True) as listing:
         groups = range(first, min(stop_group, listing.num_row_groups))
-        table = listing.read_row_groups(groups).slice(start - first * ROW_GROUP, stop - start)
-    return list(map(Entry, *(table[n].to_pylist() for n in ("path", "size", "mtime_ns"))))
+        table = listing.read_row_groups(groups)
+    columns = table.slice(start - first * ROW_GROUP, stop - start).itercolumns()
+    return [Entry(*each) for each in zip(*(c.to_pylist() for c in columns), strict=True)]
 
 
-def paths_of(file: Path, start: int, stop: int) -> list[bytes]:
-    """Return the relative paths of a stretch of a listing."""
-    first, stop_group = start // ROW_GROUP, -(-stop // ROW_GROUP)
-    with pq.ParquetFile(file, memory_map=True) as listing:
-        groups = range(first, min(stop_group, listing.num_row_groups))
-        column = listing.read_row_groups(groups)["path"]
-    paths: list[bytes] = column.slice(start - first * ROW_GROUP, stop - start).to_pylist()
-    return paths
-
-
-def _walk(root: bytes) -> Iterator[bytes]:
-    ahead = [(b"", True)]  # a stack of our own: Python's ends at a thousand folders
-    while ahead:
-        path, folder = ahead.pop()
-        if not folder:
-            yield path
-            continue
-        try:
-            with os.scandir(os.path.join(root, path)) as entries:  # noqa: PTH118 - bytes, any name
-                found = [(e.name, e.is_dir(follow_symlinks=False)) for e in entries]
-        except OSError:
-            yield path
-            continue
-        below = [(os.path.join(path, name), is_dir) for name, is_dir in found]  # noqa: PTH118 - bytes
-        ahead += sorted(below, reverse=True)
+def _groups(entries: Iterator[Entry]) -> Iterator[pa.Table]:
+    while group := list(islice(entries, ROW_GROUP)):
+        yield pa.table(list(zip(*group, strict=True)), LISTING_SCHEMA)

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from tasks.decode import Undecodable
 from tasks.discover import LISTING_SCHEMA, Listing
 from tasks.files import whole_file
-from tasks.inputs import Inputs
-from tasks.reasons import ALL, STATUSES, Reason, Status
+from tasks.inputs import Inputs, printable
+from tasks.reasons import ALL, PASSING, STATUSES, Reason, Status
 from tasks.results import is_table, scan
-from tasks.rows import printable
 
 BATCH = 16_384  # rows in memory at once
 UNLISTED, UNREAD = -1, -2  # size or time of what could not be looked at; never equal
@@ -118,7 +117,8 @@ def _wanted(
         return np.asarray(~(read_before & (known.contents[places] == contents)), bool)
     sizes, mtimes = (_filled(batch[name], UNLISTED) for name in ("size", "mtime_ns"))
     same = (known.sizes[places] == sizes) & (known.mtimes[places] == mtimes)
-    return np.asarray(~(read_before & same), bool)
+    passing = np.array([reason in PASSING for reason in REASONS])[known.reasons[places]]
+    return np.asarray(~(read_before & same & ~passing), bool)
 
 
 def _known(table: str, root: str, choice: Choice) -> _Known:

@@ -29,6 +29,9 @@ class Reason(StrEnum):
     DECODER_TIMEOUT = "decoder_timeout"
     PERMISSION_DENIED = "permission_denied"
     VANISHED = "vanished"
+    CHANGED = "changed"
+    ENCRYPTED = "encrypted"
+    STORAGE_ERROR = "storage_error"
 
 
 MEANINGS: dict[Reason, str] = {
@@ -47,7 +50,18 @@ MEANINGS: dict[Reason, str] = {
     Reason.DECODER_TIMEOUT: "decoding it took longer than the limit, twice",
     Reason.PERMISSION_DENIED: "the file may not be read by this user",
     Reason.VANISHED: "the file was listed, but gone when it was read",
+    Reason.CHANGED: "the file changed while it was read, twice",
+    Reason.ENCRYPTED: "a member of an archive that only opens with a password",
+    Reason.STORAGE_ERROR: "the disk or the bucket gave an error instead of the bytes",
 }
+
+PASSING = {
+    Reason.PERMISSION_DENIED,
+    Reason.VANISHED,
+    Reason.CHANGED,
+    Reason.STORAGE_ERROR,
+}
+"""Reasons that say nothing of the file itself: it is read again in the next run."""
 
 ALL = "all"  # of the reasons, where one can be named
 

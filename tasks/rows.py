@@ -1,6 +1,5 @@
 """Pages and their answers into rows of the results table, column by column."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,11 @@ from numpy.typing import NDArray
 from tasks.canonical import Ink
 from tasks.decide import Thresholds, decide
 from tasks.decode import Undecodable
+from tasks.inputs import printable
 from tasks.reader import Answers
 from tasks.reasons import STATUSES, Reason, Status
 from tasks.results import INK_TYPE, PROBABILITIES, SCHEMA
 
-ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")  # in printable names
 LONGEST_DETAIL = 500  # characters of what a decoder said
 
 
@@ -40,23 +39,6 @@ class Page:
             self.trouble = Undecodable(Reason.BLANK, f"contrast {ink.contrast} of 255")
         else:
             self.form = form
-
-
-def printable(path: bytes) -> str:
-    r"""Return a name as text that says every byte: those that are no UTF-8 become `\xNN`.
-
-    A backslash becomes two, so that no two names are one text.
-    """
-    return path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
-
-
-def unprintable(text: str) -> bytes:
-    """Return the name that `printable` made the text of."""
-    return ESCAPED.sub(lambda found: _byte(found[1]), text.encode())
-
-
-def _byte(escape: bytes) -> bytes:
-    return escape if escape == b"\\" else bytes([int(escape[1:], 16)])
 
 
 def rows_of(

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from tasks.canonical import canonical
 from tasks.decode import Undecodable, pages
-from tasks.inputs import Inputs
+from tasks.inputs import Inputs, unprintable
 from tasks.reading_report import Sample
-from tasks.rows import unprintable
 
 
 def opened(rows: Iterable[Mapping[str, Any]], inputs: Inputs) -> list[Sample]:

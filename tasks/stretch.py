@@ -18,7 +18,7 @@ from tasks.canonical import CANONICAL_VERSION, canonical
 from tasks.canonical_batch import canonical_batch
 from tasks.decide import Thresholds
 from tasks.decode import MAX_PIXELS, Undecodable, decode, pages_of
-from tasks.inputs import Entry, Inputs
+from tasks.inputs import Content, Entry, Inputs
 from tasks.reader import Reader
 from tasks.rows import Page, rows_of
 
@@ -89,12 +89,18 @@ def read_stretch(
 ) -> Stretch:
     """Return every page of the files and its row, one for each file at least."""
     seconds, found = Seconds(), Found([], [])
+    blamed = blamed or {}
+    wanted = [entry.path for number, entry in enumerate(entries) if number not in blamed]
+    contents = plan.inputs.read_each(wanted)
     for number, entry in enumerate(entries):
-        trouble = blamed.get(number) if blamed else None
-        if trouble:
-            found.pages.append(Page(entry.path, 0, entry.size, entry.mtime_ns, trouble=trouble))
+        start = perf_counter()
+        content = blamed[number] if number in blamed else next(contents)
+        if isinstance(content, Undecodable):
+            size, mtime_ns = content.size or entry.size, content.mtime_ns or entry.mtime_ns
+            found.pages.append(Page(entry.path, 0, size, mtime_ns, trouble=content))
+            seconds.read += perf_counter() - start
         else:
-            _open(plan.inputs, entry, number, watch or NoWatch(), found, seconds)
+            _open(entry.path, content, number, watch or NoWatch(), found, seconds, start)
     _decode_small(found.small, seconds)
     forms = [page.form for page in found.pages if page.form is not None]
     start = perf_counter()
@@ -120,20 +126,17 @@ class Found(NamedTuple):
 
 
 def _open(
-    inputs: Inputs, entry: Entry, number: int, watch: Watch, found: Found, seconds: Seconds
+    path: bytes,
+    content: Content,
+    number: int,
+    watch: Watch,
+    found: Found,
+    seconds: Seconds,
+    start: float,
 ) -> None:
-    """Add every page of one file; whatever goes wrong is a page with its trouble."""
-    start = perf_counter()
-    try:
-        content = inputs.read(entry.path)
-    except Undecodable as trouble:
-        page = Page(entry.path, 0, trouble.size, trouble.mtime_ns, trouble=trouble)
-        found.pages.append(page)
-        seconds.read += perf_counter() - start
-        return
-    first = Page(
-        entry.path, 0, content.size, content.mtime_ns, hashlib.sha256(content.data).hexdigest()
-    )
+    """Add every page of one file; whatever is wrong with it is a page with its trouble."""
+    digest = hashlib.sha256(content.data).hexdigest()
+    first = Page(path, 0, content.size, content.mtime_ns, digest)
     opened = perf_counter()
     seconds.read += opened - start
     packed = png.unpacked(content.data, MAX_PIXELS)

@@ -1,6 +1,7 @@
 """What many tests need: MNIST, a small model with known answers, and state of their own."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tasks import registry
 from tasks.dataset import MNIST_DIGEST, Part, ingest, load
 from tests.bars import save_bar_model
+from tests.s3 import s3_server
 
 SAMPLE_PICTURES = 1_200  # of each part of `npz_sample`: enough to learn four digits of five
 
@@ -38,6 +40,13 @@ def npz_sample(mnist_datasets: Path, tmp_path_factory: pytest.TempPathFactory) -
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an ONNX file that reads bars as digits."""
     return save_bar_model(tmp_path_factory.mktemp("model") / "bars.onnx")
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a server of the S3 protocol that runs as long as the tests."""
+    with s3_server(tmp_path_factory.mktemp("s3") / "server.log") as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

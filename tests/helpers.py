@@ -5,6 +5,9 @@ import shutil
 import socket
 from pathlib import Path
 
+from tasks.decode import Undecodable
+from tasks.inputs import Inputs
+from tasks.reasons import Reason
 from tasks.registry import Registry, Version
 
 
@@ -33,3 +36,12 @@ def register_champion(home: Path, onnx: Path, name: str = "tiny") -> Version:
     version = registry.register(json.loads(json.dumps(card)), onnx, keras)
     registry.promote(version, "made for a test")
     return version
+
+
+def reason_of(inputs: Inputs, path: bytes) -> Reason | None:
+    """Return why a path cannot be read, or nothing if it can."""
+    try:
+        inputs.read(path)
+    except Undecodable as trouble:
+        return trouble.reason
+    return None

@@ -120,3 +120,11 @@ def test_both_readers_read_the_same_digits_from_the_same_files(
     assert f"12 files, {usable_cores()} cores, champion {champion.name}" in done.stdout
     assert "same digit in 12 of 12 files" in done.stdout
     assert all(name in done.stdout for name in ("digitflow predict", "Keras", "cv2.imread"))
+
+
+def test_the_listing_benchmark_prints_a_row_for_each_count() -> None:
+    command = [sys.executable, "-m", "tests.bench.listing", "10", "2000"]
+    answer = subprocess.run(
+        command, cwd=BENCH.parents[1], capture_output=True, text=True, check=True
+    )
+    assert [line.split()[0] for line in answer.stdout.splitlines()] == ["files", "10", "2,000"]

@@ -2,20 +2,32 @@
 
 import os
 import subprocess
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.discover import MOST_SHARDS, SMALLEST_SHARD, Listing, discover, paths_of, shards
+from tasks.discover import (
+    MOST_SHARDS,
+    ROW_GROUP,
+    SMALLEST_SHARD,
+    Listing,
+    discover,
+    entries_of,
+    paths_of,
+    shards,
+)
 from tasks.errors import InputError
+from tasks.inputs import Entry, Inputs, open_inputs
 
 
 def found(folder: Path) -> list[bytes]:
     """Return the paths that are found below a folder."""
     file = folder.parent / "listing.parquet"
-    listing = discover(folder, file)
+    listing = discover(open_inputs(str(folder)), file)
     paths = paths_of(file, 0, listing.count)
     assert len(paths) == listing.count
     return paths
@@ -69,29 +81,27 @@ def test_folders_deeper_than_pythons_stack_are_walked(folder: Path) -> None:
     ("name", "message"),
     [
         ("missing", "missing does not exist: give a folder"),
-        ("file", "file is a file, not a folder: give a folder"),
         ("empty", "empty has no files in it: give a folder"),
     ],
 )
-def test_no_folder_or_nothing_in_it_is_an_error_and_leaves_no_listing(
+def test_nothing_there_or_nothing_in_it_is_an_error_and_leaves_no_listing(
     tmp_path: Path, name: str, message: str
 ) -> None:
-    (tmp_path / "file").touch()
     (tmp_path / "empty" / "nested").mkdir(parents=True)
     with pytest.raises(InputError, match=message):
-        discover(tmp_path / name, tmp_path / "listing.parquet")
+        discover(open_inputs(str(tmp_path / name)), tmp_path / "listing.parquet")
     assert not (tmp_path / "listing.parquet").exists()
 
 
 def test_an_empty_folder_may_be_allowed_and_has_no_shards(folder: Path, tmp_path: Path) -> None:
-    listing = discover(folder, tmp_path / "listing.parquet", allow_empty=True)
+    listing = discover(open_inputs(str(folder)), tmp_path / "listing.parquet", allow_empty=True)
     assert listing.count == 0
     assert shards(listing) == []
 
 
 @given(st.integers(0, 5_000_000))
 def test_shards_cover_a_listing_without_gap_or_overlap(count: int) -> None:
-    cut = shards(Listing(Path("root"), Path("file"), count))
+    cut = shards(Listing("root", Path("file"), count))
     edges = [shard.start for shard in cut] + [count]
     assert edges[0] == 0
     assert [shard.stop for shard in cut] == edges[1:]
@@ -111,6 +121,47 @@ def test_a_stretch_of_a_listing_is_that_slice(
         (base / "in").mkdir(parents=True)
         for name in names:
             (base / "in" / name).touch()
-        discover(base / "in", base / "listing.parquet")
+        discover(open_inputs(str(base / "in")), base / "listing.parquet")
     stretch = paths_of(base / "listing.parquet", start, start + length)
     assert [path.decode() for path in stretch] == names[start : start + length]
+
+
+def test_size_and_time_are_listed_and_a_stretch_of_entries_is_that_slice(folder: Path) -> None:
+    (folder / "a").write_bytes(b"123")
+    (folder / "b").symlink_to("nowhere")
+    (folder / "c").touch()
+    file = folder.parent / "listing.parquet"
+    inputs = open_inputs(str(folder))
+    listing = discover(inputs, file)
+    assert listing == Listing(str(folder), file, 3)
+    time = (folder / "a").stat().st_mtime_ns
+    assert entries_of(file, 0, 2) == [Entry(b"a", 3, time), Entry(b"b", None, None)]
+    assert entries_of(file, 0, 9) == list(inputs.entries())
+    assert entries_of(file, 2, 3) == list(inputs.entries())[2:]
+
+
+class Endless(Inputs):
+    """As many entries as a test wants, made one by one."""
+
+    root = "nowhere"
+
+    def __init__(self, count: int) -> None:
+        """Keep how many."""
+        self.count = count
+
+    def entries(self) -> Iterator[Entry]:
+        return (Entry(b"%0100d" % number, number, number) for number in range(self.count))
+
+
+def test_the_memory_for_a_listing_does_not_grow_with_it(tmp_path: Path) -> None:
+    peaks = []
+    for groups in (2, 16):
+        tracemalloc.start()
+        listing = discover(Endless(groups * ROW_GROUP), tmp_path / "listing.parquet")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        last = listing.count - 1
+        assert entries_of(listing.file, last, listing.count) == [
+            Entry(b"%0100d" % last, last, last)
+        ]
+    assert peaks[1] < 1.1 * peaks[0]

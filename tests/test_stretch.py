@@ -13,6 +13,7 @@ from PIL import Image
 from tasks.decide import Thresholds
 from tasks.device import cpu
 from tasks.discover import discover
+from tasks.inputs import open_inputs
 from tasks.reader import Reader
 from tasks.reasons import Reason, Status
 from tasks.results import PROBABILITIES, SCHEMA
@@ -39,7 +40,7 @@ def reader(model_file: Path) -> Reader:
 def rows_of(folder: Path, reader: Reader, thresholds: Thresholds = SURE) -> list[dict[str, Any]]:
     """Return the rows of everything in a folder, as it was listed before it vanished."""
     file = folder.parent / "listing.parquet"
-    listing = discover(folder, file)
+    listing = discover(open_inputs(str(folder)), file)
     for name in folder.glob("*vanishing*"):
         name.unlink()
     plan = ReadPlan("run", folder, file, thresholds)

@@ -17,7 +17,7 @@ def summary_of(table: Path, files: int) -> Summary:
     """Return the summary of a run that found so many files."""
     return summarise(
         table,
-        Listing(Path("/pictures"), Path("listing"), files),
+        Listing("/pictures", Path("listing"), files),
         "run-1",
         model_version="m",
         canonical_version="1",

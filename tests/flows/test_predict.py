@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tasks.workers import Workers
 
 from flows.engine import Advance, PlainEngine
 from flows.predict import predict, read_shard
@@ -20,10 +21,10 @@ from tasks.decide import Thresholds
 from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
 from tasks.discover import discover, shards
 from tasks.errors import DeviceError, InputError, ModelError
+from tasks.inputs import open_inputs
 from tasks.settings import PredictSettings
 from tasks.shard import ReadPlan
 from tasks.summary import Summary
-from tasks.workers import Workers
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion
 
@@ -164,8 +165,8 @@ def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_fil
 def test_a_shard_that_is_read_again_is_in_the_table_once(
     mixed: Path, tmp_path: Path, model_file: Path
 ) -> None:
-    listing = discover(mixed, tmp_path / "listing.parquet")
-    plan = ReadPlan("run-1", listing.root, listing.file, Thresholds(0.8))
+    listing = discover(open_inputs(str(mixed)), tmp_path / "listing.parquet")
+    plan = ReadPlan("run-1", mixed, listing.file, Thresholds(0.8))
     table = tmp_path / "results"
     with Workers(plan, model_file, cpu(), listing.count, 1) as workers:
         for shard in shards(listing) * 2:

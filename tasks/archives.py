@@ -1,0 +1,179 @@
+"""Pictures in a zip or tar archive, read in place: nothing is unpacked to disk."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from tasks.decode import Undecodable
+from tasks.errors import InputError
+from tasks.folders import too_large
+from tasks.inputs import MAX_BYTES, Content, Entry, Inputs, printable
+from tasks.names import NameIndex
+from tasks.patterns import Chosen
+from tasks.reasons import Reason
+
+AGAIN = b"//"  # before the number of a name that comes again; no clean name has it
+
+
+class Member(NamedTuple):
+    """One file in an archive, by what its header says."""
+
+    name: bytes  # as the archive has it
+    position: int  # of its header
+    size: int  # bytes of its content
+    start: int  # of its content, or (zip) of the header before it
+    refusal: tuple[Reason, str] | None = None  # why it cannot be read
+    packed: int = 0
+    method: int = 0
+    checksum: int = 0
+
+
+class Members(Protocol):
+    """An open archive."""
+
+    def scan(self) -> Iterator[Member]:
+        """Yield every member that is no folder, in order; raise InputError if it is broken."""
+
+    def at(self, position: int) -> Member:
+        """Return the member whose header is there."""
+
+    def content(self, member: Member) -> bytes:
+        """Return its bytes, or raise Undecodable; its size is within the limit."""
+
+
+class Archive(Inputs):
+    """The members of one archive file, whose time is the time of each of them.
+
+    A member's path is its name without `.`, `..` and slashes too many, so it stays below any
+    folder. If a path comes again in the archive, that member's path ends in `//2`, `//3`, ...
+    """
+
+    def __init__(self, file: Path, members: type["OpenedMembers"], chosen: Chosen) -> None:
+        """Go through the whole archive once.
+
+        Raises:
+            InputError: the archive is broken.
+        """
+        self.root = printable(os.fsencode(file))
+        self._file, self._format, self._chosen = file, members, chosen
+        self._facts = _facts(file)
+        self._opened = _Opened(members(file))
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the open file and the index behind: each process makes its own."""
+        return self.__dict__ | {"_opened": None}
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the members in the archive's order, which is the fast one to read in."""
+        opened = self._open()
+        earlier = opened.index.occurrences()
+        for member in opened.members.scan():
+            path = clean(member.name)
+            if before := earlier.before(path):
+                path += AGAIN + str(before + 1).encode()
+            if self._chosen.keeps(path):
+                yield Entry(path, member.size, self._facts[1])
+
+    def read(self, path: bytes) -> Content:
+        """Return a member, checked against its checksum where the format has one.
+
+        Raises:
+            Undecodable: it is a link, encrypted, damaged, too large, or the archive has changed.
+        """
+        opened, time = self._open(), self._facts[1]
+        try:
+            data = opened.content(path)
+        except Undecodable as trouble:
+            self._check_unchanged()
+            trouble.mtime_ns = time
+            raise
+        self._check_unchanged()
+        return Content(data, len(data), time)
+
+    def _open(self) -> "_Opened":
+        if self._opened is None:
+            self._check_unchanged()
+            try:
+                self._opened = _Opened(self._format(self._file))
+            except (OSError, InputError) as error:
+                raise Undecodable(Reason.STORAGE_ERROR, str(error)) from None
+        return self._opened
+
+    def _check_unchanged(self) -> None:
+        try:
+            same = _facts(self._file) == self._facts
+        except OSError as error:
+            raise Undecodable(Reason.VANISHED, f"the archive is gone: {error.strerror}") from None
+        if not same:
+            raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
+
+
+class OpenedMembers(Members, Protocol):
+    """A format: how an archive file is opened."""
+
+    def __init__(self, file: Path) -> None:
+        """Open it, or raise InputError."""
+
+
+class _Opened:
+    """An open archive with the index of its members."""
+
+    def __init__(self, members: Members) -> None:
+        self.members = members
+        self.index = NameIndex((clean(each.name), each.position) for each in members.scan())
+
+    def content(self, path: bytes) -> bytes:
+        member = self._find(path)
+        try:
+            if max(member.size, member.packed) > MAX_BYTES:
+                raise too_large(max(member.size, member.packed), None)
+            if member.refusal:
+                raise Undecodable(*member.refusal)
+            return self.members.content(member)
+        except Undecodable as trouble:
+            trouble.size = member.size
+            raise
+
+    def _find(self, path: bytes) -> Member:
+        name, _, number = path.rpartition(AGAIN) if AGAIN in path else (path, b"", b"1")
+        found = [self.members.at(position) for position in self.index.positions(name)]
+        same = [member for member in found if clean(member.name) == name]
+        try:
+            return same[int(number) - 1]
+        except (IndexError, ValueError):
+            raise Undecodable(Reason.VANISHED, "no such member") from None
+
+
+def open_archive(file: Path, chosen: Chosen) -> Archive | None:
+    """Return the archive, found by its content, or nothing if the file is none.
+
+    Raises:
+        InputError: it begins like an archive, but is broken, or is compressed and holds no tar.
+    """
+    from tasks.tars import TarMembers, begins_like_tar
+    from tasks.zips import ZipMembers, begins_like_zip
+
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(512)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+    if begins_like_zip(start):
+        return Archive(file, ZipMembers, chosen)
+    if begins_like_tar(start):
+        return Archive(file, TarMembers, chosen)
+    return None
+
+
+def clean(name: bytes) -> bytes:
+    """Return a member's name as a relative path that leads nowhere else."""
+    if b"/" not in name:
+        return name if name not in (b"", b".", b"..") else b"."
+    parts = [part for part in name.split(b"/") if part not in (b"", b".", b"..")]
+    return b"/".join(parts) or b"."
+
+
+def _facts(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,190 @@
+"""Pictures in a local folder, and one local file: how they are found and how they are read."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from tasks.decode import Undecodable
+from tasks.errors import InputError
+from tasks.inputs import MAX_BYTES, Content, Entry, Inputs, printable
+from tasks.patterns import Chosen
+from tasks.reasons import Reason
+
+SORTED_TOGETHER = 16_384  # names of one folder that are held and sorted; more come in several runs
+# O_NONBLOCK: opening a FIFO that nobody writes to must not wait
+OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+NO_FILE = {errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}  # a loop of links, a socket: no fault
+
+
+class Folder(Inputs):
+    """Everything below a folder that is no folder itself."""
+
+    def __init__(self, folder: Path, chosen: Chosen) -> None:
+        """Look whether the folder can be listed.
+
+        Raises:
+            InputError: it is no folder, or may not be listed.
+        """
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise InputError(f"{folder} {what}: give a folder of pictures")
+        try:
+            os.scandir(folder).close()
+        except OSError as error:
+            raise InputError(f"{folder} cannot be listed: {error.strerror}") from None
+        name = os.fsencode(folder)
+        self.root = printable(name)
+        self._base = name.rstrip(b"/") + b"/"
+        self._chosen = chosen
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what is below the folder, each folder's names in order.
+
+        Links to folders are listed and not followed, so that no file is found twice and no loop
+        ends the run. A folder that may not be listed is listed under its own name. Of a folder with
+        very many names, each run of SORTED_TOGETHER is in order, in the order of the file system.
+        """
+        return walk(self._base, self._chosen)
+
+    def read(self, path: bytes) -> Content:
+        """Return a file below the folder; see `read_file`."""
+        return read_file(self._base + path)
+
+
+class OneFile(Inputs):
+    """A single file, in the folder it lies in."""
+
+    def __init__(self, file: Path, chosen: Chosen) -> None:
+        """Keep its name; it is opened when it is read."""
+        folder, self._name = os.fsencode(file.parent), os.fsencode(file.name)
+        self.root = printable(folder)
+        self._base = folder.rstrip(b"/") + b"/"
+        self._chosen = chosen
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the one file, unless the patterns leave it out."""
+        if self._chosen.keeps(self._name):
+            yield entry_of(self._base, self._name)
+
+    def read(self, path: bytes) -> Content:
+        """Return the file; see `read_file`."""
+        return read_file(self._base + path)
+
+
+def walk(base: bytes, chosen: Chosen) -> Iterator[Entry]:
+    """Yield everything wanted below a folder, whose name ends in a slash, that is no folder."""
+    open_folders = [(b"", _names(base))]  # a stack of our own: Python's ends at a thousand folders
+    while open_folders:
+        folder, names = open_folders[-1]
+        try:
+            name, is_folder, found = next(names)
+        except StopIteration:
+            open_folders.pop()
+            continue
+        except OSError as error:
+            if not folder:
+                raise InputError(f"{printable(base)} cannot be listed: {error.strerror}") from None
+            open_folders.pop()
+            yield entry_of(base, folder[:-1])
+            continue
+        path = folder + name
+        if is_folder:
+            if chosen.enters(path):
+                open_folders.append((path + b"/", _names(base + path)))
+        elif chosen.keeps(path):
+            yield _entry(path, found)
+
+
+def entry_of(base: bytes, path: bytes) -> Entry:
+    """Return what is known of a path: no size and time where it cannot be looked at."""
+    try:
+        facts = os.stat(os.path.join(base, path))  # noqa: PTH116, PTH118 - bytes, any name
+    except (OSError, ValueError):
+        return Entry(path, None, None)
+    return Entry(path, facts.st_size, facts.st_mtime_ns)
+
+
+def read_file(path: bytes) -> Content:
+    """Return the bytes of a regular file, all of one moment: a file that changes is read again.
+
+    Raises:
+        Undecodable: it cannot be opened, is no regular file, is too large, or changes again.
+    """
+    return _read_once(path) or _read_once(path) or _changing(path)
+
+
+def _names(folder: bytes) -> Iterator[tuple[bytes, bool, "os.DirEntry[bytes]"]]:
+    with os.scandir(folder) as found:
+        while run := [
+            (entry.name, entry.is_dir(follow_symlinks=False), entry)
+            for entry in islice(found, SORTED_TOGETHER)
+        ]:
+            run.sort(key=_name_of)
+            yield from run
+
+
+def _name_of(found: tuple[bytes, bool, "os.DirEntry[bytes]"]) -> bytes:
+    return found[0]
+
+
+def _entry(path: bytes, found: "os.DirEntry[bytes]") -> Entry:
+    try:
+        facts = found.stat()
+    except OSError:
+        return Entry(path, None, None)
+    return Entry(path, facts.st_size, facts.st_mtime_ns)
+
+
+def _read_once(path: bytes) -> Content | None:
+    """Return a file, or nothing if it changed in between."""
+    try:
+        descriptor = os.open(path, OPEN_FLAGS)
+    except (OSError, ValueError) as error:
+        raise _unopened(path, error) from None
+    try:
+        before = os.fstat(descriptor)
+        size, time = before.st_size, before.st_mtime_ns
+        if not stat.S_ISREG(before.st_mode):
+            raise Undecodable(Reason.UNSUPPORTED_FORMAT, "not a regular file", size, time)
+        if size > MAX_BYTES:
+            raise too_large(size, time)
+        data = os.read(descriptor, size + 1)
+        while 0 < len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
+            data += more
+        after = os.fstat(descriptor)
+    except OSError as error:
+        detail = f"{type(error).__name__}: {error.strerror}"
+        raise Undecodable(Reason.STORAGE_ERROR, detail) from None
+    finally:
+        os.close(descriptor)
+    whole = len(data) == size == after.st_size and after.st_mtime_ns == time
+    return Content(data, size, time) if whole else None
+
+
+def too_large(size: int, mtime_ns: int | None) -> Undecodable:
+    """Return the refusal of a file whose size is over the limit."""
+    detail = f"{size:,} bytes, limit {MAX_BYTES:,}"
+    return Undecodable(Reason.TOO_LARGE, detail, size, mtime_ns)
+
+
+def _changing(path: bytes) -> Content:
+    _, size, time = entry_of(b"", path)
+    raise Undecodable(Reason.CHANGED, "changed while it was read, twice", size, time)
+
+
+def _unopened(path: bytes, error: OSError | ValueError) -> Undecodable:
+    _, size, time = entry_of(b"", path)
+    if isinstance(error, ValueError):  # a NUL byte in the name
+        return Undecodable(Reason.VANISHED, str(error))
+    return Undecodable(_reason_of(error), f"{type(error).__name__}: {error.strerror}", size, time)
+
+
+def _reason_of(error: OSError) -> Reason:
+    if isinstance(error, PermissionError):
+        return Reason.PERMISSION_DENIED
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return Reason.VANISHED
+    return Reason.UNREADABLE if error.errno in NO_FILE else Reason.STORAGE_ERROR

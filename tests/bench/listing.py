@@ -1,0 +1,54 @@
+"""Time and peak memory of listing 10,000, 100,000 and 1,000,000 files, each in its own process.
+
+python -m tests.bench.listing [COUNT ...]
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tasks.discover import discover
+from tasks.inputs import open_inputs
+
+COUNTS = ("10000", "100000", "1000000")
+PER_FOLDER = 1_000
+
+
+def main() -> None:
+    """Print one table."""
+    print(f"{'files':>9}  {'seconds':>8}  {'us a file':>9}  {'peak MB':>8}")
+    for count in map(int, sys.argv[1:] or COUNTS):
+        with tempfile.TemporaryDirectory() as folder:
+            make_files(Path(folder), count)
+            command = [sys.executable, "-m", "tests.bench.listing", "--list", folder]
+            answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        seconds, peak = map(float, answer.split())
+        print(f"{count:>9,}  {seconds:>8.2f}  {seconds / count * 1e6:>9.1f}  {peak:>8.0f}")
+
+
+def make_files(folder: Path, count: int) -> None:
+    """Make so many empty files, a thousand in each folder."""
+    for number in range(count):
+        below = folder / f"{number // PER_FOLDER:04}"
+        if number % PER_FOLDER == 0:
+            below.mkdir()
+        (below / f"picture-{number:07}.png").touch()
+
+
+def list_once(folder: str) -> None:
+    """Print the seconds that listing a folder takes, and the peak memory of this process."""
+    with tempfile.TemporaryDirectory() as beside:
+        begun = time.perf_counter()
+        discover(open_inputs(folder), Path(beside) / "listing.parquet")
+        seconds = time.perf_counter() - begun
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--list"]:
+        list_once(sys.argv[2])
+    else:
+        main()

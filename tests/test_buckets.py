@@ -1,0 +1,210 @@
+"""A bucket's objects are listed page by page and read whole, from a server of the S3 protocol."""
+
+import pickle
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from s3fs import S3FileSystem
+
+from tasks import buckets
+from tasks.buckets import S3Bucket
+from tasks.decode import Undecodable
+from tasks.errors import InputError
+from tasks.inputs import Content, Inputs, open_inputs
+from tasks.patterns import Chosen
+from tasks.reasons import Reason
+from tests.helpers import free_port, reason_of
+from tests.s3 import Failing
+
+KEYS = ("scans/1.png", "scans/sub/2.png", "scans/sub/3.txt", "scans2/4.png", "top.png")
+ODD = ("é ü.png", "a+b%20c&<d>.png", "/slash", "a/../b", "a//b", "?x=*[1].png")
+
+
+@pytest.fixture(scope="module")
+def files(s3: str) -> S3FileSystem:
+    """Return a way to fill buckets."""
+    keys = {"key": "user", "secret": "secret"}
+    return S3FileSystem(endpoint_url=s3, skip_instance_cache=True, **keys)
+
+
+@pytest.fixture
+def bucket(s3: str, files: S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+    """Return an empty bucket that the environment leads to."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setattr(buckets, "PAUSES", (0.01, 0.01, 0.01))
+    return Bucket(f"bucket-{uuid.uuid4().hex}", files)
+
+
+class Bucket:
+    """A bucket of the server, and how to fill it."""
+
+    def __init__(self, name: str, files: S3FileSystem) -> None:
+        """Make the bucket."""
+        self.name, self._files = name, files
+        self.url = f"s3://{name}"
+        self.ask("create_bucket")
+
+    def ask(self, method: str, **arguments: Any) -> None:
+        """Call a method of the protocol."""
+        self._files.call_s3(method, Bucket=self.name, **arguments)
+
+    def put(self, *keys: str, prefix: str = "") -> None:
+        """Write objects that hold their own key."""
+        for key in keys:
+            self.ask("put_object", Key=prefix + key, Body=key.encode())
+
+
+def contents(inputs: Inputs) -> dict[str, bytes]:
+    entries = list(inputs.entries())
+    read = {entry.path.decode(): inputs.read(entry.path) for entry in entries}
+    assert [entry[1:] for entry in entries] == [(c.size, c.mtime_ns) for c in read.values()]
+    return {path: content.data for path, content in read.items()}
+
+
+@pytest.mark.parametrize(
+    ("place", "root", "paths"),
+    [
+        ("", "", KEYS),
+        ("/scans", "/scans", ("1.png", "sub/2.png", "sub/3.txt")),
+        ("/scans/", "/scans", ("1.png", "sub/2.png", "sub/3.txt")),
+        ("/scans/1.png", "/scans", ("1.png",)),
+        ("/top.png", "", ("top.png",)),
+        ("/scans/**/*.png", "/scans", ("1.png", "sub/2.png")),
+        ("/s*/*.png", "", ("scans/1.png", "scans2/4.png")),
+        ("/nothing", "/nothing", ()),
+    ],
+)
+def test_a_bucket_a_prefix_an_object_and_a_glob_are_listed_and_read(
+    bucket: Bucket, place: str, root: str, paths: tuple[str, ...]
+) -> None:
+    bucket.put(*KEYS)
+    bucket.ask("put_object", Key="scans/", Body=b"")  # as some programs mark a folder
+    inputs = open_inputs(bucket.url + place)
+    assert inputs.root == bucket.url + root
+    read = contents(inputs)
+    assert tuple(read) == paths
+    assert all(content.decode().endswith(path) for path, content in read.items())
+
+
+def test_keys_with_odd_characters_are_read_under_their_own_name(bucket: Bucket) -> None:
+    bucket.put(*ODD, prefix="in/")
+    assert contents(open_inputs(f"{bucket.url}/in")) == {key: key.encode() for key in ODD}
+
+
+def test_a_listing_of_several_pages_has_each_object_once(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buckets, "PAGE", 7)
+    keys = [f"{number:03}.png" for number in range(30)]
+    bucket.put(*keys)
+    paths = [entry.path.decode() for entry in open_inputs(bucket.url).entries()]
+    assert paths == keys
+
+
+def test_patterns_apply_to_objects(bucket: Bucket) -> None:
+    bucket.put(*KEYS)
+    assert list(contents(open_inputs(bucket.url, ["*.png"], ["sub/"]))) == [
+        "scans/1.png",
+        "scans2/4.png",
+        "top.png",
+    ]
+
+
+def test_several_objects_at_once_come_in_order_with_their_troubles(bucket: Bucket) -> None:
+    keys = [f"{number:03}.png" for number in range(2 * buckets.IN_FLIGHT + 3)]
+    bucket.put(*keys)
+    bucket.ask("delete_object", Key=keys[1])
+    inputs = pickle.loads(pickle.dumps(open_inputs(bucket.url)))  # noqa: S301 - our own
+    read = list(inputs.read_each(key.encode() for key in keys))
+    assert [each.data.decode() for each in read if isinstance(each, Content)] == [
+        keys[0],
+        *keys[2:],
+    ]
+    assert isinstance(read[1], Undecodable)
+    assert read[1].reason == Reason.VANISHED
+    only_first = inputs.read_each(key.encode() for key in keys)
+    assert isinstance(next(only_first), Content)
+    only_first.close()
+
+
+def test_an_object_over_the_limit_is_refused_with_its_size(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put("large")
+    monkeypatch.setattr(buckets, "MAX_BYTES", 4)
+    inputs = open_inputs(bucket.url)
+    with pytest.raises(Undecodable) as caught:
+        inputs.read(b"large")
+    assert (caught.value.reason, caught.value.size) == (Reason.TOO_LARGE, 5)
+
+
+def test_a_name_that_no_key_can_have_has_vanished(bucket: Bucket) -> None:
+    assert reason_of(open_inputs(bucket.url), b"caf\xe9") == Reason.VANISHED
+
+
+@pytest.mark.parametrize(
+    ("troubles", "reason"),
+    [
+        (["503 SlowDown", "500 InternalError", "cut"], None),
+        (["503 ServiceUnavailable"] * 4, Reason.STORAGE_ERROR),
+        (["cut"] * 4, Reason.STORAGE_ERROR),
+        (["403 AccessDenied"], Reason.PERMISSION_DENIED),
+        (["403 InvalidObjectState"], Reason.PERMISSION_DENIED),
+    ],
+)
+def test_trouble_that_passes_is_sat_out_and_what_lasts_is_a_reason(
+    bucket: Bucket, s3: str, monkeypatch: pytest.MonkeyPatch, troubles: list[str], reason: Reason
+) -> None:
+    bucket.put("one.png")
+    with Failing(s3).running() as failing:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", failing.url)
+        inputs = open_inputs(bucket.url)
+        failing.troubles = list(troubles)
+        assert reason_of(inputs, b"one.png") == reason
+        assert not failing.troubles
+        failing.troubles = list(troubles)
+        if reason:
+            with pytest.raises(InputError, match="cannot be listed: "):
+                list(inputs.entries())
+        else:
+            assert [entry.path for entry in inputs.entries()] == [b"one.png"]
+
+
+def test_no_bucket_no_name_and_no_credentials_are_errors_with_their_cause(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match=r"s3://no-such-bucket/x cannot be listed: FileNotFound"):
+        open_inputs("s3://no-such-bucket/x")
+    with pytest.raises(InputError, match="names no bucket: give s3://BUCKET"):
+        open_inputs("s3://")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(InputError, match=r"NoCredentialsError: .*AWS_ACCESS_KEY_ID"):
+        open_inputs(bucket.url)
+
+
+def test_a_server_that_does_not_answer_is_an_error(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(InputError, match=r"EndpointConnectionError: .* the endpoint"):
+        open_inputs(bucket.url)
+
+
+def test_an_archive_in_a_bucket_is_an_error_that_says_what_to_do(bucket: Bucket) -> None:
+    bucket.put("scans.zip")
+    with pytest.raises(InputError, match=r"/scans.zip is an archive: copy it to a disk"):
+        open_inputs(f"{bucket.url}/scans.zip")
+
+
+def test_without_s3fs_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(InputError, match=r"pip install 'digitflow\[s3\]'"):
+        S3Bucket("bucket/scans", Chosen())
