@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from tasks.discover import (
     MOST_SHARDS,
     ROW_GROUP,
-    SMALLEST_SHARD,
+    USUAL_SHARD,
     Listing,
     discover,
     entries_of,
-    paths_of,
     shards,
 )
 from tasks.errors import InputError
@@ -28,7 +27,7 @@ def found(folder: Path) -> list[bytes]:
     """Return the paths that are found below a folder."""
     file = folder.parent / "listing.parquet"
     listing = discover(open_inputs(str(folder)), file)
-    paths = paths_of(file, 0, listing.count)
+    paths = [entry.path for entry in entries_of(file, 0, listing.count)]
     assert len(paths) == listing.count
     return paths
 
@@ -99,15 +98,18 @@ def test_an_empty_folder_may_be_allowed_and_has_no_shards(folder: Path, tmp_path
     assert shards(listing) == []
 
 
-@given(st.integers(0, 5_000_000))
-def test_shards_cover_a_listing_without_gap_or_overlap(count: int) -> None:
-    cut = shards(Listing("root", Path("file"), count))
+@given(st.integers(0, 5_000_000), st.integers(1, 200))
+def test_shards_cover_a_listing_without_gap_or_overlap(count: int, workers: int) -> None:
+    cut = shards(Listing("root", Path("file"), count), workers)
     edges = [shard.start for shard in cut] + [count]
     assert edges[0] == 0
     assert [shard.stop for shard in cut] == edges[1:]
     assert [shard.number for shard in cut] == list(range(len(cut)))
     assert len(cut) <= MOST_SHARDS
-    assert all(shard.stop - shard.start >= SMALLEST_SHARD for shard in cut[:-1])
+    if workers * USUAL_SHARD <= count <= MOST_SHARDS * USUAL_SHARD / 2:
+        size = cut[0].stop
+        assert USUAL_SHARD / 2 <= size <= USUAL_SHARD * 2
+        assert size * (len(cut) - 1) < count
     assert all(shard.stop > shard.start for shard in cut)
 
 
@@ -122,8 +124,8 @@ def test_a_stretch_of_a_listing_is_that_slice(
         for name in names:
             (base / "in" / name).touch()
         discover(open_inputs(str(base / "in")), base / "listing.parquet")
-    stretch = paths_of(base / "listing.parquet", start, start + length)
-    assert [path.decode() for path in stretch] == names[start : start + length]
+    stretch = entries_of(base / "listing.parquet", start, start + length)
+    assert [entry.path.decode() for entry in stretch] == names[start : start + length]
 
 
 def test_size_and_time_are_listed_and_a_stretch_of_entries_is_that_slice(folder: Path) -> None:
