@@ -12,8 +12,8 @@ from tasks.errors import InputError
 from tasks.files import whole_file
 from tasks.inputs import Entry, Inputs
 
-USUAL_SHARD = 4_096  # files; a commit and a task run each, so not too many
-MOST_SHARDS = 64  # of one run, however many files
+USUAL_SHARD = 8_192  # files; a commit and a task run each, so not too many
+MOST_SHARDS = 96  # of one run, however many files
 ROW_GROUP = 4_096  # files that are held in memory, written and read together
 LISTING_SCHEMA = pa.schema(
     [

@@ -1,0 +1,166 @@
+"""How time and memory grow with the number of files, and what Prefect costs of it.
+
+    python -m tests.bench.scale [--counts 10000 100000 1000000] [--model FILE.onnx]
+
+The files are made on the spot, as links to 10,000 different ones, so that the engine is measured
+and not the disk, and removed after. Each reading is a process of its own. Peak memory is that of
+the largest process of the run, as the kernel counts it (VmHWM).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.predict_vs_keras import write_pictures
+
+DIFFERENT = 10_000  # files; the others are links to them
+IN_A_FOLDER = 10_000  # links
+SHIPPED = Path(__file__).parents[2] / "tasks" / "ready_model" / "model.onnx"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One run."""
+
+    count: int
+    prefect: bool
+    whole: float  # seconds of the process
+    run: float  # seconds of the flow
+    peak: int  # bytes of the largest process
+
+
+def make_links(originals: list[Path], folder: Path, count: int) -> None:
+    """Fill a folder with so many files."""
+    for start in range(0, count, IN_A_FOLDER):
+        below = folder / f"{start:07}"
+        below.mkdir(parents=True)
+        for number in range(start, min(start + IN_A_FOLDER, count)):
+            os.link(originals[number % len(originals)], below / f"{number:07}.png")
+
+
+def read(folder: Path, model: Path, count: int, *, prefect: bool, server: str | None) -> Reading:
+    """Read the folder in a process of its own, with a new home."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {"DIGITFLOW_HOME": home, "DIGITFLOW_MAX_ERROR": "1"}
+        if server:
+            environment["PREFECT_API_URL"] = server
+        command = [sys.executable, "-m", "flows.cli", "predict", str(folder), "--model", str(model)]
+        command += ["--json"] if prefect else ["--json", "--no-prefect"]
+        began = time.perf_counter()
+        run = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+        )
+        peak = Peak(run.pid)
+        said, _ = run.communicate()
+        whole = time.perf_counter() - began
+        if run.returncode:
+            sys.exit(f"reading {count:,} files ended with {run.returncode}")
+        summary: dict[str, Any] = json.loads(said)
+        if summary["found"] != count:
+            sys.exit(f"{count:,} files, but {summary['found']:,} rows")
+        return Reading(count, prefect, whole, summary["seconds"], peak.end())
+
+
+class Peak:
+    """Watches the largest memory that a process or one of its children had."""
+
+    def __init__(self, pid: int) -> None:
+        """Begin to watch."""
+        self._pid, self._most, self._over = pid, 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.1):
+            self._most = max([self._most, *map(_high_water, [self._pid, *_children(self._pid)])])
+
+    def end(self) -> int:
+        """Stop watching and return bytes."""
+        self._over.set()
+        self._thread.join()
+        return self._most
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def _high_water(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(lines[0].split()[1]) * 1024 if lines else 0
+
+
+def measure(counts: list[int], model: Path, *, orchestrated: bool) -> list[Reading]:
+    """Return a reading of each count, and with a Prefect server one more from 100,000 files on."""
+    readings = []
+    with tempfile.TemporaryDirectory() as name:
+        originals = Path(name) / "originals"
+        originals.mkdir()
+        write_pictures(originals, DIFFERENT)
+        files = sorted(originals.iterdir())
+        for count in counts:
+            folder = Path(name) / str(count)
+            make_links(files, folder, count)
+            subprocess.run(["find", folder, "-size", "+1M"], check=True)  # names into the cache
+            readings.append(read(folder, model, count, prefect=False, server=None))
+            if orchestrated and count >= 100_000:
+                readings.append(_with_server(folder, model, count))
+            subprocess.run(["rm", "-rf", folder], check=True)
+    return readings
+
+
+def _with_server(folder: Path, model: Path, count: int) -> Reading:
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        return read(folder, model, count, prefect=True, server=PREFECT_API_URL.value())
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--no-orchestrator", action="store_true")
+    options = parser.parse_args()
+    readings = measure(options.counts, options.model, orchestrated=not options.no_orchestrator)
+    table = Table(box=None, header_style="bold", title=f"load {os.getloadavg()[0]:.1f}")
+    for head in ("files", "Prefect", "whole s", "run s", "us a file", "files/s", "peak MB"):
+        table.add_column(head, justify="right")
+    for one in readings:
+        table.add_row(
+            *(f"{one.count:,}", "yes" if one.prefect else "", f"{one.whole:.1f}"),
+            *(f"{one.run:.1f}", f"{1e6 * one.run / one.count:.1f}"),
+            *(f"{one.count / one.run:,.0f}", f"{one.peak / 2**20:.0f}"),
+        )
+    Console(width=100).print(table)
+    for one in readings:
+        plain = [r for r in readings if r.count == one.count and not r.prefect]
+        if one.prefect:
+            share = 1 - plain[0].run / one.run
+            print(f"{one.count:,} files: Prefect takes {share:.1%} of the run")
+
+
+if __name__ == "__main__":
+    main()
