@@ -292,10 +292,13 @@ def _fail(message: str, code: int) -> None:
 
 
 def _in_words(error: ValidationError) -> str:
-    return "; ".join(
-        f"--{str(detail['loc'][-1]).replace('_', '-')} {detail['input']}: {detail['msg']}"
-        for detail in error.errors()
-    )
+    faults: dict[str, list[str]] = {}
+    for detail in error.errors():
+        # where a field may be of several types, the name of each follows that of the field
+        name = [str(part) for part in detail["loc"] if str(part).isidentifier()][-1]
+        given = f"--{name.replace('_', '-')} {detail['input']}"
+        faults.setdefault(given, []).append(detail["msg"])
+    return "; ".join(f"{given}: {' or '.join(said)}" for given, said in faults.items())
 
 
 def _values_of(settings: type[BaseSettings], command: BaseSettings) -> dict[str, Any]:
