@@ -6,6 +6,7 @@ The format is found in the content; the name of a file is never looked at.
 import io
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,6 +50,10 @@ class Undecodable(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
         self.size, self.mtime_ns = size, mtime_ns
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process whole: exceptions are made again from their message alone."""
+        return type(self), (self.reason, self.detail, self.size, self.mtime_ns)
 
 
 def decode(data: bytes) -> Pixels:
