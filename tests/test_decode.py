@@ -1,6 +1,7 @@
 """Whatever bytes a file has, it becomes upright pictures or a reason."""
 
 import io
+import pickle
 import struct
 import zlib
 from typing import Any
@@ -191,3 +192,10 @@ def test_any_damage_to_a_file_gives_pictures_or_a_reason(
     for position, value in changes:
         data[position % len(data)] = value
     assert_pictures_or_a_reason(bytes(data[: len(data) - cut]))
+
+
+def test_a_reason_crosses_to_another_process_whole() -> None:
+    trouble = Undecodable(Reason.TOO_LARGE, "why", 7, 8)
+    arrived = pickle.loads(pickle.dumps(trouble))  # noqa: S301 - our own
+    assert (arrived.reason, arrived.detail, str(arrived)) == (Reason.TOO_LARGE, "why", str(trouble))
+    assert (arrived.size, arrived.mtime_ns) == (7, 8)

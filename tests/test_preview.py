@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.discover import discover
+from tasks.inputs import open_inputs
 from tasks.preview import THUMBNAIL, spread, thumbnail
 
 
@@ -14,8 +15,8 @@ def test_a_limit_spreads_over_the_whole_folder(tmp_path: Path, limit: int) -> No
     (tmp_path / "in").mkdir()
     for number in range(100):
         (tmp_path / "in" / f"{number:02}").touch()
-    listing = discover(tmp_path / "in", tmp_path / "listing.parquet")
-    places = [int(path) for path in spread(listing, limit)]
+    listing = discover(open_inputs(str(tmp_path / "in")), tmp_path / "listing.parquet")
+    places = [int(entry.path) for entry in spread(listing, limit)]
     assert len(places) == min(limit, 100)
     assert places == sorted(set(places))
     assert max(np.diff([*places, 100])) <= -(-100 // limit)
