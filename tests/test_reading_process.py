@@ -137,7 +137,7 @@ def test_a_model_that_does_not_load_is_an_error_of_its_own(tmp_path: Path, damag
     else:
         model.write_bytes(b"" if damage == "empty" else b"not onnx at all")
     process = ReadingProcess(Start(model, cpu(), NEVER_S))
-    with pytest.raises(ModelError, match="canonical form 0|bad.onnx does not load"):
+    with pytest.raises(ModelError, match=r"canonical form 0|bad.onnx does not load"):
         process.facts()
     process.end()
 
@@ -148,7 +148,7 @@ def test_a_process_that_does_not_start_says_what_it_said(
     (tmp_path / "cv2.py").write_text("raise SystemExit('no such library')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     process = ReadingProcess(Start(model_file, cpu(), NEVER_S))
-    with pytest.raises(DigitflowError, match="did not start: .*no such library"):
+    with pytest.raises(DigitflowError, match=r"did not start: .*no such library"):
         process.facts()
     process.end()
 
