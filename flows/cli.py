@@ -3,6 +3,7 @@
 TensorFlow and Prefect are imported by the commands that need them, when they run.
 """
 
+import errno
 import io
 import json
 import sys
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from flows.train import Outcome
     from tasks.summary import Summary
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
 
 
@@ -282,6 +284,10 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), InputError.exit_code)
     except DigitflowError as error:
         _fail(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _fail(f"no room left on the disk: {error}", DigitflowError.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", INTERRUPTED)
 
