@@ -87,8 +87,12 @@ class PlainEngine:
         self, function: Callable[..., T], jobs: Iterable[tuple[Any, ...]], width: int
     ) -> Iterator[T]:
         """Call the function in threads."""
-        with ThreadPoolExecutor(width, thread_name_prefix=function.__name__) as pool:
+        pool = ThreadPoolExecutor(width, thread_name_prefix=function.__name__)
+        try:
             yield from in_order((pool.submit(function, *job) for job in jobs), width)
+        finally:
+            # after an error or Ctrl-C jobs may go on for long: who gave them can end them
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""
