@@ -22,6 +22,8 @@ HEADER, HEADER_END = (
 GREY, RGB = b"\x08\0\0\0\0", b"\x08\2\0\0\0"  # end of IHDR: 8 bits, no interlace
 CHANNELS = {GREY: 1, RGB: 3}
 CHUNKS = {b"IDAT", b"IEND", b"gAMA", b"pHYs", b"sRGB", b"tEXt", b"tIME"}  # plain ones after IHDR
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
+PIECE = 2**20  # bytes that are inflated together
 SMALL = 64  # px: a longer side is worth a decoder of its own
 FILTERS = 5
 SUB, UP = 1, 2  # filters of a row: each pixel less the one left of it, or above it
@@ -44,6 +46,26 @@ def unpacked(data: bytes, most_pixels: int) -> Packed | None:
         return None
     rows = _inflated(_idat(data), height, 1 + width * channels)
     return Packed(height, width, channels, rows) if rows else None
+
+
+def lacks_rows(data: bytes) -> bool:
+    """Tell whether the rows of a PNG end well before all of its height is there.
+
+    Decoders take that for a picture and fill it up with black. Interlaced ones are not looked at.
+    """
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    depth, colour, interlaced = data[24], data[25], data[28]
+    missing = height * (1 + -(-width * depth * SAMPLES.get(colour, 0) // 8))
+    unpacker, position = zlib.decompressobj(), len(START) - 8
+    while not interlaced and missing > 0 and position < len(data) and not unpacker.eof:
+        end = position + 8 + int.from_bytes(data[position : position + 4])
+        if data[position + 4 : position + 8] == b"IDAT":
+            packed = data[position + 8 : end]
+            while missing > 0 and packed and not unpacker.eof:
+                missing -= len(unpacker.decompress(packed, PIECE))
+                packed = unpacker.unconsumed_tail
+        position = end + 4
+    return unpacker.eof and missing > 0
 
 
 def is_small(packed: Packed) -> bool:

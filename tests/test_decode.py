@@ -149,6 +149,8 @@ def test_a_damaged_page_ends_the_file_after_those_before_it() -> None:
         (FILES["BMP"][:-10], Reason.TRUNCATED),
         (FILES["WEBP"][:-10], Reason.TRUNCATED),
         (png(40, 40, bytes(400)), Reason.TRUNCATED),
+        (png(40, 40, bytes(41 * 39)), Reason.TRUNCATED),
+        (png(1, 40, bytes(2)), Reason.TRUNCATED),
         (FILES["PNG"].replace(b"IDAT", b"IDAT\xff"), Reason.UNREADABLE),
         (png(4, 4, b"\x09abcd" * 4), Reason.UNREADABLE),
         (png(100_000, 100_000, b"\0"), Reason.TOO_LARGE),

@@ -262,3 +262,24 @@ def test_any_chunks_of_known_names_are_left_or_decoded_as_opencv_does(
     data = file_of(DIGIT, [2], *(chunk(name, content) for name, content in chunks))
     found = seen(data)
     assert found is None or np.array_equal(found, opencv(data))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("size", [(1, 1), (13, 7), (300, 200)])
+def test_a_png_of_any_kind_lacks_rows_only_if_its_header_says_more(
+    mode: str, size: tuple[int, int]
+) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", size, (200, 100, 50, 9)).convert(mode).save(file, "PNG")
+    whole = file.getvalue()
+    assert not png.lacks_rows(whole)
+    width, height = size
+    for higher in (height + 1, height * 9):
+        assert png.lacks_rows(START + header(width, higher, whole[24:29]) + whole[HEADER_END:])
+
+
+def test_rows_in_many_pieces_are_all_counted() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (1500, 1500), np.uint8)
+    data = file_of(noise[:, :1000], [0], pieces=7)
+    assert not png.lacks_rows(data)
+    assert png.lacks_rows(START + header(1000, 1501) + data[HEADER_END:])

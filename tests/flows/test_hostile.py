@@ -78,6 +78,7 @@ HOSTILE: dict[bytes, tuple[bytes, set[str]]] = {
         {"unreadable", "too_large"},
     ),
     b"no size.png": (png(0, 0, b""), {"unreadable"}),
+    b"rows missing.png": (png(28, 28, bytes(29 * 20)), {"truncated"}),
     b"rows too many.png": (png(28, 28, bytes(29 * 40)), {"blank", "unreadable"}),
     b"unpacks to much.png": (png(28, 28, bytes(50_000_000)), {"blank", "unreadable", "truncated"}),
     b"text bomb.png": (text_bomb(), {"ok", "unreadable"}),
