@@ -169,7 +169,7 @@ def test_a_command_uses_the_running_server_and_a_taken_port_is_refused(running: 
         )
 
     before = len(running.post("/flow_runs/filter", {}))
-    read = command("predict", str(running.home / "inbox"), "--json")
+    read = command("predict", str(running.home / "inbox"), "--again", "--json")
     assert read.returncode == 0, read.stderr
     assert json.loads(read.stdout)["found"] == 1
     assert len(running.post("/flow_runs/filter", {})) > before
