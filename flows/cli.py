@@ -3,6 +3,7 @@
 TensorFlow and Prefect are imported by the commands that need them, when they run.
 """
 
+import errno
 import io
 import json
 import sys
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tasks.summary import Summary
 
 RETRY = "--retry-rejected"
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
 
 
@@ -284,6 +286,10 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), InputError.exit_code)
     except DigitflowError as error:
         _fail(str(error), error.exit_code)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        _fail(f"no room left on the disk: {error}", DigitflowError.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", INTERRUPTED)
 
@@ -303,10 +309,13 @@ def _fail(message: str, code: int) -> None:
 
 
 def _in_words(error: ValidationError) -> str:
-    return "; ".join(
-        f"--{str(detail['loc'][-1]).replace('_', '-')} {detail['input']}: {detail['msg']}"
-        for detail in error.errors()
-    )
+    faults: dict[str, list[str]] = {}
+    for detail in error.errors():
+        # where a field may be of several types, the name of each follows that of the field
+        name = [str(part) for part in detail["loc"] if str(part).isidentifier()][-1]
+        given = f"--{name.replace('_', '-')} {detail['input']}"
+        faults.setdefault(given, []).append(detail["msg"])
+    return "; ".join(f"{given}: {' or '.join(said)}" for given, said in faults.items())
 
 
 def _values_of(settings: type[BaseSettings], command: BaseSettings) -> dict[str, Any]:

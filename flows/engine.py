@@ -117,15 +117,15 @@ class PlainEngine:
         """
         if crew.runner != LOCAL:
             raise InputError(f"--runner {crew.runner} is Prefect's: leave out --no-prefect")
-        with ThreadPoolExecutor(crew.width, thread_name_prefix=function.__name__) as pool:
-            futures = [pool.submit(function, *job) for job in jobs]
-            try:
-                for future in futures:
-                    yield future.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                stop()
-                raise
+        pool = ThreadPoolExecutor(crew.width, thread_name_prefix=function.__name__)
+        try:
+            for future in [pool.submit(function, *job) for job in jobs]:
+                yield future.result()
+        except BaseException:
+            stop()
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""

@@ -119,7 +119,7 @@ def promised(reader: ReaderFacts, max_error: float) -> tuple[Threshold, Threshol
 
 def purpose_of(settings: PredictSettings, inputs: Inputs, reader: ReaderFacts) -> dict[str, Any]:
     """Return what two runs have in common when the second goes on where the first was stopped."""
-    asked = {"include", "exclude", "again", "retry_rejected", "by_content"}
+    asked = {"include", "exclude", "again", "retry_rejected", "by_content", "max_error"}
     return {
         "root": inputs.root,
         "model": reader.version,

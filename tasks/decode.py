@@ -6,6 +6,7 @@ The format is found in the content; the name of a file is never looked at.
 import io
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,6 +47,10 @@ class Undecodable(Exception):
         self.reason, self.detail = reason, detail
         self.size, self.mtime_ns = size, mtime_ns
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process whole: exceptions are made again from their message alone."""
+        return type(self), (self.reason, self.detail, self.size, self.mtime_ns)
+
 
 def decode(data: bytes) -> Pixels:
     """Return the first page of a picture file.
@@ -84,7 +89,7 @@ def pages_of(data: bytes, packed: png.Packed | None) -> Iterator[Pixels | Undeco
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide
             with _opened(data) as image:
-                yield from _frames(image)
+                yield from _frames(image, data)
     except Undecodable as trouble:
         yield trouble
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, IndexError, ...
@@ -105,7 +110,7 @@ def _opened(data: bytes) -> Image.Image:
     return image
 
 
-def _frames(image: Image.Image) -> Iterator[Pixels | Undecodable]:
+def _frames(image: Image.Image, data: bytes) -> Iterator[Pixels | Undecodable]:
     # the further pictures of a phone's MPO are previews and depth maps of the same photo
     frames = [image] if image.format == "MPO" else ImageSequence.Iterator(image)
     for number, frame in enumerate(frames):
@@ -116,7 +121,11 @@ def _frames(image: Image.Image) -> Iterator[Pixels | Undecodable]:
             detail = f"{frame.width} x {frame.height} = {pixels:,} pixels, limit {MAX_PIXELS:,}"
             yield Undecodable(Reason.TOO_LARGE, detail)
             return
-        yield _eight_bit(ImageOps.exif_transpose(frame))
+        upright = _eight_bit(ImageOps.exif_transpose(frame))
+        if number == 0 and image.format == "PNG" and png.lacks_rows(data):
+            yield Undecodable(Reason.TRUNCATED, "fewer rows than its header says")
+            return
+        yield upright
 
 
 def _eight_bit(image: Image.Image) -> Pixels:

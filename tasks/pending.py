@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.decode import Undecodable
-from tasks.discover import LISTING_SCHEMA, Listing
+from tasks.discover import LISTING_SCHEMA, ROW_GROUP, Listing
 from tasks.files import whole_file
 from tasks.inputs import Inputs, printable
 from tasks.reasons import ALL, PASSING, STATUSES, Reason, Status
@@ -84,14 +84,21 @@ def find_pending(
         return Pending(listing, 0)
     count = resumed = 0
     with whole_file(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
+        waiting = LISTING_SCHEMA.empty_table()
         for batch in pq.ParquetFile(listing.file).iter_batches(BATCH):
             places = known.places(_hashes(printable(p) for p in batch["path"].to_pylist()))
             wanted = _wanted(batch, places, known, choice, inputs)
             chosen = batch.filter(pa.array(wanted))
             count += chosen.num_rows
             resumed += int((known.resumed[places[~wanted]]).sum())
-            if chosen.num_rows:
-                writer.write_batch(chosen)
+            waiting = pa.concat_tables([waiting, pa.Table.from_batches([chosen])])
+            # `entries_of` finds a file by its place: groups of one size
+            ready = waiting.num_rows // ROW_GROUP * ROW_GROUP
+            if ready:
+                writer.write_table(waiting.slice(0, ready), ROW_GROUP)
+            waiting = waiting.slice(ready)
+        if waiting.num_rows:
+            writer.write_table(waiting, ROW_GROUP)
     return Pending(Listing(listing.root, file, count), listing.count - count, resumed)
 
 

@@ -14,10 +14,16 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
-START = b"\x89PNG\r\n\x1a\n"
+START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+HEADER, HEADER_END = (
+    slice(12, 29),
+    33,
+)  # bytes: IHDR's name and content, and where its checksum ends
 GREY, RGB = b"\x08\0\0\0\0", b"\x08\2\0\0\0"  # end of IHDR: 8 bits, no interlace
 CHANNELS = {GREY: 1, RGB: 3}
-CHUNKS = {b"IHDR", b"IDAT", b"IEND", b"gAMA", b"pHYs", b"sRGB", b"tEXt", b"tIME"}  # plain ones
+CHUNKS = {b"IDAT", b"IEND", b"gAMA", b"pHYs", b"sRGB", b"tEXt", b"tIME"}  # plain ones after IHDR
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
+PIECE = 2**20  # bytes that are inflated together
 SMALL = 64  # px: a longer side is worth a decoder of its own
 FILTERS = 5
 SUB, UP = 1, 2  # filters of a row: each pixel less the one left of it, or above it
@@ -40,6 +46,26 @@ def unpacked(data: bytes, most_pixels: int) -> Packed | None:
         return None
     rows = _inflated(_idat(data), height, 1 + width * channels)
     return Packed(height, width, channels, rows) if rows else None
+
+
+def lacks_rows(data: bytes) -> bool:
+    """Tell whether the rows of a PNG end well before all of its height is there.
+
+    Decoders take that for a picture and fill it up with black. Interlaced ones are not looked at.
+    """
+    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    depth, colour, interlaced = data[24], data[25], data[28]
+    missing = height * (1 + -(-width * depth * SAMPLES.get(colour, 0) // 8))
+    unpacker, position = zlib.decompressobj(), len(START) - 8
+    while not interlaced and missing > 0 and position < len(data) and not unpacker.eof:
+        end = position + 8 + int.from_bytes(data[position : position + 4])
+        if data[position + 4 : position + 8] == b"IDAT":
+            packed = data[position + 8 : end]
+            while missing > 0 and packed and not unpacker.eof:
+                missing -= len(unpacker.decompress(packed, PIECE))
+                packed = unpacker.unconsumed_tail
+        position = end + 4
+    return unpacker.eof and missing > 0
 
 
 def is_small(packed: Packed) -> bool:
@@ -80,20 +106,22 @@ def _idat(data: bytes) -> bytes:
 
     They are empty where it is not so.
     """
-    if not data.startswith(START):
+    checksum = int.from_bytes(data[HEADER_END - 4 : HEADER_END])
+    if not data.startswith(START) or checksum != zlib.crc32(data[HEADER]):
         return b""
-    position, name, packed = len(START), b"", b""
+    position, name, packed, rows_begin = HEADER_END, b"", b"", 0
     while name != b"IEND":
         end = position + 8 + int.from_bytes(data[position : position + 4])
-        name = data[position + 4 : position + 8]
+        before, name = name, data[position + 4 : position + 8]
         if name not in CHUNKS or int.from_bytes(data[end : end + 4]) != zlib.crc32(
             memoryview(data)[position + 4 : end]
         ):
             return b""
         if name == b"IDAT":
             packed += data[position + 8 : end]
+            rows_begin += before != name
         position = end + 4
-    return packed
+    return packed if rows_begin == 1 else b""  # the chunks of the rows follow each other
 
 
 def _inflated(packed: bytes, height: int, stride: int) -> bytes:

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tasks.reasons import Reason
+from tasks.reasons import STATUSES, Reason, Status
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 RecipeName = Literal["standard", "quick"]
@@ -103,6 +103,14 @@ class PredictSettings(ReadSettings):
     workers: int = Field(
         0, ge=0, le=256, description="Processes that read pictures; 0: one per CPU core."
     )
+
+    @field_validator("retry_rejected")
+    @classmethod
+    def _rejects(cls, reason: Reason | str | None) -> Reason | str | None:
+        if isinstance(reason, Reason) and STATUSES[reason] != Status.REJECTED:
+            raise ValueError(f"nothing is rejected as {reason}")
+        return reason
+
     runner: Literal["local", "dask", "ray"] = Field(
         "local", description="Read on this machine, or on a Dask or Ray cluster."
     )

@@ -74,6 +74,7 @@ class Tally:
     def add(self, batch: pa.RecordBatch, every: int) -> None:
         """Count the rows of a batch; keep each `every`th row with a digit."""
         rows = pa.Table.from_batches([batch])
+        first = -self.digits.total() % every  # goes on where the last batch ended
         for counter, name in (
             (self.statuses, "status"),
             (self.reasons, "reason"),
@@ -84,7 +85,6 @@ class Tally:
         room = MOST_REJECTS - len(self.rejects)
         self.rejects += rejected.select(["path", "reason", "detail"]).slice(0, room).to_pylist()
         answered = rows.filter(pc.field("status") != Status.REJECTED)
-        first = -sum(count for digit, count in self.digits.items() if digit is not None) % every
         places = range(first, answered.num_rows, every)
         self.spread += answered.take(pa.array(places, pa.int64())).to_pylist()
         some = [self.least_sure, answered] if self.least_sure else [answered]

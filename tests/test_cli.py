@@ -87,7 +87,7 @@ def test_a_folder_and_a_file_without_encoding_do_not_stop_the_lines_or_the_json(
     (folder / odd / f"{odd}.png").write_bytes(encoded(bar(5)))
     (folder / odd / odd).touch()
     predict[1] = str(folder / odd)
-    lines, value = started(*predict), started(*predict, "--json")
+    lines, value = started(*predict), started(*predict, "--json", "--again")
     assert (lines.returncode, lines.stderr) == (0, "")
     assert "1 read + 0 for review + 1 rejected = 2" in lines.stdout
     assert json.loads(value.stdout)["rejects"][0]["path"] == r"caf\xe9"
@@ -98,9 +98,9 @@ def test_strict_ends_with_4_where_something_was_rejected(
 ) -> None:
     assert run(*predict, "--strict") == 0
     (folder / "empty.png").touch()
-    assert run(*predict) == 0
+    assert run(*predict, "--again") == 0
     capfd.readouterr()
-    assert run(*predict, "--strict", "--json") == 4
+    assert run(*predict, "--again", "--strict", "--json") == 4
     printed = capfd.readouterr()
     assert json.loads(printed.out)["rejected"] == 1
     assert printed.err == "digitflow: 1 of 3 pictures were rejected (--strict)\n"
@@ -111,7 +111,7 @@ def test_strict_ends_with_4_where_something_was_rejected(
     [
         ("", "demo"),
         ("bogus", "bogus"),
-        ("predict", "FOLDER"),
+        ("predict", "SOURCE"),
         ("predict IN --bogus", "--bogus"),
         ("predict IN --workers x", "--workers x:"),
         ("predict IN --workers 999", "--workers 999:"),
@@ -121,6 +121,8 @@ def test_strict_ends_with_4_where_something_was_rejected(
         ("preview IN --model MODEL --max-error 1e-6", "less than this model can promise"),
         ("preview IN --limit 0", "--limit 0:"),
         ("predict IN --device tpu", "--device tpu:"),
+        ("predict IN --retry-rejected whatever", "--retry-rejected whatever:"),
+        ("predict IN --decode-timeout 0", "--decode-timeout 0:"),
         ("predict missing --no-prefect --model MODEL", "missing does not exist"),
         ("predict EMPTY --no-prefect --model MODEL", "has no files in it"),
         ("predict IN --no-prefect", "no champion yet"),
@@ -180,20 +182,42 @@ def test_rows_are_listed_chosen_and_written(
     (folder / "empty.png").touch()
     assert run(*predict, "--json") == 0
     first = answer(capfd)["run_id"]
-    assert run(*predict, "--json") == 0
-    capfd.readouterr()
+    assert run(*predict, "--json", "--again") == 0
+    second = answer(capfd)["run_id"]
     assert run("results", "--json", "--run", first) == 0
     rows = [(row["path"], row["digit"]) for row in answer(capfd)]
     assert rows == [("3.png", 3), ("8.png", 8), ("empty.png", None)]
     assert run("results", "--json", "--status", "rejected") == 0
-    assert [row["reason"] for row in answer(capfd)] == ["empty_file", "empty_file"]
+    assert [(row["reason"], row["run_id"]) for row in answer(capfd)] == [("empty_file", second)]
+    assert run("results", "--json", "--history", "8.") == 0
+    assert [(row["digit"], row["run_id"]) for row in answer(capfd)] == [(8, first), (8, second)]
     assert run("results", "--json", "--path", "8.", "--run", first) == 0
     assert [row["path"] for row in answer(capfd)] == ["8.png"]
     assert run("results", "--limit", "1") == 0
-    assert "1 of 6 shown" in capfd.readouterr().out
+    assert "1 of 3 shown" in capfd.readouterr().out
     out = tmp_path / "rows.csv"
     assert run("results", "--out", str(out)) == 0
-    assert len(out.read_text().splitlines()) == 7
+    assert len(out.read_text().splitlines()) == 4
+
+
+def test_a_folder_is_read_once_and_what_was_rejected_again_when_asked(
+    predict: list[str], folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "empty.png").touch()
+    (folder / "notes.txt").write_text("bring milk")
+
+    def read(*options: str) -> tuple[int, int]:
+        assert run(*predict, "--json", *options) == 0
+        summary = answer(capfd)
+        return summary["files"], summary["unchanged"]
+
+    assert read() == (4, 0)
+    assert read() == (0, 4)
+    assert read("--again") == (4, 0)
+    assert read("--retry-rejected", "all") == (2, 2)
+    assert read("--retry-rejected", "empty_file") == (1, 3)
+    assert read("--retry-rejected", "blank") == (0, 4)
+    assert read("--by-content") == (0, 4)
 
 
 def test_models_are_listed_with_the_champion_marked(
@@ -258,7 +282,7 @@ def test_our_variables_are_settings_and_options_win_over_them(
     (folder / "unsure.png").write_bytes(encoded(bar(6.5)))
     assert run(*predict) == 0
     assert answer(capfd)["read"] == 3
-    assert run(*predict, "--max-error", "0.005") == 0
+    assert run(*predict, "--again", "--max-error", "0.005") == 0
     assert answer(capfd)["review"] == 1
     monkeypatch.setenv("DIGITFLOW_WORKERS", "many")
     assert run(*predict[:-2]) == 2

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tasks.canonical import Ink
 from tasks.decide import Thresholds, decide
-from tasks.reasons import Reason, Status
+from tasks.reasons import STATUSES, Reason, Status
 
 THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
 
@@ -30,7 +30,37 @@ THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
 def test_several_digits_come_before_no_digit_and_that_before_doubt(
     confidence: float, digit_score: float | None, rivals: int, outcome: tuple[Status, Reason]
 ) -> None:
-    probabilities = np.full(10, 0.01, np.float32)
-    probabilities[4] = confidence
-    ink = Ink("dark_on_light", contrast=200, share=0.1, box=(0, 0, 9, 9), rivals=rivals)
-    assert decide(probabilities, digit_score, ink, THRESHOLDS) == outcome
+    [reason] = decide(*answer(confidence, digit_score, rivals), THRESHOLDS)
+    assert (STATUSES[reason], reason) == outcome
+
+
+def answer(
+    confidence: float, digit_score: float | None, rivals: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.int64]]:
+    """Return one answer as `decide` takes many."""
+    probabilities = np.full((1, 10), 0.01)
+    probabilities[0, 4] = confidence
+    scores = None if digit_score is None else np.array([digit_score])
+    return probabilities, scores, np.array([rivals])
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_each_of_many_answers_has_the_outcome_it_has_alone(scored: bool) -> None:
+    random = np.random.default_rng(1)
+    probabilities = random.dirichlet(np.full(10, 0.1), 200)
+    scores = random.random(200) if scored else None
+    rivals = random.integers(0, 2, 200)
+    together = decide(probabilities, scores, rivals, THRESHOLDS)
+    alone = [
+        decide(
+            probabilities[[n]], scores[[n]] if scores is not None else None, rivals[[n]], THRESHOLDS
+        )
+        for n in range(200)
+    ]
+    assert together == [reason for [reason] in alone]
+    assert len(set(together)) == (5 if scored else 3)
+
+
+def test_no_answers_have_no_outcomes() -> None:
+    assert decide(np.empty((0, 10)), None, np.array([]), THRESHOLDS) == []
+    assert decide(np.empty((0, 10)), np.empty(0), np.array([]), THRESHOLDS) == []

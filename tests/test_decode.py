@@ -1,6 +1,7 @@
 """Whatever bytes a file has, it becomes upright pictures or a reason."""
 
 import io
+import pickle
 import struct
 import zlib
 from typing import Any
@@ -148,6 +149,8 @@ def test_a_damaged_page_ends_the_file_after_those_before_it() -> None:
         (FILES["BMP"][:-10], Reason.TRUNCATED),
         (FILES["WEBP"][:-10], Reason.TRUNCATED),
         (png(40, 40, bytes(400)), Reason.TRUNCATED),
+        (png(40, 40, bytes(41 * 39)), Reason.TRUNCATED),
+        (png(1, 40, bytes(2)), Reason.TRUNCATED),
         (FILES["PNG"].replace(b"IDAT", b"IDAT\xff"), Reason.UNREADABLE),
         (png(4, 4, b"\x09abcd" * 4), Reason.UNREADABLE),
         (png(100_000, 100_000, b"\0"), Reason.TOO_LARGE),
@@ -191,3 +194,10 @@ def test_any_damage_to_a_file_gives_pictures_or_a_reason(
     for position, value in changes:
         data[position % len(data)] = value
     assert_pictures_or_a_reason(bytes(data[: len(data) - cut]))
+
+
+def test_a_reason_crosses_to_another_process_whole() -> None:
+    trouble = Undecodable(Reason.TOO_LARGE, "why", 7, 8)
+    arrived = pickle.loads(pickle.dumps(trouble))  # noqa: S301 - our own
+    assert (arrived.reason, arrived.detail, str(arrived)) == (Reason.TOO_LARGE, "why", str(trouble))
+    assert (arrived.size, arrived.mtime_ns) == (7, 8)

@@ -29,7 +29,7 @@ ELSEWHERE = {
     "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/flows/test_up.py",
     "prefect deployment run train/weekly": "tests/flows/test_up.py",
     "prefect deployment run predict/inbox --param settings="
-    """'{"folder": "/path/to/scans"}'""": "tests/flows/test_up.py",
+    """'{"source": "/path/to/scans"}'""": "tests/flows/test_up.py",
 }
 EXIT_CODES = {
     "digitflow predict scans/ --strict": RejectedInputs.exit_code,

@@ -1,21 +1,22 @@
-"""A row is in the table once, and comes out of it as it went in."""
+"""A row comes out of the table as it went in; of several readings of a file the last counts."""
 
 import csv
-import itertools
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from tasks import results
+from tasks.commit import Origin, commit, make_table
 from tasks.errors import InputError
 from tasks.results import PROBABILITIES, SCHEMA
 
+LATER = datetime(2026, 1, 3, tzinfo=UTC)
 INK = {
     "polarity": "canonical",
     "contrast": 255,
@@ -67,72 +68,104 @@ def table_of(*rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), SCHEMA)
 
 
+def store(table: str, *rows: dict[str, Any], shard: int = 0) -> None:
+    """Commit rows of one run and root, which knows of all that was read before it."""
+    run, root = rows[0]["run_id"], rows[0]["root"]
+    commit(table_of(*rows), f"{run}/{shard}", Origin(table, root, run, make_table(table)))
+
+
 @pytest.fixture
-def table(tmp_path: Path) -> Path:
-    """Return a results table with two runs."""
-    folder = tmp_path / "home" / "results"
-    results.commit(folder, table_of(read_row("b/2.png"), read_row("a.png", page=1)), "run-1/0")
-    results.commit(folder, table_of(read_row("a.png"), rejected_row("c.txt")), "run-1/1")
-    results.commit(folder, table_of(read_row("a.png", "run-2", status="review")), "run-2/0")
+def table(tmp_path: Path) -> str:
+    """Return a results table with two runs, of which the second has read one file again."""
+    folder = str(tmp_path / "home" / "results")
+    store(folder, read_row("b/2.png"), read_row("a.png", page=1))
+    store(folder, read_row("a.png"), rejected_row("c.txt"), shard=1)
+    store(folder, read_row("a.png", "run-2", status="review", read_at=LATER))
+    store(folder, read_row("a.png", "run-3", root="/elsewhere"))
     return folder
 
 
 def test_rows_come_out_as_they_went_in(tmp_path: Path) -> None:
-    rows = table_of(read_row("a.png"), rejected_row("b.png"))
-    results.commit(tmp_path / "results", rows, "run-1/0")
-    assert results.select(tmp_path / "results").to_pylist() == rows.to_pylist()
+    rows = [read_row("a.png"), rejected_row("b.png")]
+    store(str(tmp_path / "results"), *rows)
+    assert results.select(str(tmp_path / "results")).to_pylist() == table_of(*rows).to_pylist()
 
 
-def test_a_transaction_is_committed_once_however_often_it_is_tried(table: Path) -> None:
-    for path in ("a.png", "other.png"):
-        results.commit(table, table_of(read_row(path)), "run-1/0")
-    assert results.count(table, "run-1") == 4
-    assert results.count(table, "run-2") == 1
-    assert results.count(table, "run-3") == 0
-
-
-def test_runs_that_commit_at_once_all_have_their_rows_once(tmp_path: Path) -> None:
-    def commit(round_and_number: tuple[int, int]) -> None:
-        round, number = round_and_number
-        rows = table_of(read_row(f"{number}.png"))
-        results.commit(tmp_path / str(round), rows, f"run-1/{number % 4}")
-
-    with ThreadPoolExecutor(8) as programs:
-        list(programs.map(commit, itertools.product(range(10), range(8))))
-    assert [results.count(tmp_path / str(round), "run-1") for round in range(10)] == [4] * 10
+FIRST = [("a.png", 0), ("a.png", 1), ("b/2.png", 0), ("c.txt", 0)]  # of the first run
 
 
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [
-        ({}, [("a.png", 0), ("a.png", 0), ("a.png", 1), ("b/2.png", 0), ("c.txt", 0)]),
-        ({"run": "run-1"}, [("a.png", 0), ("a.png", 1), ("b/2.png", 0), ("c.txt", 0)]),
+        ({}, [("a.png", 0), ("a.png", 0), ("b/2.png", 0), ("c.txt", 0)]),
+        ({"root": "/elsewhere"}, [("a.png", 0)]),
+        ({"root": "/pictures"}, [("a.png", 0), ("b/2.png", 0), ("c.txt", 0)]),
+        ({"root": "/pictures", "history": True}, [*FIRST[:2], ("a.png", 0), *FIRST[2:]]),
+        ({"run": "run-1"}, FIRST),
         ({"status": "rejected"}, [("c.txt", 0)]),
         ({"path": "b/"}, [("b/2.png", 0)]),
         ({"path": ".", "status": "review", "run": "run-2"}, [("a.png", 0)]),
+        ({"path": "a.", "reason": "ok", "run": "run-1"}, [("a.png", 0), ("a.png", 1)]),
         ({"path": "%", "run": "run-1"}, []),
     ],
 )
 def test_rows_are_selected_by_every_condition_in_order_of_path_and_page(
-    table: Path, conditions: dict[str, str], expected: list[tuple[str, int]]
+    table: str, conditions: dict[str, Any], expected: list[tuple[str, int]]
 ) -> None:
-    rows = results.select(table, **conditions, columns=["path", "page"]).to_pylist()
-    assert [(row["path"], row["page"]) for row in rows] == expected
+    rows = results.select(table, **conditions, columns=["path", "page"])
+    assert rows.column_names == ["path", "page"]
+    assert [(row["path"], row["page"]) for row in rows.to_pylist()] == expected
 
 
-def test_without_a_table_the_count_is_zero_and_a_selection_says_what_to_do(tmp_path: Path) -> None:
-    assert results.count(tmp_path, "run-1") == 0
+def test_a_status_that_a_later_reading_took_away_is_not_current(table: str) -> None:
+    def statuses(**conditions: Any) -> list[str]:
+        rows = results.select(table, root="/pictures", path="a.png", **conditions)
+        return [row["status"] for row in rows.to_pylist()]
+
+    assert statuses() == ["review"]
+    assert statuses(status="read") == []
+    assert statuses(history=True) == ["read", "read", "review"]
+    assert statuses(history=True, status="read") == ["read", "read"]
+
+
+def test_the_history_of_a_file_is_in_the_order_of_its_readings(table: str) -> None:
+    rows = results.select(table, root="/pictures", path="a.png", history=True).to_pylist()
+    assert [(row["run_id"], row["page"]) for row in rows] == [
+        ("run-1", 0),
+        ("run-1", 1),
+        ("run-2", 0),
+    ]
+
+
+def test_a_file_that_has_fewer_pages_than_before_has_only_those(tmp_path: Path) -> None:
+    table = str(tmp_path / "results")
+    pages = [read_row("a.tif", page=page) for page in range(3)]
+    store(table, *pages)
+    store(table, *({**page, "run_id": "run-2", "read_at": LATER} for page in pages[:2]))
+    rows = results.select(table).to_pylist()
+    assert [(row["page"], row["run_id"]) for row in rows] == [(0, "run-2"), (1, "run-2")]
+
+
+def test_a_scan_yields_what_matches_in_pieces(table: str) -> None:
+    batches = results.scan(table, ["path", "run_id"], pc.field("run_id") == "run-1")
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    assert sorted(row["path"] for row in rows) == ["a.png", "a.png", "b/2.png", "c.txt"]
+    assert {row["run_id"] for row in rows} == {"run-1"}
+
+
+def test_without_a_table_a_selection_says_what_to_do(tmp_path: Path) -> None:
+    assert not results.is_table(str(tmp_path))
     with pytest.raises(InputError, match=r"no results in .*digitflow predict"):
-        results.select(tmp_path)
+        results.select(str(tmp_path))
 
 
-def test_parquet_has_the_rows_with_their_types(table: Path, tmp_path: Path) -> None:
+def test_parquet_has_the_rows_with_their_types(table: str, tmp_path: Path) -> None:
     rows = results.select(table, run="run-1")
     results.export(rows, tmp_path / "out.parquet")
     assert pq.read_table(tmp_path / "out.parquet").equals(rows)
 
 
-def test_csv_has_one_line_of_plain_values_for_each_row(table: Path, tmp_path: Path) -> None:
+def test_csv_has_one_line_of_plain_values_for_each_row(table: str, tmp_path: Path) -> None:
     results.export(results.select(table, run="run-1"), tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as opened:
         rows = list(csv.DictReader(opened))
@@ -145,7 +178,7 @@ def test_csv_has_one_line_of_plain_values_for_each_row(table: Path, tmp_path: Pa
     assert (last["digit"], last["ink_left"], last["detail"]) == ("", "", '0 bytes, "none"\n')
 
 
-def test_json_lines_have_one_value_for_each_row(table: Path, tmp_path: Path) -> None:
+def test_json_lines_have_one_value_for_each_row(table: str, tmp_path: Path) -> None:
     results.export(results.select(table, run="run-1"), tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["path"] for row in rows] == ["a.png", "a.png", "b/2.png", "c.txt"]

@@ -1,60 +1,58 @@
-"""The pictures that a person gets to see: the doubtful ones, and some from everywhere."""
+"""The pictures of rows, opened again for people to look at."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from PIL import Image
 
-from tasks.samples import EVENLY_SPREAD, LEAST_SURE, choose_samples
+from tasks.inputs import open_inputs, printable
+from tasks.reading_report import Sample
+from tasks.samples import opened, opened_again
 from tests.bars import bar, encoded
 
 
-def rows_of(*rows: dict[str, Any]) -> pa.Table:
-    """Return rows of the results table, of which only what differs is given."""
-    columns = pa.schema(
-        {
-            "path": pa.string(),
-            "page": pa.int16(),
-            "status": pa.string(),
-            "reason": pa.string(),
-            "digit": pa.int8(),
-            "confidence": pa.float32(),
-        }
-    )
+def samples_of(folder: Path, *rows: dict[str, Any]) -> list[Sample]:
+    """Return the samples of rows, of which only what differs is given."""
     same = {"page": 0, "status": "read", "reason": "ok", "digit": 3, "confidence": 1.0}
-    return pa.Table.from_pylist([same | row for row in rows], columns)
-
-
-def test_the_least_sure_and_some_of_the_whole_run_are_chosen_each_once(tmp_path: Path) -> None:
-    picture = encoded(bar(3))
-    rows = []
-    for number in range(500):
-        (tmp_path / f"{number:03}.png").write_bytes(picture)
-        rows.append({"path": f"{number:03}.png", "confidence": 1 - number / 1000})
-    chosen = [sample.path for sample in choose_samples(rows_of(*rows), tmp_path)]
-    assert {f"{number:03}.png" for number in range(500 - LEAST_SURE, 500)} <= set(chosen)
-    assert len(set(chosen)) == len(chosen) <= LEAST_SURE + EVENLY_SPREAD
-    assert {number // 100 for number in map(int, (path[:3] for path in chosen))} == set(range(5))
+    return opened((same | row for row in rows), open_inputs(str(folder)))
 
 
 def test_a_sample_is_the_canonical_form_of_its_page(tmp_path: Path) -> None:
     pages = encoded(bar(1), "TIFF", save_all=True, append_images=[Image.fromarray(bar(8))])
     (tmp_path / "pages.tif").write_bytes(pages)
     row = {"path": "pages.tif", "page": 1, "digit": 8, "status": "review", "confidence": 0.5}
-    [sample] = choose_samples(rows_of(row), tmp_path)
+    [sample] = samples_of(tmp_path, row)
     assert np.array_equal(sample.picture, bar(8))
     assert (sample.path, sample.digit, sample.status) == ("pages.tif", 8, "review")
 
 
-def test_what_has_gone_or_changed_since_and_what_was_rejected_is_left_out(tmp_path: Path) -> None:
+def test_what_has_gone_or_changed_since_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "here.png").write_bytes(encoded(bar(3)))
     (tmp_path / "changed.png").write_text("no picture any more")
-    rejected = {"path": "here.png", "status": "rejected", "digit": None, "confidence": None}
-    rows = rows_of({"path": "here.png"}, {"path": "gone.png"}, {"path": "changed.png"}, rejected)
-    assert [sample.path for sample in choose_samples(rows, tmp_path)] == ["here.png"]
+    rows: list[dict[str, Any]] = [
+        {"path": "here.png"},
+        {"path": "gone.png"},
+        {"path": "changed.png"},
+        {"path": "here.png", "page": 1},
+    ]
+    assert [sample.path for sample in samples_of(tmp_path, *rows)] == ["here.png"]
 
 
-def test_a_run_without_rows_has_no_samples(tmp_path: Path) -> None:
-    assert choose_samples(rows_of(), tmp_path) == []
+def test_files_are_found_by_the_names_in_their_rows(tmp_path: Path) -> None:
+    names = [b"caf\xe9.png", rb"caf\xe9.png", "café.png".encode(), b"line\nfeed.png", b"back\\"]
+    for digit, name in enumerate(names):
+        (tmp_path / os.fsdecode(name)).write_bytes(encoded(bar(digit)))
+    samples = samples_of(tmp_path, *({"path": printable(name)} for name in names))
+    for digit, (sample, name) in enumerate(zip(samples, names, strict=True)):
+        assert (sample.path, sample.picture.tolist()) == (printable(name), bar(digit).tolist())
+
+
+def test_a_page_is_opened_again_as_it_is(tmp_path: Path) -> None:
+    picture = np.arange(300, dtype=np.uint32).astype(np.uint8).reshape(10, 10, 3)
+    (tmp_path / "colour.png").write_bytes(encoded(picture))
+    inputs = open_inputs(str(tmp_path))
+    assert np.array_equal(opened_again(inputs, b"colour.png", 0), picture)
+    assert opened_again(inputs, b"colour.png", 1) is None
+    assert opened_again(inputs, b"gone.png", 0) is None

@@ -20,10 +20,10 @@ def test_a_value_given_wins_over_a_variable_and_that_over_the_default(
 
 
 def test_variables_without_our_prefix_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DEVICE", "MODEL", "WORKERS", "OUT", "STRICT", "FOLDER"):
+    for name in ("DEVICE", "MODEL", "WORKERS", "OUT", "STRICT", "SOURCE"):
         monkeypatch.setenv(name, "1")
-    settings = PredictSettings(folder=Path("in"))
-    assert settings == PredictSettings.model_construct(folder=Path("in"))
+    settings = PredictSettings(source="in")
+    assert settings == PredictSettings.model_construct(source="in")
 
 
 @pytest.mark.parametrize("settings", [TrainSettings, PredictSettings, PreviewSettings])
@@ -42,18 +42,21 @@ def test_every_field_is_described(settings: type[BaseSettings]) -> None:
         (TrainSettings, {"min_recall": float("nan")}),
         (TrainSettings, {"unheard": 1}),
         (TrainSettings, {"max_calibration_error": float("nan")}),
-        (PredictSettings, {"folder": "in", "max_error": 0}),
-        (PredictSettings, {"folder": "in", "max_error": float("nan")}),
-        (PreviewSettings, {"folder": "in", "limit": 0}),
-        (PredictSettings, {"folder": "in", "workers": -1}),
-        (PredictSettings, {"folder": "in", "workers": 257}),
+        (PredictSettings, {"source": "in", "max_error": 0}),
+        (PredictSettings, {"source": "in", "max_error": float("nan")}),
+        (PreviewSettings, {"source": "in", "limit": 0}),
+        (PredictSettings, {"source": "in", "workers": -1}),
+        (PredictSettings, {"source": "in", "workers": 257}),
+        (PredictSettings, {"source": "in", "retry_rejected": "ok_or_not"}),
+        (PredictSettings, {"source": "in", "decode_timeout": 0}),
+        (PredictSettings, {"source": "in", "folder": "in"}),
         (PredictSettings, {}),
     ],
 )
 def test_a_wrong_value_is_refused_and_its_field_named(
     settings: type[BaseSettings], values: dict[str, Any]
 ) -> None:
-    with pytest.raises(ValidationError, match=list(values)[-1] if values else "folder"):
+    with pytest.raises(ValidationError, match=list(values)[-1] if values else "source"):
         settings(**values)
 
 

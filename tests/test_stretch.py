@@ -12,12 +12,12 @@ from PIL import Image
 
 from tasks.decide import Thresholds
 from tasks.device import cpu
-from tasks.discover import discover
-from tasks.inputs import open_inputs
+from tasks.discover import discover, entries_of
+from tasks.inputs import MAX_BYTES, open_inputs
 from tasks.reader import Reader
 from tasks.reasons import Reason, Status
 from tasks.results import PROBABILITIES, SCHEMA
-from tasks.shard import MAX_BYTES, ReadPlan, read_stretch
+from tasks.stretch import ReadPlan, read_stretch
 from tests.bars import bar, encoded, save_bar_model
 
 SURE = Thresholds(0.8, 0.5)
@@ -40,13 +40,15 @@ def reader(model_file: Path) -> Reader:
 def rows_of(folder: Path, reader: Reader, thresholds: Thresholds = SURE) -> list[dict[str, Any]]:
     """Return the rows of everything in a folder, as it was listed before it vanished."""
     file = folder.parent / "listing.parquet"
-    listing = discover(open_inputs(str(folder)), file)
+    inputs = open_inputs(str(folder))
+    listing = discover(inputs, file)
     for name in folder.glob("*vanishing*"):
         name.unlink()
-    plan = ReadPlan("run", folder, file, thresholds)
-    table = read_stretch(plan, 0, listing.count, reader)
-    assert table.schema == SCHEMA
-    rows: list[dict[str, Any]] = table.to_pylist()
+    plan = ReadPlan("run", inputs, thresholds)
+    stretch = read_stretch(plan, entries_of(file, 0, listing.count), reader)
+    assert stretch.rows.schema == SCHEMA
+    assert len(stretch.pages) == stretch.rows.num_rows
+    rows: list[dict[str, Any]] = stretch.rows.to_pylist()
     return rows
 
 

@@ -1,24 +1,28 @@
-"""Counts that add up, or an error."""
+"""Counts that add up, or an error; and some rows to show, from all over the run."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tasks import results
+from tasks import summary
 from tasks.calibrate import threshold_for
-from tasks.discover import Listing
 from tasks.errors import DigitflowError
-from tasks.summary import MOST_REJECTS, Summary, summarise
+from tasks.summary import EVENLY_SPREAD, LEAST_SURE, MOST_REJECTS, Summary, summarise, tally
 from tests.bars import PROMISED
-from tests.test_results import read_row, rejected_row, table_of
+from tests.test_results import read_row, rejected_row, store
 
 
-def summary_of(table: Path, files: int) -> Summary:
-    """Return the summary of a run that found so many files."""
+def summary_of(table: str, files: int) -> Summary:
+    """Return the summary of a run that read so many files."""
     return summarise(
         table,
-        Listing("/pictures", Path("listing"), files),
         "run-1",
+        tally(table, "run-1", files),
+        root="/pictures",
+        listed=files + 3,
+        unchanged=2,
+        others=1,
         model_version="m",
         canonical_version="1",
         threshold=threshold_for(0.005, PROMISED.curve),
@@ -26,56 +30,96 @@ def summary_of(table: Path, files: int) -> Summary:
         provider="CPUExecutionProvider",
         started_at="2026-01-01T00:00:00+00:00",
         seconds=2.0,
+        stages={"read": 2.0},
     )
 
 
-def test_every_row_is_counted_once_by_status_reason_and_digit(tmp_path: Path) -> None:
-    rows = table_of(
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """Return the place of a results table that is not there yet."""
+    return str(tmp_path / "results")
+
+
+def test_every_row_is_counted_once_by_status_reason_and_digit(table: str) -> None:
+    store(
+        table,
         read_row("a.tif"),
         read_row("a.tif", page=1, digit=7),
         read_row("b.png", status="review", reason="low_confidence"),
         rejected_row("c.txt"),
     )
-    results.commit(tmp_path, rows, "run-1/0")
-    results.commit(tmp_path, table_of(read_row("d.png", "another run")), "another/0")
-    summary = summary_of(tmp_path, 3)
-    assert (summary.files, summary.found) == (3, 4)
-    assert (summary.read, summary.review, summary.rejected) == (2, 1, 1)
-    assert summary.reasons == {"ok": 2, "low_confidence": 1, "empty_file": 1}
-    assert summary.digits == [0, 0, 0, 2, 0, 0, 0, 1, 0, 0]
-    assert [reject["path"] for reject in summary.rejects] == ["c.txt"]
-    assert summary.facts()["pictures_per_second"] == 2.0
+    store(table, read_row("d.png", "another run"))
+    found = summary_of(table, 3)
+    assert (found.files, found.found, found.listed) == (3, 4, 6)
+    assert (found.read, found.review, found.rejected) == (2, 1, 1)
+    assert found.reasons == {"ok": 2, "low_confidence": 1, "empty_file": 1}
+    assert found.digits == [0, 0, 0, 2, 0, 0, 0, 1, 0, 0]
+    assert [reject["path"] for reject in found.rejects] == ["c.txt"]
+    assert found.facts()["pictures_per_second"] == 2.0
 
 
-def test_rejects_are_named_up_to_a_limit_and_all_counted(tmp_path: Path) -> None:
+def test_rejects_are_named_up_to_a_limit_and_all_counted(table: str) -> None:
     count = MOST_REJECTS + 5
-    rows = table_of(*[rejected_row(f"{number:03}") for number in range(count)])
-    results.commit(tmp_path, rows, "run-1/0")
-    summary = summary_of(tmp_path, count)
-    assert len(summary.rejects) == MOST_REJECTS
-    assert summary.rejected == count
+    store(table, *[rejected_row(f"{number:03}") for number in range(count)])
+    found = summary_of(table, count)
+    assert len(found.rejects) == MOST_REJECTS
+    assert found.rejected == count
 
 
 @pytest.mark.parametrize("files", [1, 3])
-def test_rows_that_are_not_those_of_the_files_found_are_an_error(
-    tmp_path: Path, files: int
+def test_rows_that_are_not_those_of_the_files_found_are_an_error(table: str, files: int) -> None:
+    store(table, read_row("a.png"), read_row("b.png"))
+    with pytest.raises(DigitflowError, match=f"{files} files were to be read, 2 have rows of run"):
+        tally(table, "run-1", files)
+
+
+def test_a_file_that_is_in_the_table_twice_is_an_error(table: str) -> None:
+    store(table, read_row("a.png"), read_row("a.png"))
+    with pytest.raises(DigitflowError, match="1 files were to be read, 2 have rows"):
+        tally(table, "run-1", 1)
+
+
+def test_a_run_without_files_has_no_rows_and_needs_no_table(table: str) -> None:
+    found = summary_of(table, 0)
+    assert (found.found, found.read, found.review, found.rejected) == (0, 0, 0, 0)
+    assert (found.digits, found.rejects, tally(table, "run-1", 0).samples()) == ([0] * 10, [], [])
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    """Return rows of which each is a little less sure than the one before; each fifth a reject."""
+    return [
+        rejected_row(f"{number:04}")
+        if number % 5 == 4
+        else read_row(f"{number:04}", confidence=1 - number / 10_000)
+        for number in range(count)
+    ]
+
+
+def test_the_least_sure_and_some_of_the_whole_run_are_shown_each_once(table: str) -> None:
+    store(table, *many(1000))
+    samples = tally(table, "run-1", 1000).samples()
+    shown = [int(row["path"]) for row in samples]
+    least = [number for number in range(1000) if number % 5 != 4][-LEAST_SURE:]
+    assert set(least) <= set(shown)
+    assert len(set(shown)) == len(shown) <= LEAST_SURE + EVENLY_SPREAD
+    assert {number // 100 for number in shown} == set(range(10))
+    assert not any(row["status"] == "rejected" for row in samples)
+
+
+def test_rows_that_come_in_pieces_are_counted_and_spread_as_in_one(
+    table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results.commit(tmp_path, table_of(read_row("a.png"), read_row("b.png")), "run-1/0")
-    with pytest.raises(DigitflowError, match=f"{files} files were found, 2 have rows of run run-1"):
-        summary_of(tmp_path, files)
+    store(table, *many(1000))
+    whole = tally(table, "run-1", 1000)
+    monkeypatch.setattr(summary.results, "BATCH", 7)
+    pieces = tally(table, "run-1", 1000)
+    assert vars(pieces)["statuses"] == whole.statuses
+    assert (pieces.reasons, pieces.digits) == (whole.reasons, whole.digits)
+    assert (pieces.files, pieces.found, pieces.rejects) == (whole.files, whole.found, whole.rejects)
+    assert pieces.samples() == whole.samples()
 
 
-def test_a_file_that_is_in_the_table_twice_is_an_error(tmp_path: Path) -> None:
-    results.commit(tmp_path, table_of(read_row("a.png"), read_row("a.png")), "run-1/0")
-    with pytest.raises(DigitflowError, match="1 files were found, 2"):
-        summary_of(tmp_path, 1)
-
-
-def test_names_that_look_alike_in_escapes_are_two_files(tmp_path: Path) -> None:
-    results.commit(tmp_path, table_of(read_row(r"\xff"), read_row(r"\xff")), "run-1/0")
-    assert summary_of(tmp_path, 2).found == 2
-
-
-def test_a_run_without_files_has_no_rows_and_needs_no_table(tmp_path: Path) -> None:
-    summary = summary_of(tmp_path / "none", 0)
-    assert (summary.found, summary.read, summary.review, summary.rejected) == (0, 0, 0, 0)
+def test_pages_of_one_file_are_shown_apart(table: str) -> None:
+    store(table, read_row("a.tif"), read_row("a.tif", page=1))
+    rows = tally(table, "run-1", 1).samples()
+    assert sorted((row["path"], row["page"]) for row in rows) == [("a.tif", 0), ("a.tif", 1)]

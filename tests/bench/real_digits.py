@@ -24,7 +24,7 @@ from tasks.decide import Thresholds, decide
 from tasks.decode import Undecodable, decode
 from tasks.device import cpu
 from tasks.reader import Reader
-from tasks.reasons import Status
+from tasks.reasons import STATUSES, Status
 from tasks.simulate import simulate
 
 Pixels = NDArray[np.uint8]
@@ -94,10 +94,9 @@ class Model:
             inks.append(ink)
             labels.append(label)
         probabilities, scores = self.answer(np.stack(forms))
-        statuses = [
-            decide(row, float(score), ink, self.thresholds)[0]
-            for row, score, ink in zip(probabilities, scores, inks, strict=True)
-        ]
+        rivals = np.array([ink.rivals for ink in inks])
+        reasons = decide(probabilities, scores, rivals, self.thresholds)
+        statuses = [STATUSES[reason] for reason in reasons]
         return Answers(np.array(labels), probabilities.argmax(axis=1), statuses, seconds)
 
 

@@ -10,6 +10,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.testing.utilities import prefect_test_harness
 
 from flows import orchestrated
+from flows.quiet import quietly
 from tasks.errors import InputError
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded
@@ -18,11 +19,9 @@ from tests.helpers import register_champion
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SyncPrefectClient]:
-    with prefect_test_harness(server_startup_timeout=120):
-        token = orchestrated.quiet.set(True)
-        with get_client(sync_client=True) as client:
-            yield client
-        orchestrated.quiet.reset(token)
+    harness = prefect_test_harness(server_startup_timeout=120)
+    with harness, quietly(), get_client(sync_client=True) as client:
+        yield client
 
 
 def last_run(server: SyncPrefectClient, name: str) -> Any:
@@ -40,14 +39,14 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
         (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
     (folder / "broken.png").write_bytes(b"not a picture")
 
-    summary = orchestrated.predict(PredictSettings(folder=folder))
+    summary = orchestrated.predict(PredictSettings(source=str(folder)))
 
     assert (summary.found, summary.rejected) == (11, 1)
     run = last_run(server, f"read {folder}")
     assert run.state.is_completed()
     assert run.state.message == "10 read, 0 for review, 1 rejected"
     tasks = {task.name.rsplit("-", 1)[0] for task in server.read_task_runs()}
-    assert {"discover", "read shard", "summarise", "write report"} <= tasks
+    assert {"discover", "find pending", "read shard", "tally", "write report"} <= tasks
     artifacts = {artifact.key: artifact for artifact in server.read_artifacts()}
     assert {"reading", "reading-report"} <= set(artifacts)
     assert "broken.png" in artifacts["reading-report"].data
@@ -59,7 +58,7 @@ def test_a_folder_that_is_missing_fails_the_run_with_our_error(
 ) -> None:
     register_champion(home, model_file)
     with pytest.raises(InputError, match="does not exist"):
-        orchestrated.predict(PredictSettings(folder=tmp_path / "none"))
+        orchestrated.predict(PredictSettings(source=str(tmp_path / "none")))
     assert last_run(server, f"read {tmp_path / 'none'}").state.is_failed()
 
 

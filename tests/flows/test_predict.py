@@ -12,18 +12,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tasks.workers import Workers
 
-from flows.engine import Advance, PlainEngine
-from flows.predict import predict, read_shard
+from flows.engine import AdvanceBy, PlainEngine
+from flows.predict import predict
 from tasks import results
-from tasks.decide import Thresholds
-from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
-from tasks.discover import discover, shards
+from tasks.device import Device, cuda_provider_trouble, nvidia_gpu
+from tasks.discover import discover
 from tasks.errors import DeviceError, InputError, ModelError
-from tasks.inputs import open_inputs
 from tasks.settings import PredictSettings
-from tasks.shard import ReadPlan
 from tasks.summary import Summary
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion
@@ -37,7 +33,7 @@ class Watcher(PlainEngine):
         super().__init__(quiet=True)
         self.lines: dict[str, str] = {}
         self.stages: list[str] = []
-        self.steps: list[float] = []
+        self.steps: list[tuple[int, int]] = []
         self.reports: list[str] = []
 
     def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -45,14 +41,19 @@ class Watcher(PlainEngine):
         self.stages.append(function.__name__)
         return function(*args, **kwargs)
 
+    def spread(self, function: Any, jobs: Any, width: int) -> Iterator[Any]:
+        """Call the function as it is called without a watcher."""
+        self.stages.append(function.__name__)
+        return super().spread(function, jobs, width)
+
     def say(self, label: str, text: str) -> None:
         """Keep the line."""
         self.lines[label] = text
 
     @contextmanager
-    def progress(self, title: str, total: int) -> Iterator[Advance]:
+    def reading(self, total: int) -> Iterator[AdvanceBy]:
         """Keep the steps."""
-        yield self.steps.append
+        yield lambda files, rejected: self.steps.append((files, rejected))
 
     def publish(self, key: str, report: Any) -> None:
         """Keep the key."""
@@ -89,18 +90,25 @@ def mixed(folder: Path) -> Path:
 
 def read(folder: Path, model: Path, engine: PlainEngine | None = None, **values: Any) -> Summary:
     """Read a folder and return the summary."""
-    settings = PredictSettings(folder=folder, model=str(model), workers=1, **values)
+    settings = PredictSettings(source=str(folder), model=str(model), **{"workers": 1} | values)
     return predict(settings, engine or Watcher())
+
+
+def outcomes(summary: Summary, **conditions: Any) -> dict[tuple[str, int], tuple[str, int | None]]:
+    """Return reason and digit of each page, having checked that each is there once."""
+    rows = results.select(summary.results, **conditions).to_pylist()
+    found = {(row["path"], row["page"]): (row["reason"], row["digit"]) for row in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 def test_every_file_has_its_rows_and_the_counts_add_up(mixed: Path, model_file: Path) -> None:
     engine = Watcher()
     summary = read(mixed, model_file, engine)
-    rows = results.select(Path(summary.results), run=summary.run_id).to_pylist()
-    outcomes = {(row["path"], row["page"]): (row["reason"], row["digit"]) for row in rows}
-    assert outcomes == {
+    found = outcomes(summary, run=summary.run_id)
+    assert found == {
         **{(f"{digit}/digit {digit}.png", 0): ("ok", digit) for digit in range(10)},
-        ("unsure.bmp", 0): ("low_confidence", outcomes["unsure.bmp", 0][1]),
+        ("unsure.bmp", 0): ("low_confidence", found["unsure.bmp", 0][1]),
         ("pages.tif", 0): ("ok", 7),
         ("pages.tif", 1): ("blank", None),
         ("pages.tif", 2): ("ok", 8),
@@ -112,10 +120,10 @@ def test_every_file_has_its_rows_and_the_counts_add_up(mixed: Path, model_file: 
         ("linked", 0): ("unsupported_format", None),
         ("pipe", 0): ("unsupported_format", None),
     }
-    assert (summary.files, summary.found, len(rows)) == (19, 21, 21)
+    assert (summary.listed, summary.files, summary.found, len(found)) == (19, 19, 21, 21)
     assert (summary.read, summary.review, summary.rejected) == (13, 1, 7)
     assert engine.lines["Outcome"].startswith("13 read + 1 for review + 7 rejected = 21 (")
-    assert engine.steps[-1] == summary.files
+    assert [sum(step) for step in zip(*engine.steps, strict=True)] == [19, 7]
     assert engine.lines["Promise"].startswith("Threshold 0.6: at most 0.10 % errors")
     assert (summary.threshold.confidence, summary.threshold.coverage) == (0.6, 0.975)
 
@@ -130,16 +138,20 @@ def test_a_run_leaves_a_summary_and_a_report_and_publishes_it(
     assert engine.lines["Report"] == str(run / "report.html")
     assert "unsupported_format" in (run / "report.html").read_text()
     assert engine.reports == ["reading-report"]
-    assert engine.stages == ["discover", "read_shard", "summarise", "write_report"]
+    assert engine.stages == ["discover", "find_pending", "read_shard", "tally", "write_report"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
-def test_the_rows_of_this_run_alone_are_written_out(
+def test_the_current_row_of_every_picture_found_is_written_out_whoever_read_it(
     mixed: Path, tmp_path: Path, model_file: Path, suffix: str
 ) -> None:
-    read(mixed, model_file)
+    first = read(mixed, model_file)
+    (mixed / "5" / "digit 5.png").write_bytes(encoded(bar(5), compress_level=0))
+    for gone in ("notes.txt", "dangling.png"):
+        (mixed / gone).unlink()
     out = tmp_path / f"out{suffix}"
-    summary = read(mixed, model_file, out=out)
+    second = read(mixed, model_file, out=out)
+    assert (second.files, second.out) == (1, str(out))
     rows: list[dict[str, Any]]
     if suffix == ".csv":
         with out.open(newline="") as opened:
@@ -148,37 +160,102 @@ def test_the_rows_of_this_run_alone_are_written_out(
         rows = [json.loads(line) for line in out.read_text().splitlines()]
     else:
         rows = pq.read_table(out).to_pylist()
-    assert [row["run_id"] for row in rows] == [summary.run_id] * 21
+    assert len(rows) == 19
+    by_five = {row["run_id"] for row in rows if row["path"].startswith("5/")}
+    by_others = {row["run_id"] for row in rows if not row["path"].startswith("5/")}
+    assert (by_five, by_others) == ({second.run_id}, {first.run_id})
     assert [row["digit"] for row in rows if row["path"].startswith("5/")] in ([5], ["5"])
 
 
 def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_file: Path) -> None:
     tables = []
     for workers in (1, 2):
-        settings = PredictSettings(folder=mixed, model=str(model_file), workers=workers)
-        summary = predict(settings, Watcher())
-        rows = results.select(Path(summary.results), run=summary.run_id)
+        summary = read(mixed, model_file, workers=workers, again=True)
+        rows = results.select(summary.results, run=summary.run_id)
         tables.append(rows.drop(["run_id", "read_at"]))
     assert tables[0].equals(tables[1])
 
 
-def test_a_shard_that_is_read_again_is_in_the_table_once(
-    mixed: Path, tmp_path: Path, model_file: Path
+def test_a_folder_that_was_read_is_read_again_only_where_something_is_new_or_changed(
+    mixed: Path, model_file: Path
 ) -> None:
-    listing = discover(open_inputs(str(mixed)), tmp_path / "listing.parquet")
-    plan = ReadPlan("run-1", mixed, listing.file, Thresholds(0.8))
-    table = tmp_path / "results"
-    with Workers(plan, model_file, cpu(), listing.count, 1) as workers:
-        for shard in shards(listing) * 2:
-            assert read_shard(workers, shard, table, lambda done: None) == 21
-    assert results.count(table, "run-1") == 21
+    engine = Watcher()
+    first = read(mixed, model_file)
+    again = read(mixed, model_file, engine)
+    assert (again.listed, again.files, again.found, again.unchanged) == (19, 1, 1, 18)
+    assert engine.lines["Up to date"].startswith("18 files as read before")
+    # what cannot be looked at has no size and time that could be the same
+    assert outcomes(again, run=again.run_id) == {("dangling.png", 0): ("vanished", None)}
+    (mixed / "dangling.png").unlink()
+    (mixed / "0" / "digit 0.png").write_bytes(encoded(bar(9), compress_level=0))
+    os.utime(mixed / "1" / "digit 1.png", ns=(1, 1))
+    (mixed / "new.png").write_bytes(encoded(bar(4)))
+    third = read(mixed, model_file)
+    assert outcomes(third, run=third.run_id) == {
+        ("0/digit 0.png", 0): ("ok", 9),
+        ("1/digit 1.png", 0): ("ok", 1),
+        ("new.png", 0): ("ok", 4),
+    }
+    current = outcomes(first)
+    assert len(current) == 22
+    assert (current["0/digit 0.png", 0], current["pages.tif", 2]) == (("ok", 9), ("ok", 8))
 
 
-def test_two_runs_of_one_folder_are_two_sets_of_rows(mixed: Path, model_file: Path) -> None:
-    first, second = read(mixed, model_file), read(mixed, model_file)
-    assert first.run_id != second.run_id
-    for summary in (first, second):
-        assert results.count(Path(summary.results), summary.run_id) == 21
+def test_a_reading_again_supersedes_the_earlier_one_which_stays_in_the_history(
+    folder: Path, model_file: Path, tmp_path: Path
+) -> None:
+    (folder / "one.png").write_bytes(encoded(bar(1)))
+    first = read(folder, model_file)
+    other = save_bar_model(tmp_path / "other.onnx", version="other")
+    second = read(folder, other, again=True)
+    rows = results.select(first.results, history=True).to_pylist()
+    assert [(row["run_id"], row["model_version"]) for row in rows] == [
+        (first.run_id, "bars"),
+        (second.run_id, "other"),
+    ]
+    assert results.select(first.results)["run_id"].to_pylist() == [second.run_id]
+
+
+def test_only_rejected_files_are_read_again_where_that_is_asked_for(
+    mixed: Path, model_file: Path
+) -> None:
+    read(mixed, model_file)
+    (mixed / "new.png").write_bytes(encoded(bar(4)))
+    every = read(mixed, model_file, retry_rejected="all")
+    assert {path for path, _ in outcomes(every, run=every.run_id)} == {
+        "notes.txt",
+        "empty.png",
+        "cut.jpg",
+        "dangling.png",
+        "linked",
+        "pipe",
+    }
+    cut = read(mixed, model_file, retry_rejected="truncated")
+    assert outcomes(cut, run=cut.run_id) == {("cut.jpg", 0): ("truncated", None)}
+
+
+def test_by_content_a_file_that_was_merely_touched_is_not_read_again(
+    folder: Path, model_file: Path
+) -> None:
+    for digit in (1, 2):
+        (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
+    read(folder, model_file)
+    facts = (folder / "2.png").stat()
+    os.utime(folder / "1.png", ns=(1, 1))
+    forged = encoded(bar(3)).ljust(facts.st_size, b"\0")
+    (folder / "2.png").write_bytes(forged)
+    os.utime(folder / "2.png", ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    summary = read(folder, model_file, by_content=True)
+    assert outcomes(summary, run=summary.run_id) == {("2.png", 0): ("ok", 3)}
+
+
+def test_the_seconds_of_the_stages_add_up_to_those_of_the_run(
+    mixed: Path, model_file: Path
+) -> None:
+    summary = read(mixed, model_file)
+    assert sum(summary.stages.values()) == pytest.approx(summary.seconds)
+    assert {"list", "start", "read", "decode", "network", "check"} <= set(summary.stages)
+    assert min(summary.stages.values()) >= 0
 
 
 def test_the_champion_reads_unless_a_version_is_asked_for(folder: Path, home: Path) -> None:
@@ -187,7 +264,7 @@ def test_the_champion_reads_unless_a_version_is_asked_for(folder: Path, home: Pa
         onnx = save_bar_model(home.parent / f"{name}.onnx", version=name)
         register_champion(home, onnx, name)
     versions = [
-        predict(PredictSettings(folder=folder, workers=1, **asked), Watcher()).model_version
+        predict(PredictSettings(source=str(folder), again=True, **asked), Watcher()).model_version
         for asked in ({}, {"model": "older"})
     ]
     assert versions == ["newer", "older"]
@@ -233,7 +310,7 @@ def test_a_champion_whose_file_was_changed_does_not_read(
     version = register_champion(home, model_file)
     save_bar_model(version.onnx, version="forged")
     with pytest.raises(ModelError, match="is not the file that was registered"):
-        predict(PredictSettings(folder=folder, workers=1), Watcher())
+        predict(PredictSettings(source=str(folder)), Watcher())
 
 
 def test_a_model_of_another_canonical_form_is_an_error(folder: Path, tmp_path: Path) -> None:
@@ -247,7 +324,7 @@ def test_a_model_of_another_canonical_form_is_an_error(folder: Path, tmp_path: P
     ("values", "error", "message"),
     [
         ({}, InputError, "pictures has no files in it"),
-        ({"folder": "missing"}, InputError, "missing does not exist"),
+        ({"source": "missing"}, InputError, "missing does not exist"),
         ({"model": "champion"}, ModelError, "no champion yet"),
         ({"model": "unknown"}, ModelError, "no model version 'unknown'"),
         ({"max_error": 1e-6}, InputError, "--max-error 1e-06 is less than this model can promise"),
@@ -257,7 +334,9 @@ def test_a_model_of_another_canonical_form_is_an_error(folder: Path, tmp_path: P
 def test_what_cannot_be_used_is_an_error_before_anything_is_written(
     folder: Path, home: Path, model_file: Path, values: Any, error: type[Exception], message: str
 ) -> None:
-    settings = PredictSettings(**{"folder": folder, "model": str(model_file), **values})
+    if values:
+        (folder / "one.png").write_bytes(encoded(bar(1)))
+    settings = PredictSettings(**{"source": str(folder), "model": str(model_file), **values})
     with pytest.raises(error, match=message):
         predict(settings, Watcher())
     assert not (home / "results").exists()

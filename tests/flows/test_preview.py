@@ -34,14 +34,14 @@ def folder(tmp_path: Path, home: Path) -> Path:
 
 def look(folder: Path, model: Path, limit: int = 50) -> tuple[Preview, str]:
     """Return what a preview found, and its page."""
-    settings = PreviewSettings(folder=folder, model=str(model), limit=limit)
+    settings = PreviewSettings(source=str(folder), model=str(model), limit=limit)
     found = preview(settings, PlainEngine(quiet=True))
     return found, Path(found.report).read_text(encoding="utf-8")
 
 
 def test_a_preview_agrees_with_the_reading_of_every_picture(folder: Path, model_file: Path) -> None:
     found, page = look(folder, model_file)
-    settings = PredictSettings(folder=folder, model=str(model_file), workers=1)
+    settings = PredictSettings(source=str(folder), model=str(model_file), workers=1)
     summary = predict(settings, PlainEngine(quiet=True))
     assert found.outcomes == {
         "read": summary.read,
@@ -49,7 +49,7 @@ def test_a_preview_agrees_with_the_reading_of_every_picture(folder: Path, model_
         "rejected": summary.rejected,
     }
     assert (found.threshold, found.files, found.shown) == (summary.threshold, 14, 14)
-    for row in results.select(Path(summary.results), run=summary.run_id).to_pylist():
+    for row in results.select(summary.results, run=summary.run_id).to_pylist():
         if row["digit"] is not None:
             assert f"{row['path']}: {row['status']}: {row['digit']}" in page
     assert "pages.tif: rejected: blank" in page

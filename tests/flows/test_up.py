@@ -111,7 +111,7 @@ def test_both_flows_are_deployed_with_a_schedule_and_training_runs_one_at_a_time
     crons = [d["schedules"][0]["schedule"]["cron"] for d in (train, inbox)]
     assert crons == ["0 3 * * 0", "5 * * * *"]
     assert train["concurrency_limit"] == 1 or train["global_concurrency_limit"]["limit"] == 1
-    assert inbox["parameters"]["settings"]["folder"] == str(running.home / "inbox")
+    assert inbox["parameters"]["settings"]["source"] == str(running.home / "inbox")
     assert train["job_variables"]["env"]["DIGITFLOW_HOME"] == str(running.home)
 
 
@@ -140,7 +140,7 @@ def test_a_run_with_its_own_folder_can_be_asked_for_from_another_terminal(
 ) -> None:
     picture = _ring()
     cv2.imwrite(str(tmp_path / "elsewhere.png"), picture)
-    settings = json.dumps({"folder": str(tmp_path)})
+    settings = json.dumps({"source": str(tmp_path)})
     asked = subprocess.run(
         [
             *(sys.executable, "-m", "prefect", "deployment", "run", "predict/inbox", "--watch"),
@@ -169,7 +169,7 @@ def test_a_command_uses_the_running_server_and_a_taken_port_is_refused(running: 
         )
 
     before = len(running.post("/flow_runs/filter", {}))
-    read = command("predict", str(running.home / "inbox"), "--json")
+    read = command("predict", str(running.home / "inbox"), "--again", "--json")
     assert read.returncode == 0, read.stderr
     assert json.loads(read.stdout)["found"] == 1
     assert len(running.post("/flow_runs/filter", {})) > before

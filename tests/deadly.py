@@ -1,0 +1,77 @@
+"""Inputs in memory, some of whose files end or stop the process that decodes them.
+
+No picture is known that crashes the decoders of today, so a broken one is put in their place: a
+Pillow plugin under the name of one of the formats that digitflow reads. It is registered where the
+inputs arrive, which is in the reading process: the process of the tests keeps its decoders.
+"""
+
+import io
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from PIL import Image
+
+from tasks.inputs import Content, Entry
+from tests.bars import bar, encoded
+
+FORMAT = "PCX"  # the rare format whose decoder is the broken one
+START = b"deadly "
+CRASH, HANG = START + b"crash", START + b"hang"
+OUTSIDE = b"ends its process before it is decoded"
+
+
+def once(marker: Path) -> bytes:
+    """Return a file that is decoded without end until the marker is there, which it makes."""
+    return START + os.fsencode(marker)
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Files by their paths; it is pickled to reading processes."""
+
+    root: str
+    files: Mapping[bytes, bytes]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in a reading process."""
+        vars(self).update(state)
+        _break_a_decoder()
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every file."""
+        for path, data in sorted(self.files.items()):
+            yield Entry(path, len(data), 1)
+
+    def read(self, path: bytes) -> Content:
+        """Return a file."""
+        data = self.files[path]
+        if data == OUTSIDE:
+            os.abort()
+        return Content(data, len(data), 1)
+
+
+def digits(count: int) -> dict[bytes, bytes]:
+    """Return files with the digits 0, 1, 2, ..., which have to be read whatever happens."""
+    return {b"%04d.png" % number: encoded(bar(number % 10)) for number in range(count)}
+
+
+def _break_a_decoder() -> None:
+    if Image.OPEN.get(FORMAT, (None,))[0] is not _open_deadly:
+        Image.init()
+        Image.register_open(FORMAT, _open_deadly, lambda start: start.startswith(START))
+
+
+def _open_deadly(file: IO[bytes], _name: object) -> Image.Image:
+    content = file.read()
+    if content == CRASH:
+        os.abort()
+    marker = Path(os.fsdecode(content.removeprefix(START)))
+    if content == HANG or not marker.exists():
+        if content != HANG:
+            marker.touch()
+        time.sleep(600)
+    return Image.open(io.BytesIO(encoded(bar(7))))

@@ -1,0 +1,88 @@
+"""Many pictures at once come to the same forms and facts as each of them alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from tasks.canonical import canonical
+from tasks.canonical_batch import _ready, canonical_batch
+from tasks.dataset import MNIST_DIGEST, Part, load
+from tests.bars import bar
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def digits(mnist_datasets: Path) -> Pixels:
+    """Return some test pictures of MNIST."""
+    return load(mnist_datasets / "mnist" / MNIST_DIGEST).part(Part.TEST)[0][:400]
+
+
+def assert_as_alone(pictures: list[Pixels]) -> None:
+    """Check forms, facts and the types of the facts."""
+    for (form, ink), picture in zip(canonical_batch(pictures), pictures, strict=True):
+        expected_form, expected_ink = canonical(picture)
+        assert np.array_equal(form, expected_form)
+        assert ink == expected_ink
+        assert list(map(type, ink)) == list(map(type, expected_ink))
+
+
+CHANGES: dict[str, Callable[[Pixels], Pixels]] = {
+    "as they are": lambda digits: digits,
+    "inverted": lambda digits: 255 - digits,
+    "on a grey page": lambda digits: np.maximum(digits, 9),
+    "on a page that is not quite white": lambda digits: 250 - np.minimum(digits, 250),
+    "on a page that is too grey": lambda digits: np.maximum(digits, 60),
+    "shifted": lambda digits: np.roll(digits, (2, -3), (1, 2)),
+    "at the edge": lambda digits: np.roll(digits, 4, 1),
+    "faint": lambda digits: digits // 4,
+    "smaller": lambda digits: np.pad(digits[:, ::2, ::2], ((0, 0), (7, 7), (7, 7))),
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_digits_of_mnist_come_to_the_forms_they_come_to_alone(digits: Pixels, how: str) -> None:
+    assert_as_alone(list(CHANGES[how](digits[:100])))
+
+
+@pytest.mark.parametrize("how", ["as they are", "inverted"])
+def test_digits_as_mnist_stores_them_are_recognised_at_once(digits: Pixels, how: str) -> None:
+    found = _ready(CHANGES[how](digits))
+    assert sum(form is not None for form in found) > 0.9 * len(digits)
+
+
+def test_blank_full_and_noisy_pictures_come_to_the_forms_they_come_to_alone() -> None:
+    random = np.random.default_rng(1)
+    assert_as_alone(
+        [np.full((28, 28), grey, np.uint8) for grey in (0, 1, 16, 17, 127, 128, 239, 255)]
+        + [random.integers(0, 256, (28, 28), np.uint8) for _ in range(10)]
+        + [np.eye(28, dtype=np.uint8) * 255]
+    )
+
+
+def test_pictures_of_all_shapes_keep_their_order(digits: Pixels) -> None:
+    colour = np.dstack([bar(4)] * 3)
+    clear = np.dstack([np.zeros((28, 28, 3), np.uint8), bar(6)])
+    large = np.pad(bar(7), 30)
+    mixed = [digits[0], colour, bar(1), large, clear, bar(2)[:, :20], 255 - bar(3), digits[1]]
+    assert_as_alone([np.ascontiguousarray(picture) for picture in mixed])
+    assert_as_alone([colour, large])
+    assert canonical_batch([]) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(arrays(np.uint8, (20, 20)), st.integers(0, 8), st.integers(0, 8)), max_size=4
+    )
+)
+def test_any_pictures_come_to_the_forms_they_come_to_alone(
+    boxes: list[tuple[Pixels, int, int]],
+) -> None:
+    assert_as_alone([np.pad(box, ((top, 8 - top), (left, 8 - left))) for box, top, left in boxes])

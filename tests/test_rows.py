@@ -1,0 +1,167 @@
+"""Pages and answers become columns; a name is text that says every byte."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.canonical import Ink
+from tasks.decide import Thresholds
+from tasks.decode import Undecodable
+from tasks.inputs import printable, unprintable
+from tasks.reader import Answers
+from tasks.reasons import STATUSES, Reason
+from tasks.results import PROBABILITIES, SCHEMA
+from tasks.rows import LONGEST_DETAIL, Page, rows_of
+from tests.bars import bar
+
+THRESHOLDS = Thresholds(0.8, 0.5, 0.6)
+SAME = {
+    "root": "/pictures",
+    "model_version": "m",
+    "canonical_version": "1",
+    "run_id": "run-1",
+    "read_at": datetime(2026, 1, 2, tzinfo=UTC),
+}
+INK = Ink("dark_on_light", contrast=200, share=0.1, box=(1, 2, 3, 4), stroke_width=2.5, groups=1)
+# names in which escapes, backslashes and bytes that are no UTF-8 meet
+NAMES = st.one_of(
+    st.binary(max_size=12),
+    st.lists(st.sampled_from([b"\\", b"x", b"e", b"9", b"\xe9", b"\xc3\xa9", b"\n"])).map(b"".join),
+    st.text().map(lambda text: text.encode("utf-8", "surrogatepass")),
+)
+
+
+@given(NAMES)
+def test_a_name_comes_back_from_its_text(name: bytes) -> None:
+    text = printable(name)
+    assert unprintable(text) == name
+    text.encode()  # every table and terminal takes it
+
+
+@given(NAMES, NAMES)
+def test_no_two_names_are_one_text(one: bytes, other: bytes) -> None:
+    assert (printable(one) == printable(other)) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b"a/b c.png", "a/b c.png"),
+        ("café ✓".encode(), "café ✓"),
+        (b"caf\xe9", r"caf\xe9"),
+        (rb"caf\xe9", r"caf\\xe9"),
+        (b"\\", r"\\"),
+        (b"line\nfeed", "line\nfeed"),
+        (b"\xed\xb3\xa9", r"\xed\xb3\xa9"),
+    ],
+)
+def test_a_name_is_shown_as_it_is_where_that_can_be(name: bytes, text: str) -> None:
+    assert printable(name) == text
+
+
+def page(name: str, **facts: Any) -> Page:
+    """Return a page; with ink unless it has a trouble."""
+    shown = {} if "trouble" in facts else {"form": bar(3), "ink": INK}
+    return Page(
+        os.fsencode(name), **{"size": 5, "mtime_ns": 6, "content_hash": "ab"} | shown | facts
+    )
+
+
+def answers(*confidences: float, scores: list[float] | None = None) -> Answers:
+    """Return answers of which each is the next digit, so sure."""
+    probabilities = np.full((len(confidences), 10), 0.01, np.float32)
+    probabilities[range(len(confidences)), range(len(confidences))] = confidences
+    return Answers(probabilities, None if scores is None else np.array(scores, np.float32))
+
+
+def table(pages: list[Page], answered: Answers) -> list[dict[str, Any]]:
+    """Return the rows."""
+    found = rows_of(pages, answered, THRESHOLDS, SAME)
+    assert found.schema == SCHEMA
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return rows
+
+
+def test_answers_belong_to_the_pages_with_ink_in_their_order() -> None:
+    trouble = Undecodable(Reason.TRUNCATED, "cut")
+    pages = [
+        page("0", trouble=trouble),
+        page("1"),
+        page("2", number=1, trouble=trouble),
+        page("3"),
+        page("4", number=7),
+    ]
+    rows = table(pages, answers(0.9, 0.7, 0.99))
+    assert [(row["path"], row["page"], row["reason"], row["digit"]) for row in rows] == [
+        ("0", 0, "truncated", None),
+        ("1", 0, "ok", 0),
+        ("2", 1, "truncated", None),
+        ("3", 0, "low_confidence", 1),
+        ("4", 7, "ok", 2),
+    ]
+    assert all(row["status"] == STATUSES[row["reason"]] for row in rows)
+    assert [row["confidence"] for row in rows] == [
+        None,
+        pytest.approx(0.9),
+        None,
+        pytest.approx(0.7),
+        pytest.approx(0.99),
+    ]
+    assert all(row[name] == value for row in rows for name, value in SAME.items())
+    assert rows[3]["p1"] == pytest.approx(0.7)
+    assert rows[3]["p2"] == pytest.approx(0.01)
+
+
+def test_what_is_rejected_has_no_answer_but_the_facts_that_are_known() -> None:
+    rivals = Ink("canonical", contrast=9, share=0.5, box=(0, 0, 9, 9), groups=3, rivals=2)
+    blank = page("blank", trouble=Undecodable(Reason.BLANK, "contrast 3 of 255"))
+    blank.ink = Ink("none", contrast=3)
+    pages = [page("several", ink=rivals), page("none"), blank]
+    rows = table(pages, answers(0.9, 0.9, scores=[0.9, 0.25]))
+    assert all(
+        row[name] is None for row in rows for name in ("digit", "confidence", *PROBABILITIES)
+    )
+    assert [(row["reason"], row["detail"]) for row in rows] == [
+        ("several_digits", "2 more of the digit's size"),
+        ("not_a_digit", "digit score 0.250"),
+        ("blank", "contrast 3 of 255"),
+    ]
+    assert [row["digit_score"] for row in rows] == [pytest.approx(0.9), 0.25, None]
+    assert [row["ink"]["rivals"] for row in rows] == [2, 0, 0]
+    assert (rows[2]["ink"]["polarity"], rows[2]["size"]) == ("none", 5)
+
+
+def test_facts_about_ink_stand_in_their_fields_and_are_null_without_a_picture() -> None:
+    missing = page("gone", trouble=Undecodable(Reason.VANISHED, "gone"), size=None, mtime_ns=None)
+    with_ink, without = table([page("a"), missing], answers(0.9))
+    assert with_ink["ink"] == {
+        "polarity": "dark_on_light",
+        "contrast": 200,
+        "share": pytest.approx(0.1),
+        "left": 1,
+        "top": 2,
+        "width": 3,
+        "height": 4,
+        "stroke_width": 2.5,
+        "groups": 1,
+        "rivals": 0,
+        "touches_edge": False,
+        "removed": "",
+    }
+    assert all(without[name] is None for name in ("ink", "size", "mtime_ns", "digit_score"))
+
+
+def test_what_a_decoder_says_is_kept_up_to_a_limit() -> None:
+    long = page("a", trouble=Undecodable(Reason.UNREADABLE, "x" * 10_000))
+    [row] = table([long], answers())
+    assert row["detail"] == "x" * LONGEST_DETAIL
+
+
+def test_no_pages_are_no_rows() -> None:
+    assert table([], answers()) == []
+    assert table([], answers(scores=[])) == []

@@ -1,0 +1,104 @@
+"""A run has a folder of its own, and one that was interrupted is found by the next."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.runs import PURPOSE_FILE, SUMMARY_FILE, alive, interrupted, open_run
+
+ROOT = Path(__file__).parent.parent
+PURPOSE = {"root": "/pictures", "model": "m", "include": ["*.png"], "again": False}
+# holds the lock of a run until it is killed
+HOLDER = """
+import json, sys
+from pathlib import Path
+from tasks.runs import alive
+with alive(Path(sys.argv[1]), json.loads(sys.argv[2])):
+    print("alive", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Return the folder of runs."""
+    made = tmp_path / "runs"
+    made.mkdir()
+    return made
+
+
+def run_in(runs: Path, name: str, purpose: object = PURPOSE, *, finished: bool = False) -> Path:
+    """Return a run that is over, or was interrupted."""
+    folder = runs / name
+    folder.mkdir()
+    with alive(folder, purpose):  # type: ignore[arg-type]
+        pass
+    if finished:
+        (folder / SUMMARY_FILE).write_text("{}")
+    return folder
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    folders = [open_run("predict", tmp_path) for _ in range(50)]
+    assert len(set(folders)) == 50
+    assert all(folder.parent == tmp_path / "runs" and folder.is_dir() for folder in folders)
+    assert [folder.name.rsplit("-", 1)[0] for folder in folders] == sorted(
+        folder.name.rsplit("-", 1)[0] for folder in folders
+    )
+
+
+def test_interrupted_runs_are_those_of_the_same_purpose_that_did_not_end(runs: Path) -> None:
+    run_in(runs, "predict-2")
+    run_in(runs, "predict-3")
+    run_in(runs, "predict-4", PURPOSE | {"again": True})
+    run_in(runs, "preview-5")
+    (runs / "predict-6").mkdir()
+    (runs / "predict-7").mkdir()
+    (runs / "predict-7" / PURPOSE_FILE).write_text("no JSON")
+    ours = run_in(runs, "predict-9")
+    assert interrupted(ours, PURPOSE) == ["predict-3", "predict-2"]
+    assert interrupted(ours, PURPOSE | {"root": "/elsewhere"}) == []
+
+
+def test_what_was_interrupted_before_a_run_that_ended_is_done(runs: Path) -> None:
+    run_in(runs, "predict-1")
+    run_in(runs, "predict-2", finished=True)
+    run_in(runs, "predict-3")
+    run_in(runs, "predict-4", PURPOSE | {"model": "other"}, finished=True)
+    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-3"]
+
+
+def test_a_run_that_lives_in_another_process_is_not_interrupted_until_that_is_killed(
+    runs: Path,
+) -> None:
+    run_in(runs, "predict-1")
+    (runs / "predict-2").mkdir()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, runs / "predict-2", json.dumps(PURPOSE)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "alive\n"
+    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-1"]
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.communicate()
+    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-2", "predict-1"]
+
+
+def test_a_run_that_lives_in_this_process_is_not_interrupted(runs: Path) -> None:
+    (runs / "predict-1").mkdir()
+    with alive(runs / "predict-1", PURPOSE):
+        assert interrupted(runs / "predict-9", PURPOSE) == []
+    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-1"]
+
+
+def test_the_first_run_of_all_follows_none(runs: Path) -> None:
+    assert interrupted(runs / "predict-1", PURPOSE) == []

@@ -1,0 +1,193 @@
+"""A shard has a row for every file, whatever its files do to the processes that read them."""
+
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import results, shard
+from tasks.commit import Origin, make_table
+from tasks.decide import Thresholds
+from tasks.device import cpu
+from tasks.errors import DigitflowError, ModelError
+from tasks.reading_process import Start
+from tasks.shard import Processes, ShardDone, read_shard
+from tasks.stretch import ReadPlan
+from tests.deadly import CRASH, HANG, OUTSIDE, InMemory, digits, once
+from tests.test_reading_process import NEVER_S, SOON_S, is_there, wait_until
+
+Told = list[tuple[int, int]]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """Return the place of a results table that is not there yet."""
+    return str(tmp_path / "results")
+
+
+def read_files(
+    files: Mapping[bytes, bytes],
+    table: str,
+    processes: Processes,
+    number: int = 0,
+    told: Told | None = None,
+) -> ShardDone:
+    """Read files as one shard of a run."""
+    inputs = InMemory("/memory", files)
+    plan = ReadPlan("run-1", inputs, Thresholds(0.8))
+    origin = Origin(table, inputs.root, plan.run_id, make_table(table))
+
+    def tell(count: int, rejected: int) -> None:
+        if told is not None:
+            told.append((count, rejected))
+
+    return read_shard(plan, number, lambda: list(inputs.entries()), processes, origin, tell)
+
+
+def outcomes(table: str) -> dict[str, tuple[str, int | None]]:
+    """Return reason and digit of each path, having checked that each is there once."""
+    rows: list[dict[str, Any]] = results.select(table, run="run-1").to_pylist()
+    assert len({row["path"] for row in rows}) == len(rows)
+    return {row["path"]: (row["reason"], row["digit"]) for row in rows}
+
+
+def of_digits(count: int) -> dict[str, tuple[str, int | None]]:
+    """Return the outcomes of `digits`."""
+    return {f"{number:04}.png": ("ok", number % 10) for number in range(count)}
+
+
+def test_a_shard_is_read_in_stretches_and_committed_once(
+    table: str, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shard, "STRETCH", 8)
+    files, told = digits(20) | {b"notes.txt": b"bring milk"}, Told()
+    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+        done = read_files(files, table, processes, told=told)
+        assert (done.files, done.rows, done.others) == (21, 21, 0)
+        again = read_files(files, table, processes)
+        assert (again.files, again.rows, again.others) == (21, 21, 0)
+    assert told == [(8, 0), (8, 0), (5, 1)]
+    assert outcomes(table) == of_digits(20) | {"notes.txt": ("unsupported_format", None)}
+    assert min(*vars(done.seconds).values(), done.commit_seconds) >= 0
+
+
+def test_files_that_kill_or_hang_their_process_cost_themselves_alone(
+    table: str, model_file: Path
+) -> None:
+    bad = {b"0001-a": CRASH, b"0001-b": HANG, b"z": CRASH}
+    with Processes(Start(model_file, cpu(), SOON_S)) as processes:
+        done = read_files(digits(6) | bad, table, processes)
+    assert (done.files, done.rows) == (9, 9)
+    assert outcomes(table) == of_digits(6) | {
+        "0001-a": ("decoder_crashed", None),
+        "0001-b": ("decoder_timeout", None),
+        "z": ("decoder_crashed", None),
+    }
+    details = {row["path"]: row["detail"] for row in results.select(table).to_pylist()}
+    assert details["z"] == "ended its process (SIGABRT), twice"
+    assert details["0001-b"] == f"longer than {SOON_S:g} s, twice"
+
+
+def test_a_process_that_is_killed_once_costs_nothing(
+    table: str, model_file: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "decoding"
+    files = digits(3) | {b"slow": once(marker)}
+    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+        victims = processes.pids()
+
+        def kill() -> None:
+            wait_until(marker.exists)
+            for pid in victims:
+                os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        done = read_files(files, table, processes)
+        killer.join()
+        assert not set(victims) & set(processes.pids())
+    assert (done.files, done.rows) == (4, 4)
+    assert outcomes(table) == of_digits(3) | {"slow": ("ok", 7)}
+
+
+def test_a_process_that_was_killed_while_it_was_idle_costs_nothing(
+    table: str, model_file: Path
+) -> None:
+    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+        processes.facts()
+        [idle] = processes.pids()
+        os.kill(idle, signal.SIGKILL)
+        read_files(digits(3), table, processes)
+        assert idle not in processes.pids()
+    assert outcomes(table) == of_digits(3)
+
+
+def test_processes_that_die_outside_of_any_picture_are_an_error_that_says_so(
+    table: str, model_file: Path
+) -> None:
+    with (
+        Processes(Start(model_file, cpu(), NEVER_S)) as processes,
+        pytest.raises(DigitflowError, match=r"SIGABRT\) outside of any picture: is there enough"),
+    ):
+        read_files(digits(3) | {b"x": OUTSIDE}, table, processes)
+    assert not results.is_table(table)
+
+
+def test_shards_beside_each_other_share_the_processes(table: str, model_file: Path) -> None:
+    parts = [
+        {path: data for path, data in digits(40).items() if int(path[:4]) % 4 == part}
+        for part in range(4)
+    ]
+    parts[0][b"0004"] = CRASH
+    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+        processes.limit(2)
+        assert len(processes.pids()) == 2
+        threads = [
+            threading.Thread(target=read_files, args=(part, table, processes, number))
+            for number, part in enumerate(parts)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(processes.pids()) <= 2
+    assert outcomes(table) == of_digits(40) | {"0004": ("decoder_crashed", None)}
+
+
+def test_no_process_is_left_even_of_those_that_are_reading(
+    table: str, model_file: Path, tmp_path: Path
+) -> None:
+    marker, errors = tmp_path / "decoding", list[Exception]()
+
+    def read() -> None:
+        try:
+            read_files({b"slow": once(marker)}, table, processes)
+        except Exception as error:
+            errors.append(error)
+
+    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+        processes.limit(3)
+        reading = threading.Thread(target=read)
+        reading.start()
+        wait_until(marker.exists)
+        pids = processes.pids()
+    reading.join()
+    assert len(pids) == 3
+    assert not any(map(is_there, pids))
+    assert len(errors) == 1
+    assert not results.is_table(table)
+    with pytest.raises(DigitflowError, match="the run is being ended"):
+        read_files(digits(1), table, processes)
+
+
+def test_a_model_that_does_not_load_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"not onnx at all")
+    with (
+        Processes(Start(tmp_path / "bad.onnx", cpu(), NEVER_S)) as processes,
+        pytest.raises(ModelError, match="does not load"),
+    ):
+        processes.facts()
