@@ -6,6 +6,7 @@ TensorFlow and Prefect are imported by the commands that need them, when they ru
 import errno
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from flows.train import Outcome
     from tasks.summary import Summary
 
-RETRY = "--retry-rejected"
+RETRY, REASON = "--retry-rejected", re.compile("[a-z_]+")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
 
@@ -117,9 +118,9 @@ class Predict(PredictSettings, Flow):
         settings = PredictSettings(**_values_of(PredictSettings, self))
         summary = self.predict(settings)
         self.answer(summary.facts())
-        if settings.strict and summary.rejected:
+        if summary.rejected_now:
             raise RejectedInputs(
-                f"{summary.rejected} of {summary.found} pictures were rejected (--strict)"
+                f"{summary.rejected_now} of the pictures that were found are rejected (--strict)"
             )
 
 
@@ -299,8 +300,9 @@ def _with_all(words: list[str]) -> list[str]:
     if RETRY not in words:
         return words
     after = words.index(RETRY) + 1
-    named = words[after : after + 1]
-    return words if named and named[0] in {*Reason, ALL} else [*words[:after], ALL, *words[after:]]
+    # a word that could be a reason and names no file is one, if only a mistyped one
+    named = any(REASON.fullmatch(word) and not Path(word).exists() for word in words[after:][:1])
+    return words if named else [*words[:after], ALL, *words[after:]]
 
 
 def _fail(message: str, code: int) -> None:

@@ -4,7 +4,7 @@ Never loads TensorFlow; ONNX Runtime and OpenCV are for reading processes and th
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,9 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             summary = summary_of(
                 run, settings, listing, pending, choice, counted, reader, threshold, others
             )
+            if settings.strict:
+                rejected = current_rows(run.table, listing, status="rejected", columns=["path"])
+                summary = replace(summary, rejected_now=rejected.num_rows)
             if settings.out:
                 engine.stage(write_out, run.table, listing, settings.out)
             engine.publish("reading-report", engine.stage(write_report, run, summary, counted))
@@ -166,14 +169,17 @@ def summary_of(
     )
 
 
-def write_out(table: str, listing: Listing, out: Path) -> None:
-    """Write the current row of every picture that was found to the file the user asked for."""
-    if not listing.count:
-        return results.export(results.SCHEMA.empty_table(), out)
-    rows = results.select(table, root=listing.root)
+def current_rows(table: str, listing: Listing, **conditions: Any) -> pa.Table:
+    """Return the current row of every picture that was found, whichever run has read it."""
+    rows = results.select(table, root=listing.root, **conditions)
     paths = pq.read_table(listing.file, columns=["path"])["path"].to_pylist()
     found = pa.array([printable(path) for path in paths], pa.string())
-    return results.export(rows.filter(pc.is_in(rows["path"], found)), out)
+    return rows.filter(pc.is_in(rows["path"], found))
+
+
+def write_out(table: str, listing: Listing, out: Path) -> None:
+    """Write the current rows to the file the user asked for."""
+    results.export(current_rows(table, listing), out)
 
 
 def write_report(run: Run, summary: Summary, counted: Tally) -> Report:

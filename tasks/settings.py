@@ -120,7 +120,9 @@ class PredictSettings(ReadSettings):
     decode_timeout: float = Field(
         30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
     )
-    strict: bool = Field(False, description="End with exit code 4 if any picture was rejected.")
+    strict: bool = Field(
+        False, description="End with exit code 4 if a picture is rejected, by this run or before."
+    )
     allow_empty: bool = Field(
         False, description="A folder without files is no error (for schedules)."
     )

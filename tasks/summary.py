@@ -46,6 +46,7 @@ class Summary:
     results: str
     resumed: list[str] = field(default_factory=list)  # interrupted runs that this one went on from
     out: str | None = None
+    rejected_now: int | None = None  # also by earlier runs, of all that was found; if asked for
     accuracy: dict[str, int] | None = None  # right, labelled: where truth is known
 
     @property

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from PIL import Image
 
-from tasks.inputs import Content, Entry
+from tasks.inputs import Content, Entry, Inputs
 from tests.bars import bar, encoded
 
 FORMAT = "PCX"  # the rare format whose decoder is the broken one
@@ -30,7 +30,7 @@ def once(marker: Path) -> bytes:
 
 
 @dataclass(frozen=True)
-class InMemory:
+class InMemory(Inputs):
     """Files by their paths; it is pickled to reading processes."""
 
     root: str

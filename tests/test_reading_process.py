@@ -148,7 +148,7 @@ def test_a_process_that_does_not_start_says_what_it_said(
     (tmp_path / "cv2.py").write_text("raise SystemExit('no such library')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     process = ReadingProcess(Start(model_file, cpu(), NEVER_S))
-    with pytest.raises(DigitflowError, match=r"did not start: .*no such library"):
+    with pytest.raises(ProcessDied, match=r"ended with 1: no such library"):
         process.facts()
     process.end()
 

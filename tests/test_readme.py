@@ -31,6 +31,11 @@ ELSEWHERE = {
     "prefect deployment run predict/inbox --param settings="
     """'{"source": "/path/to/scans"}'""": "tests/flows/test_up.py",
 }
+CLUSTER = "digitflow predict s3://bucket/scans --runner dask --address tcp://scheduler:8786"
+ELSEWHERE |= {
+    "pip install 'digitflow[dask,s3]'": "the extras are those of pyproject.toml",
+    CLUSTER: "tests/flows/test_clusters.py and tests/flows/test_bucket.py",
+}
 EXIT_CODES = {
     "digitflow predict scans/ --strict": RejectedInputs.exit_code,
     # more than the few calibration pictures here can promise

@@ -134,7 +134,7 @@ def test_processes_that_die_outside_of_any_picture_are_an_error_that_says_so(
         pytest.raises(DigitflowError, match=r"SIGABRT\) outside of any picture: is there enough"),
     ):
         read_files(digits(3) | {b"x": OUTSIDE}, table, processes)
-    assert not results.is_table(table)
+    assert not results.select(table).num_rows
 
 
 def test_shards_beside_each_other_share_the_processes(table: str, model_file: Path) -> None:
@@ -179,7 +179,7 @@ def test_no_process_is_left_even_of_those_that_are_reading(
     assert len(pids) == 3
     assert not any(map(is_there, pids))
     assert len(errors) == 1
-    assert not results.is_table(table)
+    assert not results.select(table).num_rows
     with pytest.raises(DigitflowError, match="the run is being ended"):
         read_files(digits(1), table, processes)
 

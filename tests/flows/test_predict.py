@@ -41,10 +41,10 @@ class Watcher(PlainEngine):
         self.stages.append(function.__name__)
         return function(*args, **kwargs)
 
-    def spread(self, function: Any, jobs: Any, width: int) -> Iterator[Any]:
+    def spread(self, function: Any, jobs: Any, crew: Any, stop: Any) -> Iterator[Any]:
         """Call the function as it is called without a watcher."""
         self.stages.append(function.__name__)
-        return super().spread(function, jobs, width)
+        return super().spread(function, jobs, crew, stop)
 
     def say(self, label: str, text: str) -> None:
         """Keep the line."""
