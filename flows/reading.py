@@ -59,7 +59,8 @@ def read_all(
     spent = Seconds()
     for shard_done in done:
         spent.add(shard_done.seconds)
-    stages.beside(time.perf_counter() - began, vars(spent), lanes)
+    committing = sum(shard_done.commit_seconds for shard_done in done)
+    stages.beside(time.perf_counter() - began, vars(spent) | {"commit": committing}, lanes)
     return sum(shard_done.others for shard_done in done)
 
 

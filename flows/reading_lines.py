@@ -34,11 +34,10 @@ def tell_reading(summary: Summary, run: Path, engine: Engine) -> None:
         f"{summary.read:,} read + {summary.review:,} for review + {summary.rejected:,} rejected"
         f" = {summary.found:,}" + (f" ({reasons})" if reasons else ""),
     )
-    speed = f"{summary.pictures_per_second:,.0f} pictures/s"
-    engine.say("Speed", f"{speed} ({summary.seconds:.1f} s, {summary.provider})")
-    spent = ((name, seconds) for name, seconds in summary.stages.items() if seconds >= LEAST_SHOWN)
-    longest = sorted(spent, key=lambda stage: -stage[1])
-    engine.say("Time", ", ".join(f"{name} {seconds:.2f} s" for name, seconds in longest))
+    engine.say("Speed", f"{summary.pictures_per_second:,.0f} pictures/s ({summary.provider})")
+    longest = sorted(summary.stages.items(), key=lambda stage: -stage[1])
+    spent = " + ".join(f"{name} {took:.2f}" for name, took in longest if took >= LEAST_SHOWN)
+    engine.say("Time", f"{summary.seconds:.2f} s = {spent}")
     engine.say("Results", f"{summary.results} (run {summary.run_id})")
     if summary.out:
         engine.say("Output", summary.out)

@@ -20,6 +20,21 @@ OUTCOMES: dict[Status, tuple[str, Tone]] = {
 }
 
 
+STAGES = {
+    "list": "listing the files, and finding those to read",
+    "start": "loading the model",
+    "read": "reading files",
+    "decode": "decoding pictures",
+    "canonical": "bringing them to canonical form",
+    "network": "the network",
+    "rows": "making rows",
+    "commit": "committing rows",
+    "wait": "waiting of one process for another",
+    "check": "counting the rows",
+    "other": "everything else",
+}
+
+
 @dataclass(frozen=True)
 class Sample:
     """One picture of a run in its canonical form (uint8 (28, 28)) and what became of it."""
@@ -39,8 +54,9 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
         summary: `found` and the counts `read`, `review`, `rejected` that add up to it; `reasons`
             (code to count); `digits` (ten counts); `rejects` (the first of them, each `path`,
             `reason`, `detail`); what ran, where and how fast; `files` where a file can hold several
-            pictures; `threshold` (what the model promises); `accuracy` (`right`, `labelled`) for
-            pictures whose digits are known.
+            pictures, `unchanged` and `others` where an earlier or another run has read some;
+            `stages` (seconds of each); `threshold` (what the model promises); `accuracy` (`right`,
+            `labelled`) for pictures whose digits are known.
         samples: pictures to show; each section shows the least sure first.
     """
     unaccounted = summary["found"] - sum(summary[status] for status in Status)
@@ -52,6 +68,7 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
         _review(summary, _of(samples, Status.REVIEW)),
         _rejected(summary),
         _read(summary, _of(samples, Status.READ)),
+        _time(summary["stages"]),
         _provenance(summary),
     ]
     return Report(
@@ -68,6 +85,10 @@ def _lead(summary: Mapping[str, Any], unaccounted: int) -> str:
     files = summary.get("files") or summary["found"]
     inside = f" in {plural(files, 'file')}" if files != summary["found"] else ""
     lead = f"Found {plural(summary['found'])}{inside}: {counts}."
+    if before := summary.get("unchanged"):
+        lead += f" {plural(before, 'more file')} had not changed since an earlier reading."
+    if others := summary.get("others"):
+        lead += f" {plural(others, 'more file')} were read by another run meanwhile."
     if unaccounted:
         lead += f" The counts do not add up: {unaccounted:+,}, which is a defect of digitflow."
     if known := summary.get("accuracy"):
@@ -191,6 +212,21 @@ def _read(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Section:
         "Read",
         f"{plural(summary['read'])} read{words}.",
         figures=digit_strips("Read", _tiles(samples)),
+    )
+
+
+def _time(stages: Mapping[str, float]) -> Section:
+    total = sum(stages.values())
+    longest = sorted(stages.items(), key=lambda stage: -stage[1])
+    rows = [
+        (STAGES[name], f"{number(seconds, 2)} s", percent(seconds / total))
+        for name, seconds in longest
+    ]
+    rows.append(("the whole run", f"{number(total, 2)} s", percent(1)))
+    return Section(
+        "Time",
+        f"Most of it went into {STAGES[longest[0][0]]}.",
+        Table(("Stage", "Time", "Share"), rows, total=True),
     )
 
 

@@ -102,6 +102,7 @@ SUMMARY: dict[str, Any] = {
     "reasons": {"ok": 193, "low_confidence": 7, "truncated": 5},
     "digits": [20] * 10,
     "seconds": 0.42,
+    "stages": {"decode": 0.3, "list": 0.02, "network": 0.1},
     "pictures_per_second": 488.0,
     "provider": "CPUExecutionProvider",
     "device": "EPYC, 2 cores",
