@@ -128,3 +128,10 @@ def test_the_listing_benchmark_prints_a_row_for_each_count() -> None:
         command, cwd=BENCH.parents[1], capture_output=True, text=True, check=True
     )
     assert [line.split()[0] for line in answer.stdout.splitlines()] == ["files", "10", "2,000"]
+
+
+def test_runs_killed_at_a_random_moment_end_with_the_rows_of_an_undisturbed_one() -> None:
+    from tests.bench.chaos import rounds
+
+    done = rounds(4, files=4_000, seed=os.getpid())
+    assert all(one.same and not one.twice and not one.exit_code for one in done), done

@@ -6,6 +6,7 @@ whatever else this machine does falls on both. Steady state leaves the start out
 first committed shard to the last, Keras's from the first predicted batch to the last. Keras decodes
 ahead during its first batch, which flatters its steady state where files are few. The last row is
 what the hardware allows: `cv2.imread` of the files in two processes, and nothing else.
+`--photos 2000` reads simulated phone photos of 448 px instead, as JPEG, without Keras.
 
 Only runs on an idle machine compare: under load the two lose unequally. The load is printed.
 
@@ -15,6 +16,7 @@ accuracy shows that both read the same, and is no measure of the network.
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -42,11 +44,14 @@ from tasks.canonical import CANONICAL_VERSION
 from tasks.dataset import Part, ingest
 from tasks.device import usable_cores
 from tasks.reader import CALIBRATION
-from tasks.registry import KERAS_FILE, ONNX_FILE, Registry
+from tasks.registry import KERAS_FILE, ONNX_FILE, READY, Registry
+from tasks.scene import photo
 from tasks.settings import home
+from tasks.written import digit_ink
 
-LABELLED = re.compile(r"\d+-(\d)\.png")  # number and digit, as `write_pictures` names a file
+LABELLED = re.compile(r"\d+-(\d)\.\w+")  # number and digit, as `write_pictures` names a file
 DECODERS = 2  # processes
+PHOTO, PHOTO_SEED = 448, 12345  # px
 DECODERS_START_S = 120  # a decoder whose fellow does not come ends with an error
 OURS, KERAS, LIMIT = "digitflow predict", "Keras", "cv2.imread only"
 
@@ -76,6 +81,17 @@ def write_pictures(folder: Path, count: int) -> None:
     for number in range(count):
         image, label = pairs[number % len(pairs)]
         cv2.imwrite(str(folder / f"{number:06}-{label}.png"), image)
+
+
+def write_photos(folder: Path, count: int) -> None:
+    """Write simulated photos of digits drawn from pen paths, as JPEG of 448 px."""
+    for number in range(count):
+        random = np.random.default_rng([PHOTO_SEED, number])
+        digit = number % 10
+        ink = digit_ink(digit, None, (PHOTO, PHOTO), 0.6 * PHOTO, random)
+        picture = photo(ink, random)[..., ::-1]
+        quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
+        cv2.imwrite(str(folder / f"{number:06}-{digit}.jpg"), picture, quality)
 
 
 def find_models(folder: Path) -> tuple[Path, str]:
@@ -191,7 +207,7 @@ def _decode(files: list[str]) -> float:
     _ready.wait(DECODERS_START_S)
     start = time.perf_counter()
     for file in files:
-        cv2.imread(file, cv2.IMREAD_GRAYSCALE)
+        cv2.imread(file, cv2.IMREAD_UNCHANGED)
     return time.perf_counter() - start
 
 
@@ -228,33 +244,40 @@ def accuracy(digits: dict[str, int]) -> str:
 
 
 def compare(pictures: Path, models: Path, batch: int, rounds: int) -> dict[str, list[Reading]]:
-    """Read in turns, after a decoding that also brings the files into the page cache."""
+    """Read in turns, after a decoding that also brings the files into the page cache.
+
+    A batch of 0 leaves Keras out.
+    """
     readings = defaultdict(list)
     for _ in range(rounds):
         readings[LIMIT].append(decode_only(pictures))
         readings[OURS].append(read_by_us(pictures, models))
-        readings[KERAS].append(read_by_keras(pictures, models, batch))
+        if batch:
+            readings[KERAS].append(read_by_keras(pictures, models, batch))
     return readings
 
 
 def print_table(readings: dict[str, list[Reading]], count: int, title: str) -> None:
-    """Print the medians, and how much faster than Keras they are."""
+    """Print the medians, how much faster than Keras they are, and which share of decoding alone."""
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     table.add_column("")
     heads = ("whole s", "x Keras", "processor s", "x Keras", "steady pictures/s", "x Keras")
-    for head in (*heads, "accuracy"):
+    for head in (*heads, "x imread", "accuracy"):
         table.add_column(head, justify="right")
-    theirs = _medians(readings[KERAS])
-    for name in (OURS, KERAS, LIMIT):
+    theirs = _medians(readings[KERAS]) if KERAS in readings else (math.nan,) * 3
+    limit = _medians(readings[LIMIT])[2]
+    for name in (name for name in (OURS, KERAS, LIMIT) if name in readings):
         ours = _medians(readings[name])
         table.add_row(
             name,
             *(f"{ours[0]:.2f}", f"{theirs[0] / ours[0]:.2f}"),
             *(f"{ours[1]:.2f}", f"{theirs[1] / ours[1]:.2f}"),
-            *(f"{ours[2]:,.0f}", f"{ours[2] / theirs[2]:.2f}"),
+            *(f"{ours[2]:,.0f}", f"{ours[2] / theirs[2]:.2f}", f"{ours[2] / limit:.2f}"),
             accuracy(readings[name][0].digits) if name != LIMIT else "",
         )
-    Console(width=110).print(table)
+    Console(width=120).print(table)
+    if KERAS not in readings:
+        return
     found, expected = readings[OURS][0].digits, readings[KERAS][0].digits
     same = sum(found.get(name) == digit for name, digit in expected.items())
     print(f"\nThe two read the same digit in {same:,} of {len(expected):,} files.")
@@ -275,6 +298,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="read this folder instead of making one")
     parser.add_argument("--rounds", type=int, default=3, help="medians of so many")
     parser.add_argument("--keras-batch", type=int, default=256, help="pictures in Keras's batch")
+    parser.add_argument("--photos", type=int, help="make so many photos and leave Keras out")
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.part:
@@ -284,9 +308,13 @@ def main() -> None:
         made.mkdir()
         if not options.folder:
             pictures.mkdir()
-            write_pictures(pictures, options.files)
-        models, network = find_models(made)
-        readings = compare(pictures, models, options.keras_batch, options.rounds)
+            if options.photos:
+                write_photos(pictures, options.photos)
+            else:
+                write_pictures(pictures, options.files)
+        models, network = (READY, "shipped model") if options.photos else find_models(made)
+        batch = 0 if options.photos else options.keras_batch
+        readings = compare(pictures, models, batch, options.rounds)
         count = len(readings[OURS][0].digits)
         title = f"{count:,} files, {usable_cores()} cores, {network}; medians of {options.rounds}"
         title += f"; load {os.getloadavg()[0]:.1f}"
