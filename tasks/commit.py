@@ -22,7 +22,7 @@ from tasks.results import SCHEMA, open_table, storage_options
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
 # Files are skipped by these columns alone. By default the first 32 count, which run_id is not
-# among; and pyarrow skips a file of which it knows no least value, as where all of a column is null.
+# among; and pyarrow skips a file of which it knows no least value, as where a column is all null.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "root,run_id,read_at"}
 ROOT, RUN = "digitflow.root", "digitflow.run"  # metadata of our commits
 
