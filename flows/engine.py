@@ -6,7 +6,7 @@ A flow is one function that is given an engine, so the same sentence runs with P
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -48,6 +48,9 @@ class Engine(Protocol):
 
     def publish(self, key: str, report: "Report") -> None:
         """Show a report where the person who watches finds it."""
+
+    def publish_table(self, key: str, rows: list[dict[str, Any]], sentence: str) -> None:
+        """Show rows under a plain sentence, in the same place."""
 
 
 class PlainEngine:
@@ -98,3 +101,6 @@ class PlainEngine:
 
     def publish(self, key: str, report: "Report") -> None:
         """Do nothing: the report is a file that the flow names."""
+
+    def publish_table(self, key: str, rows: list[dict[str, Any]], sentence: str) -> None:
+        """Do nothing: the report holds the same."""
