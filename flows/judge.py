@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.engine import Engine
 from tasks import flips as flips_file
 from tasks import gate
-from tasks.acceptance import AcceptanceSet, AcceptanceSets
+from tasks.acceptance import AcceptanceSet, AcceptanceSets, digests
 from tasks.dataset import Part, Snapshot
 from tasks.device import Device, cpu, reading_device
 from tasks.errors import InputError, OutdatedModel
@@ -101,15 +101,18 @@ def judge(
         InputError: the settings name a folder or a slice that there is not.
     """
     named, slices = slices_to_measure(settings)
-    drawn = engine.stage(draw, snapshot, named, settings, run / SLICES_FOLDER)
-    device = reading_device("cpu" if settings.device == "cpu" else "auto")
-    devices = [cpu()] if device.kind == "cpu" else [device, cpu()]
-    answers: dict[str, Answers | Trouble] = {
-        device.kind: engine.stage(read_candidate, onnx, device, drawn, settings.max_error)
-        for device in devices
-    }
-    champion = find_serving()
-    opponent = engine.stage(read_serving, champion, devices[0], drawn, settings.max_error)
+    try:
+        drawn = engine.stage(draw, snapshot, named, settings, run / SLICES_FOLDER)
+        device = reading_device("cpu" if settings.device == "cpu" else "auto")
+        devices = [cpu()] if device.kind == "cpu" else [device, cpu()]
+        answers: dict[str, Answers | Trouble] = {
+            device.kind: engine.stage(read_candidate, onnx, device, drawn, settings.max_error)
+            for device in devices
+        }
+        champion = find_serving()
+        opponent = engine.stage(read_serving, champion, devices[0], drawn, settings.max_error)
+    finally:
+        shutil.rmtree(run / SLICES_FOLDER, ignore_errors=True)
     flips = engine.stage(read_batches_again, champion, onnx, devices[0], settings.max_error)
     evidence = Evidence(
         candidate=ModelFile(name, sha256(onnx)),
@@ -121,8 +124,8 @@ def judge(
         resources=engine.stage(try_resources, onnx, snapshot),
         data=engine.stage(fails_closed(data_facts), snapshot),
         flips=flips,
+        acceptance=digests(one.registered for one in named.values() if one.registered),
     )
-    shutil.rmtree(run / SLICES_FOLDER, ignore_errors=True)
     verdict = engine.stage(gate.judge, evidence, settings)
     return Judgement(verdict, flips_file.flip_report(flips, name, verdict.against), evidence)
 

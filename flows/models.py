@@ -13,6 +13,7 @@ from flows.engine import Engine
 from flows.judge import Judgement, judge
 from flows.telling import tell_verdict
 from flows.verdicts import evidence_of, known_settings
+from tasks.acceptance import AcceptanceSets, digests
 from tasks.dataset import Snapshot, load
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.evaluate import Parity
@@ -131,8 +132,9 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
     check_golden(name, version.onnx, version.card)
     verdict = version.card["verdict"]
     evidence, against = evidence_of(verdict), verdict["against"]
-    if not override and version.accepted and against != (champion.name if champion else None):
-        engine.say("Gate", f"{name} was judged against {against or 'nothing'}: judging it again")
+    stale = _stale(verdict, champion)
+    if not override and version.accepted and stale:
+        engine.say("Gate", f"{name} was judged {stale}: judging it again")
         settings = GateSettings(**known_settings(GateSettings, version.card))
         judgement, evidence = judge_version(version, settings, engine)
         if not judgement.verdict.accepted:
@@ -141,6 +143,15 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
         against = judgement.verdict.against
     known.promote(version, reason, against=against, override=override, evidence=evidence)
     return version
+
+
+def _stale(verdict: Mapping[str, Any], champion: Version | None) -> str | None:
+    """Return what has changed since a verdict, in words, or None."""
+    if verdict["against"] != (champion.name if champion else None):
+        return f"against {verdict['against'] or 'nothing'}"
+    if verdict["acceptance"] != digests(AcceptanceSets(home() / "acceptance").current()):
+        return "on other acceptance sets"
+    return None
 
 
 def judge_version(

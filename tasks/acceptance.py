@@ -6,6 +6,7 @@ and content, so a version never changes. `acceptance/history.jsonl` says which v
 
 import hashlib
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -108,6 +109,11 @@ class AcceptanceSets:
                 facts = (entry["digest"], entry["pictures"], entry["floor"])
                 found[name] = AcceptanceSet(name, folder, *facts)
         return found
+
+
+def digests(sets: Iterable[AcceptanceSet]) -> dict[str, str]:
+    """Return which versions of which sets these are, as a verdict keeps it."""
+    return {one.name: f"{one.digest} {one.floor:g}" for one in sets}
 
 
 def _digest(folder: Path) -> str:

@@ -5,7 +5,7 @@ down a refusal even where nothing could be measured.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -178,3 +178,4 @@ class Evidence:
     resources: Resources | Trouble
     data: DataFacts | Trouble
     flips: Flips | Trouble | None  # None: nothing was read yet, or nothing serves
+    acceptance: Mapping[str, str] = field(default_factory=dict)  # registered sets: their digests

@@ -1,6 +1,6 @@
 """One requirement and what was measured, and all of them together: the values a gate makes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ class Verdict:
     accepted: bool = field(init=False)
     checks: Sequence[Check]
     against: str | None = None  # the version that served, and that it was compared with
+    acceptance: Mapping[str, str] = field(default_factory=dict)  # sets it was judged on: digests
 
     def __post_init__(self) -> None:
         """Accept what passed everything, if there was anything."""

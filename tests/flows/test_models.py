@@ -137,6 +137,22 @@ def test_promoting_what_was_judged_against_another_champion_judges_it_again(
     assert verdict["accepted"]
 
 
+def test_a_folder_that_was_registered_since_the_verdict_counts_at_the_promotion(
+    versions: list[str], home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(30):
+        file = tmp_path / "mine" / "3" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded(bar(8)))
+    assert models("rollback", "--reason", "bad") == 0
+    main(["acceptance", "add", str(tmp_path / "mine")])
+    assert models("promote", versions[1], "--reason", "better") == 3
+    printed = capfd.readouterr()
+    assert "on other acceptance sets: judging it again" in printed.out
+    assert "accuracy on acceptance mine" in printed.err
+    assert serving(home) == versions[0]
+
+
 def test_what_was_refused_needs_an_override_which_is_seen_wherever_the_model_is(
     versions: list[str], home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
