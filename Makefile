@@ -31,7 +31,7 @@ bench: $(READY) ## Run the benchmark programs, each prints a table
 	@for program in train_vs_seed predict_vs_keras gate; do \
 	  $(BIN)/python -m tests.bench.$$program || exit; done
 
-ready-model: $(READY) ## Train the model that ships with the package, and judge it; WEIGHTS=a version's folder keeps those
+ready-model: $(READY) ## Train the model that ships, and judge it (WEIGHTS=folder of a version: keep its weights)
 	@$(BIN)/python -m deployments.ready_model $(WEIGHTS)
 
 lock: $(READY) ## Renew requirements.lock to the newest versions that pyproject.toml allows

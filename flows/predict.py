@@ -37,7 +37,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     folder = existing_folder(settings.folder)
     if settings.out:
         results.check_out(settings.out)
-    model = find_onnx(settings.model, Registry(home() / "models"))
+    registry = Registry(home() / "models")
+    model = find_onnx(settings.model, registry)
     device = reading_device(settings.device)
     calibration = calibration_of(model)
     threshold = threshold_for(settings.max_error, calibration.curve)
@@ -54,6 +55,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     with Workers(plan, model, device, listing.count, settings.workers) as workers:
         reader = workers.reader
         engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")
+        if reason := registry.overridden().get(reader.version):
+            engine.say("", f"promoted against the gate: {reason}")
         engine.say("Promise", threshold.sentence())
         with engine.progress("Reading", listing.count) as advance:
             for shard in shards(listing):

@@ -166,6 +166,10 @@ def test_what_was_refused_needs_an_override_which_is_seen_wherever_the_model_is(
     assert models("show", versions[2]) == 0
     assert models("history") == 0
     assert capfd.readouterr().out.count("the old one is broken") == 4
+    (home / "scans").mkdir()
+    (home / "scans" / "3.png").write_bytes(encoded(bar(3)))
+    main(["predict", str(home / "scans"), "--no-prefect", "--max-error", "1"])
+    assert "promoted against the gate: the old one is broken" in capfd.readouterr().out
 
 
 def test_judging_again_changes_nobody_who_serves(
