@@ -10,7 +10,7 @@ from flows.command import Command, print_table, values_of
 from tasks.errors import GateRefused
 from tasks.settings import GateSettings, home
 
-Reason = Field(description="Why; it is written into the history.")
+Reason = Field(min_length=1, description="Why; it is written into the history.")
 
 
 class ListModels(Command):

@@ -20,7 +20,7 @@ from tasks.evaluate import Parity
 from tasks.evidence import Trouble
 from tasks.files import write_text
 from tasks.golden import check_golden
-from tasks.registry import CARD_FILE, READY, Registry, Version, ready_model, serving
+from tasks.registry import CARD_FILE, READY, Registry, Version, ready_model
 from tasks.report import plural, to_html
 from tasks.runs import open_run
 from tasks.settings import GateSettings, home
@@ -38,11 +38,11 @@ def registry() -> Registry:
 def listed() -> list[Row]:
     """Return every version with its verdict, what ships first, then the oldest first."""
     known, ready = registry(), ready_model()
-    champion, overridden = serving(known), known.overridden()
+    champion, overridden = known.serving_name(), known.overridden()
     return [
         {
             "version": version.name,
-            "champion": champion is not None and version.folder == champion.folder,
+            "champion": version.name == champion,
             "shipped": version is ready,
             "accepted": version.accepted,
             "override": overridden.get(version.name),
@@ -62,11 +62,11 @@ def shown(name: str) -> Row:
         ModelError: there is no such version, or a file was changed.
     """
     known = registry()
-    version, champion = known.load(name), serving(known)
+    version = known.load(name)
     return {
         "version": name,
         "folder": str(version.folder),
-        "champion": champion is not None and champion.folder == version.folder,
+        "champion": name == known.serving_name(),
         "override": known.overridden().get(name),
         "history": [entry for entry in known.history() if entry["version"] == name],
         "card": version.card,
@@ -120,12 +120,13 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
         engine: what runs the stages.
 
     Raises:
-        GateRefused: the gate does not accept it, or it serves already.
+        GateRefused: the gate does not accept it.
+        InputError: it serves already, or ships with the package.
         ModelError: there is no such version, or it is not what it was.
     """
     known = registry()
-    version, champion = known.load(name), serving(known)
-    if champion and champion.folder == version.folder:
+    version, champion = known.load(name), known.serving_name()
+    if name == champion:
         raise InputError(f"{name} serves already")
     if version.folder == READY:
         raise InputError(f"{name} ships with the package: `digitflow models rollback` leads to it")
@@ -145,9 +146,9 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
     return version
 
 
-def _stale(verdict: Mapping[str, Any], champion: Version | None) -> str | None:
+def _stale(verdict: Mapping[str, Any], champion: str | None) -> str | None:
     """Return what has changed since a verdict, in words, or None."""
-    if verdict["against"] != (champion.name if champion else None):
+    if verdict["against"] != champion:
         return f"against {verdict['against'] or 'nothing'}"
     if verdict["acceptance"] != digests(AcceptanceSets(home() / "acceptance").current()):
         return "on other acceptance sets"
@@ -242,9 +243,9 @@ def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
     """
     known = registry()
     old = [version.name for version in known.versions()][: -keep or None]
-    champion, rows, kept = serving(known), row_counts(), dict[str, str]()
+    rows, kept = row_counts(), dict[str, str]()
     for name in old:
-        if champion and name == champion.name:
+        if name == known.serving_name():
             kept[name] = "it serves"
         elif name == known.predecessor():
             kept[name] = "a rollback leads to it"

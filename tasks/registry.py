@@ -127,6 +127,11 @@ class Registry:
         names = _served(self.history(), first=None)
         return self.load(names[-1]) if names else None
 
+    def serving_name(self) -> str | None:
+        """Return the name of what serves, champion or shipped, without looking at its files."""
+        names = _served(self.history(), first=_ready_name())
+        return names[-1] if names else None
+
     def predecessor(self) -> str | None:
         """Return the name of the version that a rollback leads to."""
         names = _served(self.history(), first=_ready_name())

@@ -172,6 +172,18 @@ def test_what_was_refused_needs_an_override_which_is_seen_wherever_the_model_is(
     assert "promoted against the gate: the old one is broken" in capfd.readouterr().out
 
 
+def test_a_champion_that_is_damaged_can_be_seen_left_and_replaced(
+    versions: list[str], home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (home / "models" / versions[1] / "model.onnx").write_bytes(b"other")
+    assert models("list") == 0
+    assert models("promote", versions[0], "--reason", "") == 2
+    assert models("promote", versions[0], "--reason", "v2 is damaged") == 3
+    assert "is not the file that was registered" in capfd.readouterr().err
+    assert models("promote", versions[0], "--reason", "v2 is damaged", "--override") == 0
+    assert serving(home) == versions[0]
+
+
 def test_judging_again_changes_nobody_who_serves(
     versions: list[str], home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
