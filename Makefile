@@ -28,11 +28,11 @@ format: $(READY) ## Put the code into its format
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## Run the benchmark programs, each prints a table
-	@for program in train_vs_seed predict_vs_keras; do \
+	@for program in train_vs_seed predict_vs_keras gate; do \
 	  $(BIN)/python -m tests.bench.$$program || exit; done
 
-ready-model: $(READY) ## Train the model that ships with the package, and judge it
-	@$(BIN)/python -m deployments.ready_model
+ready-model: $(READY) ## Train the model that ships, and judge it (WEIGHTS=folder of a version: keep its weights)
+	@$(BIN)/python -m deployments.ready_model $(WEIGHTS)
 
 lock: $(READY) ## Renew requirements.lock to the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 \

@@ -1,20 +1,32 @@
-"""Make the model that ships with the package: train on MNIST, judge, copy what was accepted."""
+"""Make the model that ships with the package: train on MNIST, judge, copy what was accepted.
+
+python -m deployments.ready_model                 train it anew
+python -m deployments.ready_model VERSION_FOLDER  keep the weights of a version: calibrate,
+export and judge them anew
+"""
+
+import sys
+from pathlib import Path
 
 from flows.engine import PlainEngine
-from flows.train import train
+from flows.train import train, train_again
 from tasks.errors import DigitflowError, GateRefused
 from tasks.registry import Registry, ship
 from tasks.settings import TrainSettings, home
 
 
-def make() -> None:
+def make(weights: Path | None = None) -> None:
     """Train with the default recipe and settings; the gate decides whether the result ships.
+
+    Args:
+        weights: folder of a version whose weights are kept, with its Keras file and its card.
 
     Raises:
         GateRefused: it did not pass; what shipped before is unchanged.
     """
     engine = PlainEngine()
-    outcome = train(TrainSettings(promote=False), engine)
+    settings = TrainSettings(promote=False)
+    outcome = train_again(weights, settings, engine) if weights else train(settings, engine)
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
     ship(Registry(home() / "models").load(outcome.version))
@@ -23,6 +35,6 @@ def make() -> None:
 
 if __name__ == "__main__":
     try:
-        make()
+        make(*map(Path, sys.argv[1:2]))
     except DigitflowError as error:
         raise SystemExit(f"ready-model: {error}") from error

@@ -5,11 +5,10 @@ TensorFlow and Prefect are imported by the commands that need them, when they ru
 
 import errno
 import io
-import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -22,14 +21,14 @@ from pydantic_settings import (
 )
 from rich.table import Table
 
-from flows.engine import PlainEngine
+from flows.command import Command, print_table, values_of
+from flows.model_commands import Acceptance, Models
 from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
 from tasks.reasons import ALL, Reason
 from tasks.settings import (
     PredictSettings,
     PreviewSettings,
     TrainSettings,
-    home,
     results_table,
 )
 
@@ -40,23 +39,6 @@ if TYPE_CHECKING:
 RETRY, REASON = "--retry-rejected", re.compile("[a-z_]+")
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
-
-
-class Command(BaseSettings):
-    """What every sub-command has; each option is also a `DIGITFLOW_*` variable."""
-
-    model_config = SettingsConfigDict(env_prefix="DIGITFLOW_", env_prefix_target="all")
-
-    as_json: bool = Field(False, alias="json", description="Print one JSON value and no lines.")
-
-    def engine(self) -> PlainEngine:
-        """Return what writes to the terminal, or nothing where the answer is JSON."""
-        return PlainEngine(quiet=self.as_json)
-
-    def answer(self, facts: Any) -> None:
-        """Print the facts as JSON if that was asked for."""
-        if self.as_json:
-            print(json.dumps(facts, indent=2))  # noqa: T201 - the answer itself
 
 
 class Flow(Command):
@@ -100,7 +82,7 @@ class Train(TrainSettings, Flow):
 
     def cli_cmd(self) -> None:
         """Run the train flow; a refusal is exit code 3."""
-        outcome = self.train(TrainSettings(**_values_of(TrainSettings, self)))
+        outcome = self.train(TrainSettings(**values_of(TrainSettings, self)))
         self.answer(outcome.facts())
         if not outcome.accepted:
             raise GateRefused(outcome.sentence)
@@ -115,7 +97,7 @@ class Predict(PredictSettings, Flow):
 
     def cli_cmd(self) -> None:
         """Run the predict flow; with --strict, rejected pictures are exit code 4."""
-        settings = PredictSettings(**_values_of(PredictSettings, self))
+        settings = PredictSettings(**values_of(PredictSettings, self))
         summary = self.predict(settings)
         self.answer(summary.facts())
         if summary.rejected_now:
@@ -135,7 +117,7 @@ class Preview(PreviewSettings, Command):
         """Run the preview flow."""
         from flows.preview import preview
 
-        settings = PreviewSettings(**_values_of(PreviewSettings, self))
+        settings = PreviewSettings(**values_of(PreviewSettings, self))
         self.answer(preview(settings, self.engine()).facts())
 
 
@@ -185,37 +167,8 @@ class Results(Command):
                 "run_id",
             ]
             shown = rows.select(columns).slice(0, self.limit).to_pylist()
-            _print_table(self.engine(), columns, shown)
+            print_table(self.engine(), columns, shown)
             self.engine().say("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")
-
-
-class Models(Command):
-    """List the model versions with their verdicts; the champion reads."""
-
-    def cli_cmd(self) -> None:
-        """Print the versions, the newest last."""
-        from tasks.registry import Registry, ready_model
-
-        registry, ready = Registry(home() / "models"), ready_model()
-        champion = registry.champion() or ready
-        rows = [
-            {
-                "version": version.name,
-                "champion": champion is not None and version.folder == champion.folder,
-                "shipped": version is ready,
-                "accepted": version.accepted,
-                "accuracy": round(version.card["metrics"]["accuracy"], 4),
-                "data": version.card["dataset"]["name"],
-                "recipe": version.card["settings"]["recipe"],
-                "created_at": version.card["created_at"],
-            }
-            for version in ([ready] if ready else []) + registry.versions()
-        ]
-        self.answer(rows)
-        if rows:
-            _print_table(self.engine(), list(rows[0]), rows)
-        else:
-            self.engine().say("Models", f"none in {registry.folder} yet: run `digitflow train`")
 
 
 class Up(Command):
@@ -266,6 +219,7 @@ class Digitflow(BaseSettings):
     preview: CliSubCommand[Preview]
     results: CliSubCommand[Results]
     models: CliSubCommand[Models]
+    acceptance: CliSubCommand[Acceptance]
     up: CliSubCommand[Up]
     doctor: CliSubCommand[Doctor]
 
@@ -318,26 +272,6 @@ def _in_words(error: ValidationError) -> str:
         given = f"--{name.replace('_', '-')} {detail['input']}"
         faults.setdefault(given, []).append(detail["msg"])
     return "; ".join(f"{given}: {' or '.join(said)}" for given, said in faults.items())
-
-
-def _values_of(settings: type[BaseSettings], command: BaseSettings) -> dict[str, Any]:
-    """Return the values of a command that belong to the settings of its flow."""
-    return {name: getattr(command, name) for name in settings.model_fields}
-
-
-def _print_table(engine: PlainEngine, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
-    engine.show(table)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else str(value)
 
 
 if __name__ == "__main__":

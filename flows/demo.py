@@ -51,7 +51,7 @@ def demo(
     """
     engine.heading("1. Train a network on MNIST, and let the gate judge it")
     first = serving(Registry(home() / "models")) is None
-    outcome = train(TrainSettings(recipe="quick", promote=first))
+    outcome = train(TrainSettings(recipe="quick", promote=first, judge_on="clean"))
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
 

@@ -84,6 +84,9 @@ class Engine(Protocol):
     def publish(self, key: str, report: "Report") -> None:
         """Show a report where the person who watches finds it."""
 
+    def publish_table(self, key: str, rows: list[dict[str, Any]], sentence: str) -> None:
+        """Show rows under a plain sentence, in the same place."""
+
 
 class PlainEngine:
     """Runs the stages in this process and writes lines and bars to the terminal."""
@@ -181,3 +184,6 @@ class PlainEngine:
 
     def publish(self, key: str, report: "Report") -> None:
         """Do nothing: the report is a file that the flow names."""
+
+    def publish_table(self, key: str, rows: list[dict[str, Any]], sentence: str) -> None:
+        """Do nothing: the report holds the same."""

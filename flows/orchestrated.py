@@ -15,6 +15,7 @@ from prefect import Task, flow
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
+    create_table_artifact,
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
@@ -129,6 +130,10 @@ class PrefectEngine(PlainEngine):
     def publish(self, key: str, report: Report) -> None:
         """Make the report a markdown artifact of the run."""
         create_markdown_artifact(to_markdown(report), key=key, description=report.lead)
+
+    def publish_table(self, key: str, rows: list[dict[str, Any]], sentence: str) -> None:
+        """Make the rows a table artifact of the run."""
+        create_table_artifact(rows, key=key, description=sentence)
 
 
 def _as_task(function: Callable[P, T]) -> Task[P, T]:

@@ -64,7 +64,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     if settings.out:
         results.check_out(settings.out)
-    model = find_onnx(settings.model, Registry(home() / "models"))
+    registry = Registry(home() / "models")
+    model = find_onnx(settings.model, registry)
     device = reading_device(settings.device)
     run = Run(open_run("predict", home()), inputs, results_table(), device, started, stages)
 
@@ -78,6 +79,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)
         engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")
+        if reason := registry.overridden().get(reader.version):
+            engine.say("", f"promoted against the gate: {reason}")
         engine.say("Promise", threshold.sentence())
 
         purpose = purpose_of(settings, inputs, reader)

@@ -7,16 +7,21 @@ from functools import partial
 
 from flows.engine import LOCAL, AdvanceBy, Crew, Engine
 from tasks.commit import Origin
-from tasks.device import usable_cores
 from tasks.discover import Listing, Shard, entries_of, shards
 from tasks.inputs import Entry
 from tasks.report import plural
 from tasks.settings import PredictSettings
-from tasks.shard import Processes, ShardDone, pack, read_shard, read_shard_remotely
+from tasks.shard import (
+    Processes,
+    ShardDone,
+    pack,
+    processes_for,
+    read_shard,
+    read_shard_remotely,
+)
 from tasks.stages import Stages
 from tasks.stretch import ReadPlan, Seconds
 
-WORTH_A_PROCESS = 1_500  # files; starting a process costs what reading so many does
 WORTH_A_TASK = 500  # files; a cluster's task run costs what reading so many does
 
 
@@ -49,7 +54,7 @@ def read_all(
         telling_how_to_go_on(plan, pending, done, engine),
         engine.reading(pending.count) as advance,
     ):
-        lanes = settings.workers or lanes_for(pending.count)
+        lanes = settings.workers or processes_for(pending.count)
         if settings.runner == LOCAL:
             done.extend(_here(plan, pending, processes, origin, lanes, advance, engine))
         else:
@@ -62,11 +67,6 @@ def read_all(
     committing = sum(shard_done.commit_seconds for shard_done in done)
     stages.beside(time.perf_counter() - began, vars(spent) | {"commit": committing}, lanes)
     return sum(shard_done.others for shard_done in done)
-
-
-def lanes_for(files: int) -> int:
-    """Return how many reading processes are worth while for so many files."""
-    return max(1, min(usable_cores(), files // WORTH_A_PROCESS))
 
 
 def _here(

@@ -1,14 +1,14 @@
 """The lines that a person reads while a training runs."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.engine import Advance, Engine
 from tasks.calibrate import Calibration
 from tasks.dataset import Snapshot
-from tasks.evaluate import Metrics
-from tasks.gate import Verdict
+from tasks.verdict import Verdict
 
 if TYPE_CHECKING:
+    from flows.candidate import Evaluation
     from tasks.train import Epoch
 
 
@@ -53,8 +53,11 @@ def tell_calibration(calibration: Calibration, engine: Engine) -> None:
     engine.say("", f"lowest --max-error that it supports: {lowest.bound:.2%}")
 
 
-def tell_evaluation(metrics: Metrics, sample: dict[str, Any], engine: Engine) -> None:
+def tell_evaluation(evaluation: "Evaluation", engine: Engine) -> None:
     """Say how the test part was answered, and one answer."""
+    metrics, sample = evaluation.metrics, evaluation.sample
+    if not metrics or not sample:
+        return
     engine.say(
         "Test",
         f"{metrics.accuracy:.2%} of {metrics.count:,} right (95 % interval "
@@ -69,10 +72,10 @@ def tell_evaluation(metrics: Metrics, sample: dict[str, Any], engine: Engine) ->
 
 
 def tell_verdict(verdict: Verdict, engine: Engine) -> None:
-    """Say every check of the gate, one a line."""
-    for number, check in enumerate(verdict.checks):
-        engine.say(
-            "" if number else "Gate",
-            f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.measured}, "
-            f"required {check.requirement}",
-        )
+    """Say what was refused, one check a line, and how many passed."""
+    failed = [check for check in verdict.checks if not check.passed]
+    against = f", compared with {verdict.against}" if verdict.against else ""
+    passed = len(verdict.checks) - len(failed)
+    engine.say("Gate", f"{passed} of {len(verdict.checks)} checks passed{against}")
+    for check in failed:
+        engine.say("", f"FAIL  {check.finding} (required {check.requirement})")

@@ -1,43 +1,44 @@
 """Make a model: ingest, train, calibrate, export, evaluate, compare, judge, register, promote."""
 
-import importlib.util
+import shutil
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from flows.engine import Engine
-from flows.telling import (
-    TrainingProgress,
-    tell_calibration,
-    tell_data,
-    tell_evaluation,
-    tell_verdict,
+from flows.candidate import (
+    Evaluation,
+    Training,
+    calibrate_candidate,
+    compare_runtimes,
+    evaluate_candidate,
+    export_candidate,
+    fit_candidate,
+    ingest_data,
+    require_tensorflow,
 )
-from tasks.calibrate import Calibration, calibrate
-from tasks.canonical import CANONICAL_VERSION
-from tasks.dataset import Part, Snapshot, ingest
-from tasks.device import Device, reading_device, usable_cores
-from tasks.errors import InputError
-from tasks.evaluate import Metrics, Parity, evaluate
+from flows.engine import Engine
+from flows.judge import Judgement, find_serving, judge, slices_to_measure
+from flows.telling import tell_calibration, tell_data, tell_evaluation, tell_verdict
+from flows.verdicts import evidence_of, publish_history, publish_verdict
+from tasks.calibrate import Calibration
+from tasks.dataset import Part, Snapshot
+from tasks.device import Device
+from tasks.errors import GateRefused, InputError
+from tasks.evaluate import Parity
+from tasks.evidence import Trouble, fails_closed
 from tasks.files import write_text
-from tasks.gate import Verdict, judge
+from tasks.flips import facts as flip_facts
+from tasks.history import actor
 from tasks.provenance import git_commit, package_versions
-from tasks.reader import CALIBRATION, Reader
-from tasks.registry import KERAS_FILE, ONNX_FILE, Registry, Version, serving
+from tasks.registry import KERAS_FILE, Registry, Version, verified
 from tasks.report import Report, to_html
 from tasks.runs import REPORT_FILE, open_run
 from tasks.settings import TrainSettings, home
 from tasks.training_report import TrainingPictures, training_report
-from tasks.training_set import Pairs, as_read, learned
 
-if TYPE_CHECKING:
-    from tasks.network import Simulation
-
-PARITY_PICTURES = 1_000
 FIRST_PICTURES = 10
+NO_CHAMPION = "there is still no champion"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Outcome:
     version: str
     accepted: bool
     promoted: bool
-    accuracy: float
+    accuracy: float | None  # of the network on the test part; None: it could not be measured
     sentence: str
     dataset: str  # folder of the snapshot
     folder: str  # of the registered version
@@ -58,24 +59,6 @@ class Outcome:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Training:
-    """What the fit left behind beside the weights."""
-
-    device: Device
-    recipe: dict[str, Any]
-    layers: list[dict[str, Any]]
-    history: list[dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How the ONNX file answers the test part."""
-
-    metrics: Metrics
-    sample: dict[str, Any]
-
-
 def train(settings: TrainSettings, engine: Engine) -> Outcome:
     """Train a network, judge the exported file, and let it serve if the gate accepts it.
 
@@ -83,144 +66,79 @@ def train(settings: TrainSettings, engine: Engine) -> Outcome:
         InputError: the data or the device cannot be used, or TensorFlow is not installed.
     """
     require_tensorflow()
+    slices_to_measure(settings)  # a wrong folder or name is found before the fit
     run = open_run("train", home())
-    version = run.name.removeprefix("train-")
-
     snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
     tell_data(snapshot, engine)
     training = engine.stage(fit_candidate, snapshot, settings, run, engine)
-    calibration = engine.stage(calibrate_candidate, snapshot, settings, run)
+    return candidate(snapshot, training, settings, run, engine)
+
+
+def train_again(weights: Path, settings: TrainSettings, engine: Engine) -> Outcome:
+    """Make a candidate of weights that were fitted before: calibrate, export and judge anew.
+
+    Args:
+        weights: folder of a version, with its Keras file and its card, which say how and on what
+            data it was fitted.
+        settings: of the gate; data, recipe and seed are those of the card.
+        engine: what runs the stages.
+
+    Raises:
+        InputError: the data is not what the weights were fitted on, or TensorFlow is missing.
+    """
+    require_tensorflow()
+    slices_to_measure(settings)
+    fitted = verified(weights)
+    card, run = fitted.card, open_run("train", home())
+    fit = {name: card["settings"][name] for name in ("data", "recipe", "seed")}
+    settings = settings.model_copy(update=fit)
+    snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
+    if snapshot.digest != card["dataset"]["digest"]:
+        raise InputError(
+            f"{settings.data} is snapshot {snapshot.digest[:12]} by now, {fitted.name} was fitted "
+            f"on {card['dataset']['digest'][:12]}"
+        )
+    shutil.copyfile(weights / KERAS_FILE, run / KERAS_FILE)
+    training = Training(
+        Device(**card["device"]), card["recipe"], card["layers"], card["history"], fitted.name
+    )
+    return candidate(snapshot, training, settings, run, engine)
+
+
+def candidate(
+    snapshot: Snapshot, training: Training, settings: TrainSettings, run: Path, engine: Engine
+) -> Outcome:
+    """Calibrate, export, judge, register and perhaps promote the fitted model of a run."""
+    version = run.name.removeprefix("train-")
+    calibration = engine.stage(calibrate_candidate, snapshot, training.recipe, settings.seed, run)
     tell_calibration(calibration, engine)
     onnx = engine.stage(export_candidate, run, version, calibration, engine)
-    evaluation = engine.stage(evaluate_candidate, snapshot, onnx, settings)
-    tell_evaluation(evaluation.metrics, evaluation.sample, engine)
-    parity = engine.stage(compare_runtimes, snapshot, run, calibration.temperature)
-    verdict = engine.stage(judge, evaluation.metrics, parity, settings)
-    tell_verdict(verdict, engine)
+    evaluation = engine.stage(fails_closed(evaluate_candidate), snapshot, onnx, settings)
+    parity: Parity | Trouble
+    if isinstance(evaluation, Trouble):
+        parity, evaluation = evaluation, Evaluation()  # so that the gate refuses it for that
+    else:
+        tell_evaluation(evaluation, engine)
+        compare = fails_closed(compare_runtimes)
+        parity = engine.stage(compare, snapshot, run, calibration.temperature)
+    judgement = judge(version, onnx, snapshot, parity, settings, run, engine)
+    tell_verdict(judgement.verdict, engine)
 
     card = make_card(
-        version, settings, snapshot, training, calibration, evaluation, parity, verdict
+        version, settings, snapshot, training, calibration, evaluation, parity, judgement
     )
     registry = Registry(home() / "models")
     registered = engine.stage(registry.register, card, onnx, run / KERAS_FILE)
-    outcome = engine.stage(
-        promote_or_refuse, registry, registered, snapshot, verdict, settings, run
+    outcome = engine.stage(promote_or_refuse, registry, registered, snapshot, settings, run)
+    engine.publish(
+        "training-report", engine.stage(write_report, snapshot, registered, judgement.flips, run)
     )
-    engine.publish("training-report", engine.stage(write_report, snapshot, registered, run))
+    publish_verdict(judgement, engine)
+    publish_history(registry, engine)
     engine.say("Verdict", outcome.sentence)
     engine.say("Model", str(registered.folder))
     engine.say("Report", outcome.report)
     return outcome
-
-
-def require_tensorflow() -> None:
-    """Refuse to begin where training cannot end.
-
-    Raises:
-        InputError: TensorFlow or tf2onnx is not installed.
-    """
-    missing = [name for name in ("tensorflow", "tf2onnx") if not importlib.util.find_spec(name)]
-    if missing:
-        raise InputError(
-            f"training needs {' and '.join(missing)}: pip install 'digitflow[train]' "
-            "(reading does not need it)"
-        )
-
-
-def ingest_data(data: str, datasets: Path, engine: Engine) -> Snapshot:
-    """Return the checked snapshot of the data, and show how far fetching or reading it is."""
-    with engine.progress("Data", 100) as advance:
-        return ingest(data, datasets, lambda _, done, total: advance(100 * done / max(1, total)))
-
-
-def fit_candidate(
-    snapshot: Snapshot, settings: TrainSettings, run: Path, engine: Engine
-) -> Training:
-    """Fit the recipe on the training part and save the float32 Keras model in the run's folder."""
-    from tasks.network import RECIPES, layers
-    from tasks.train import fit, training_device
-
-    device = training_device(settings.device)
-    recipe = RECIPES[settings.recipe]
-    engine.say("Device", str(device))
-    pictures = training_pictures(snapshot, recipe.simulation, settings.seed, engine)
-    with engine.progress("Training", recipe.epochs) as advance:
-        model, history = fit(
-            pictures,
-            snapshot.part(Part.CALIBRATION),
-            recipe,
-            settings.seed,
-            device,
-            TrainingProgress(engine, recipe.epochs, advance),
-        )
-    model.save(run / KERAS_FILE)
-    return Training(device, asdict(recipe), layers(model), [asdict(epoch) for epoch in history])
-
-
-def training_pictures(
-    snapshot: Snapshot, simulation: "Simulation | None", seed: int, engine: Engine
-) -> Pairs:
-    """Return what a recipe learns: the training part, and what is simulated from it."""
-    part = snapshot.part(Part.TRAIN)
-    if simulation is None:
-        return part
-    with engine.progress("Simulating", simulation.digits + simulation.no_digits) as advance:
-        pictures = learned(part, **asdict(simulation), seed=seed, on_progress=advance)
-    engine.say("Simulated", f"{len(pictures[1]):,} pictures to learn from {len(part[1]):,}")
-    return pictures
-
-
-def calibrate_candidate(snapshot: Snapshot, settings: TrainSettings, run: Path) -> Calibration:
-    """Find out how far the confidence of the saved model can be trusted."""
-    from tasks.export import raw_answers
-    from tasks.network import RECIPES, keras
-
-    images, labels = snapshot.part(Part.CALIBRATION)
-    clean = len(labels)
-    if RECIPES[settings.recipe].simulation:
-        images, labels = as_read((images, labels), settings.seed)
-    model = keras.models.load_model(run / KERAS_FILE, compile=False)
-    logits, digit_logits = raw_answers(model, images)
-    return calibrate(logits, labels, digit_logits, np.arange(len(labels)) < clean)
-
-
-def export_candidate(run: Path, version: str, calibration: Calibration, engine: Engine) -> Path:
-    """Write the saved model as ONNX, with what a program needs to know inside the file."""
-    from tasks.export import OPSET, to_onnx
-    from tasks.network import keras
-
-    onnx = run / ONNX_FILE
-    metadata = {
-        "version": version,
-        "canonical_version": CANONICAL_VERSION,
-        CALIBRATION: calibration.to_json(),
-        "made_by": "digitflow",
-    }
-    model = keras.models.load_model(run / KERAS_FILE, compile=False)
-    to_onnx(model, onnx, metadata, calibration.temperature)
-    engine.say("Export", f"{ONNX_FILE}, opset {OPSET}, {onnx.stat().st_size / 1024:,.0f} KiB")
-    return onnx
-
-
-def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) -> Evaluation:
-    """Answer the test part with the ONNX file through ONNX Runtime."""
-    images, labels = snapshot.part(Part.TEST)
-    device = reading_device("cpu" if settings.device == "cpu" else "auto")
-    probabilities = Reader(onnx, device, usable_cores()).answers(images).probabilities
-    digit = int(probabilities[0].argmax())
-    confidence = float(probabilities[0, digit])
-    sample = {"index": 0, "label": int(labels[0]), "digit": digit, "confidence": confidence}
-    return Evaluation(evaluate(probabilities, labels), sample)
-
-
-def compare_runtimes(snapshot: Snapshot, run: Path, temperature: float) -> Parity:
-    """Answer the same calibration pictures with Keras and with ONNX Runtime."""
-    from tasks.export import parity
-    from tasks.network import keras
-
-    images = snapshot.part(Part.CALIBRATION)[0][:PARITY_PICTURES]
-    model = keras.models.load_model(run / KERAS_FILE, compile=False)
-    return parity(model, run / ONNX_FILE, images, temperature)
 
 
 def make_card(
@@ -230,14 +148,15 @@ def make_card(
     training: Training,
     calibration: Calibration,
     evaluation: Evaluation,
-    parity: Parity,
-    verdict: Verdict,
+    parity: Parity | Trouble,
+    judgement: Judgement,
 ) -> dict[str, Any]:
     """Return the model card: all that an auditor or a later training needs."""
     data = ("name", "digest", "source", "licence", "counts", "duplicates", "first_labels")
     return {
         "version": version,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "actor": actor(),
         "git_commit": git_commit(),
         "packages": package_versions(),
         "device": training.device.facts(),
@@ -246,40 +165,45 @@ def make_card(
         "recipe": training.recipe,
         "layers": training.layers,
         "history": training.history,
+        "weights_of": training.weights_of,
         "calibration": calibration.facts(),
-        "metrics": evaluation.metrics.facts(),
+        "metrics": evaluation.metrics.facts() if evaluation.metrics else None,
         "sample": evaluation.sample,
-        "parity": parity.facts(),
-        "verdict": verdict.facts(),
+        "golden": evaluation.golden,
+        "parity": None if isinstance(parity, Trouble) else parity.facts(),
+        "verdict": judgement.verdict.facts(),
+        "flips": flip_facts(judgement.evidence.flips),
     }
 
 
 def promote_or_refuse(
-    registry: Registry,
-    version: Version,
-    snapshot: Snapshot,
-    verdict: Verdict,
-    settings: TrainSettings,
-    run: Path,
+    registry: Registry, version: Version, snapshot: Snapshot, settings: TrainSettings, run: Path
 ) -> Outcome:
     """Let an accepted version serve; record a refusal, which leaves the champion as it was."""
-    accuracy = version.card["metrics"]["accuracy"]
-    promoted = verdict.accepted and settings.promote
-    if promoted:
-        registry.promote(version, f"passed the gate with test accuracy {accuracy:.4f}")
-        sentence = f"accepted: {version.name} is the champion now"
-    elif verdict.accepted:
+    verdict, metrics = version.card["verdict"], version.card["metrics"]
+    accepted, promoted = version.accepted, False
+    sentence = f"{verdict['sentence'][0].lower()}{verdict['sentence'][1:]}; {version.name} is kept"
+    evidence = evidence_of(verdict)
+    if accepted and settings.promote:
+        try:
+            reason, against = "passed the gate after its training", verdict["against"]
+            registry.promote(version, reason, against=against, evidence=evidence)
+            promoted = True
+            sentence = f"accepted: {version.name} is the champion now"
+        except GateRefused as refusal:  # another training was faster
+            accepted, sentence = False, f"refused: {refusal}; {version.name} is kept"
+    elif accepted:
         sentence = f"accepted: {version.name} is kept, not promoted"
-    else:
-        registry.record("refuse", version, verdict.failures())
-        champion = serving(registry)
-        stays = f"champion {champion.name} stays" if champion else "there is still no champion"
-        sentence = f"refused: {verdict.failures()}; {version.name} is kept, {stays}"
+    if not accepted:
+        registry.record("refuse", version.name, sentence, evidence=evidence)
+        champion = find_serving()
+        stays = f"champion {champion.name} stays" if isinstance(champion, Version) else NO_CHAMPION
+        sentence = f"{sentence}, {stays}"
     return Outcome(
         version=version.name,
-        accepted=verdict.accepted,
+        accepted=accepted,
         promoted=promoted,
-        accuracy=accuracy,
+        accuracy=metrics["accuracy"] if metrics else None,
         sentence=sentence,
         dataset=str(snapshot.folder),
         folder=str(version.folder),
@@ -287,15 +211,15 @@ def promote_or_refuse(
     )
 
 
-def write_report(snapshot: Snapshot, version: Version, run: Path) -> Report:
+def write_report(snapshot: Snapshot, version: Version, flips: Report, run: Path) -> Report:
     """Write the HTML report into the folder of the run and return the report."""
-    metrics, sample = version.card["metrics"], version.card["sample"]
+    metrics, sample = version.card["metrics"] or {"mistakes": []}, version.card["sample"]
     tested = snapshot.part(Part.TEST)[0]
     pictures = TrainingPictures(
         first=snapshot.images[:FIRST_PICTURES],
-        sample=tested[sample["index"]],
+        sample=tested[sample["index"] if sample else 0],
         mistakes=tested[[mistake["index"] for mistake in metrics["mistakes"]]],
     )
-    report = training_report(version.card, pictures)
+    report = training_report(version.card, pictures, flips)
     write_text(run / REPORT_FILE, to_html(report))
     return report

@@ -215,9 +215,13 @@ def calibration_error(probabilities: Floats, labels: Labels) -> float:
         probabilities: float (N, 10), rows sum to 1.
         labels: int (N,), the true digits.
     """
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    return confidence_gap(probabilities.max(1), probabilities.argmax(1) == labels)
+
+
+def confidence_gap(confidence: Floats, right: NDArray[np.bool_]) -> float:
+    """Return the same from the confidence float (N,) and the truth of each answer."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    return float(np.abs(np.bincount(bins, confidence - right)).sum() / len(labels))
+    return float(np.abs(np.bincount(bins, confidence - right)).sum() / len(right))
 
 
 def risk_curve(probabilities: Floats, labels: Labels, kept: NDArray[np.bool_]) -> RiskCurve:

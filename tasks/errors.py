@@ -4,6 +4,7 @@ DigitflowError          1  something failed that should have worked
 |-- InputError          2  wrong usage or input, found before work starts
 |   |-- DatasetError    2  labelled data that cannot be trusted or understood
 |   |-- ModelError      2  a model that is missing, damaged or not what it says
+|   |   `-- OutdatedModel  2  a model of another digitflow, for another canonical form
 |   `-- DeviceError     2  a device that was asked for and cannot run
 |-- GateRefused         3  the candidate did not pass; the champion is as it was
 `-- RejectedInputs      4  done, but some inputs were rejected and --strict was given
@@ -30,6 +31,10 @@ class DatasetError(InputError):
 
 class ModelError(InputError):
     """A model that does not exist, does not load or does not match its hash."""
+
+
+class OutdatedModel(ModelError):
+    """A model that was made for pictures in another canonical form than this digitflow's."""
 
 
 class DeviceError(InputError):

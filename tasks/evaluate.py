@@ -15,6 +15,24 @@ WORST_MISTAKES = 20
 
 
 @dataclass(frozen=True)
+class Share:
+    """How many of some pictures are as they should be, with 95 % bounds; NaN where none are."""
+
+    right: int
+    count: int
+
+    @property
+    def low(self) -> float:
+        """Return the lower bound of the share (Wilson 1927)."""
+        return wilson_interval(self.right, self.count)[0] if self.count else math.nan
+
+    @property
+    def high(self) -> float:
+        """Return its upper bound."""
+        return wilson_interval(self.right, self.count)[1] if self.count else math.nan
+
+
+@dataclass(frozen=True)
 class Mistake:
     """One picture that was answered wrong, by its index in the part that was evaluated."""
 

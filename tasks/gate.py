@@ -1,120 +1,335 @@
-"""Measurements into a verdict: every check says what was required and what was measured.
+"""Evidence into a verdict: every check says what was required and what was measured.
 
-A check whose measurement is missing or not a number has failed.
+It fails closed. What is missing, is not a number, has too few pictures, or makes a check itself
+fail is a refusal with its reason.
 """
 
-from dataclasses import asdict, dataclass
-from math import isnan
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
-from tasks.evaluate import DIGITS, Metrics, Parity
-from tasks.settings import TrainSettings
+import numpy as np
+
+from tasks.calibrate import confidence_gap
+from tasks.compare import LUCK, Paired, each_once, paired
+from tasks.evaluate import DIGITS, Share
+from tasks.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers, Trouble
+from tasks.judged import NO_ANSWER
+from tasks.settings import GateSettings
+from tasks.slices import NOTHING, TEST, Slice
+from tasks.verdict import Check, Verdict, at_least, failed, holds, within
+
+T = TypeVar("T")
 
 MAX_DIFFERENCE = 1e-4  # of a probability between Keras and ONNX Runtime
-MISSING = "missing"
+INPUT_BYTES = 28 * 28  # of one picture: uint8, never float32
+BATCH_SIZES = (1, 7, 1000)
+MIB = 2**20
+NOTHING_SERVES = "nothing serves yet"
 
 
-@dataclass(frozen=True)
-class Check:
-    """One requirement, what was measured, and whether that is enough."""
-
-    name: str
-    requirement: str
-    measured: str
-    passed: bool
-    explanation: str
+class Missing(Exception):
+    """A measurement that a check needs is not there; the message is the reason."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """All checks of one candidate; it is accepted when there are some and all passed."""
+def judge(evidence: Evidence, settings: GateSettings) -> Verdict:
+    """Return the verdict on a candidate."""
+    checks: list[Check] = []
+    for title, check in CHECKS.items():
+        try:
+            checks += check(evidence, settings)
+        except Missing as missing:
+            checks.append(failed(title, str(missing)))
+        except Exception as error:  # a check that breaks has shown nothing
+            checks.append(failed(title, f"the check broke: {type(error).__name__}: {error}"))
+    return Verdict(checks, _against(evidence), evidence.acceptance)
 
-    accepted: bool
-    checks: list[Check]
 
-    def facts(self) -> dict[str, Any]:
-        """Return the same as plain values."""
-        return asdict(self)
+def _against(evidence: Evidence) -> str | None:
+    """Return the version that a candidate was judged against."""
+    if isinstance(evidence.serving, Opponent):
+        return evidence.serving.model.name
+    return evidence.serving.name if isinstance(evidence.serving, Outdated) else None
 
-    def failures(self) -> str:
-        """Return one line that names every failed check with its figures."""
-        return "; ".join(
-            f"{check.name} {check.measured}, required {check.requirement}"
-            for check in self.checks
-            if not check.passed
+
+def _known(measured: T | Trouble | None) -> T:
+    """Return a measurement, or raise the reason why there is none."""
+    if measured is None:
+        raise Missing("it was not measured")
+    if isinstance(measured, Trouble):
+        raise Missing(measured.reason)
+    return measured
+
+
+def _data(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    facts = _known(evidence.data)
+    yield holds(
+        "test part of its own",
+        "other data than the training part",
+        "the same data" if facts.train_digest == facts.test_digest else facts.test_digest[:12],
+        facts.train_digest != facts.test_digest and facts.tested > 0,
+        "SHA-256 of the pictures and labels of both parts",
+    )
+    yield within(
+        "leaked test pictures",
+        facts.leaked,
+        highest=0,
+        form=".0f",
+        count=facts.tested,
+        explanation="test pictures that are in another part of the data too",
+    )
+
+
+def _slices(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    if not evidence.answers:
+        raise Missing("no device answered")
+    for device, answers in evidence.answers.items():
+        where = "" if len(evidence.answers) == 1 else f" by {device}"
+        for one in evidence.slices:
+            try:
+                yield from _slice(one, _answered(answers, one.name), where)
+            except Missing as missing:
+                yield failed(f"accuracy on {one.name}{where}", str(missing))
+
+
+def _slice(one: Slice, answers: SliceAnswers, where: str) -> Iterator[Check]:
+    count = len(answers.labels)
+    if count < one.fewest:
+        raise Missing(f"{count:,} pictures, at least {one.fewest:,} are needed")
+    if one.name == NOTHING:
+        refused = Share(int((~answers.read).sum()), count)
+        text = "share of pictures without a digit that is not read"
+        yield at_least(f"refusal of {one.name}{where}", refused, one.floor, text)
+        return
+    yield at_least(
+        f"accuracy on {one.name}{where}",
+        Share(int(answers.right.sum()), count),
+        one.floor,
+        "share answered right, read or in review",
+    )
+    if one.recall_floor:
+        yield _recall(one, answers, where)
+
+
+def _recall(one: Slice, answers: SliceAnswers, where: str) -> Check:
+    shares = [
+        Share(int((answers.right & (answers.labels == k)).sum()), int((answers.labels == k).sum()))
+        for k in range(DIGITS)
+    ]
+    if absent := [str(digit) for digit, share in enumerate(shares) if not share.count]:
+        return failed(f"recall on {one.name}{where}", f"no picture of {', '.join(absent)}")
+    worst = min(range(DIGITS), key=lambda digit: shares[digit].low)
+    text = "share found of the digit that is found least often"
+    name = f"recall of {worst} on {one.name}{where}"
+    return at_least(name, shares[worst], one.recall_floor, text)
+
+
+def _confidence(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    answers = _first_device(evidence)
+    test = _answered(answers, TEST)
+    answered = test.digits != NO_ANSWER
+    yield within(
+        "calibration error",
+        confidence_gap(test.confidences[answered], test.right[answered]),
+        highest=settings.max_calibration_error,
+        count=int(answered.sum()),
+        explanation="mean gap between confidence and the share of the test part that is right",
+    )
+    yield at_least(
+        "coverage of test part",
+        Share(int((test.read & test.right).sum()), len(test.labels)),
+        settings.min_coverage,
+        f"share read, and read right, where at most {settings.max_error:.2%} errors are accepted",
+    )
+    with_digits = [_answered(answers, one.name) for one in evidence.slices if one.name != NOTHING]
+    read = sum(int(some.read.sum()) for some in with_digits)
+    wrong = Share(sum(int((some.read & ~some.right).sum()) for some in with_digits), read)
+    yield within(
+        "errors among what is read",
+        wrong.right / read if read else math.nan,
+        highest=settings.max_error,
+        count=read,
+        explanation=f"{wrong.right:,} wrong of {read:,} read in all slices; upper bound "
+        f"{wrong.high:.4f}",
+    )
+
+
+def _runtime(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    parity = _known(evidence.parity)
+    sizes = " and ".join(f"{size:,}" for size in parity.batch_sizes)
+    answer = "same" if parity.same_digits else "different"
+    yield holds(
+        "parity of digits",
+        "all the same",
+        f"{answer} on {parity.count:,} pictures in batches of {sizes}",
+        parity.count > 0 and parity.same_digits,
+        "Keras and ONNX Runtime answer the same digits",
+    )
+    yield within(
+        "parity of probabilities",
+        parity.max_difference,
+        highest=MAX_DIFFERENCE,
+        form=".1e",
+        count=parity.count,
+        explanation="largest difference between Keras and ONNX Runtime",
+    )
+
+
+def _batches(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    batches = _known(evidence.batches)
+    differ = [f"{size:,}" for size, same in batches.same.items() if not same]
+    sizes = ", ".join(f"{size:,}" for size in batches.same)
+    yield holds(
+        "same digits in batches",
+        f"of {', '.join(f'{size:,}' for size in BATCH_SIZES)}",
+        f"others in batches of {', '.join(differ)}" if differ else f"the same in {sizes}",
+        batches.count > 0 and not differ and set(batches.same) >= set(BATCH_SIZES),
+        f"{batches.count:,} pictures answered in batches of these sizes",
+    )
+
+
+def _resources(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    need = _known(evidence.resources)
+    yield within(
+        "file size, MiB",
+        need.file_bytes / MIB,
+        highest=settings.max_file_mib,
+        form=".2f",
+        explanation="size of the ONNX file",
+    )
+    yield within(
+        "input bytes",
+        need.input_bytes,
+        highest=INPUT_BYTES,
+        form=".0f",
+        explanation="bytes of one picture as the file takes it",
+    )
+    yield within(
+        "memory, MiB",
+        need.memory_mib,
+        highest=settings.max_memory_mib,
+        form=".0f",
+        explanation="memory that a process takes to load the file and answer",
+    )
+    yield within(
+        "pictures per second",
+        need.pictures_per_second,
+        lowest=settings.min_speed,
+        form=".0f",
+        explanation="the network alone, per second of processor time on one thread",
+    )
+
+
+def _serving(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    if evidence.serving is None or isinstance(evidence.serving, Outdated):
+        outdated = evidence.serving
+        measured = f"nothing to compare with: {outdated.reason}" if outdated else NOTHING_SERVES
+        passed = settings.require == "non-inferiority"
+        yield holds("against what serves", settings.require, measured, passed, "paired comparison")
+        return
+    opponent = _known(evidence.serving)
+    itself = opponent.model.sha256 == evidence.candidate.sha256
+    yield holds(
+        "another model than what serves",
+        "another file",
+        f"it is {opponent.model.name} itself" if itself else f"compared with {opponent.model.name}",
+        not itself,
+        "a model compared with itself is never worse",
+    )
+    candidate, pairs = _first_device(evidence), dict[str, Paired]()
+    digits = [one for one in evidence.slices if one.name != NOTHING]
+    for one in digits:
+        name = f"drop on {one.name}"
+        try:
+            ours, theirs = _answered(candidate, one.name), _answered(opponent.answers, one.name)
+            pairs[one.name] = paired(ours.right, theirs.right)
+            most = settings.max_drop if one.name == TEST else settings.max_slice_drop
+            yield _not_worse(name, pairs[one.name], most)
+        except Missing as missing:
+            yield failed(name, f"{opponent.model.name}: {missing}")
+    if len(pairs) == len(digits):
+        yield from _overall(evidence, candidate, opponent, settings)
+
+
+def _overall(
+    evidence: Evidence, candidate: Answers, opponent: Opponent, settings: GateSettings
+) -> Iterator[Check]:
+    """Compare over all drawn slices, each test digit once; without any, on the test part."""
+    names = [one.name for one in evidence.slices if one.name not in (TEST, NOTHING)]
+    drawn = [name for name in names if (_answered(candidate, name).sources >= 0).any()] or [TEST]
+    once = each_once(_answered(candidate, name).sources for name in drawn)
+    ours, theirs = (
+        np.concatenate([_answered(a, n).right[o] for n, o in zip(drawn, once, strict=True)])
+        for a in (candidate, opponent.answers)
+    )
+    whole = paired(ours, theirs)
+    yield _not_worse("drop over all slices", whole, settings.max_overall_drop)
+    if settings.require == "improvement":
+        yield within(
+            "improvement by chance",
+            whole.chance,
+            highest=LUCK,
+            form=".2g",
+            count=whole.count,
+            explanation=f"{_words(whole)}: how likely an equal model is to look so much better",
         )
 
 
-def judge(metrics: Metrics | None, parity: Parity | None, settings: TrainSettings) -> Verdict:
-    """Return the verdict on a candidate from its evaluation on the test part and its parity."""
-    checks = [
-        _accuracy(metrics, settings.min_accuracy),
-        _lowest_recall(metrics, settings.min_recall),
-        _calibration_error(metrics, settings.max_calibration_error),
-        _same_digits(parity),
-        _same_probabilities(parity),
-    ]
-    return Verdict(all(check.passed for check in checks), checks)
-
-
-def _accuracy(metrics: Metrics | None, floor: float) -> Check:
-    return Check(
-        name="test accuracy",
-        requirement=f"at least {floor:.4f}",
-        measured=f"{metrics.accuracy:.4f}" if metrics else MISSING,
-        passed=metrics is not None and metrics.accuracy >= floor,
-        explanation="share of the test part that the ONNX file answers right",
+def _not_worse(name: str, pairs: Paired, most: float) -> Check:
+    return within(
+        name,
+        0.0 - pairs.lower_bound,  # not -0
+        highest=most,
+        count=pairs.count,
+        explanation=f"most that may be lost (95 % sure); {_words(pairs)}",
     )
 
 
-def _lowest_recall(metrics: Metrics | None, floor: float) -> Check:
-    recall = metrics.recall if metrics else []
-    unmeasured = [digit for digit in range(DIGITS) if digit >= len(recall) or isnan(recall[digit])]
-    if unmeasured:
-        measured = f"{MISSING} for {', '.join(map(str, unmeasured))}"
+def _words(pairs: Paired) -> str:
+    return (
+        f"{pairs.only_candidate:,} pictures only the candidate answers right, "
+        f"{pairs.only_champion:,} only what serves"
+    )
+
+
+def _flips(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+    name, text = "changed answers on real pictures", "share of the most recent real pictures"
+    most = settings.max_flips
+    if evidence.flips is None:
+        yield holds(name, "told", "no earlier batches to read again", True, text)
+        return
+    if isinstance(evidence.flips, Trouble) and most is None:
+        yield holds(name, "told", f"unknown ({evidence.flips.reason})", True, text)
+        return
+    flips = _known(evidence.flips)
+    if most is not None and not flips.pages:
+        raise Missing("the files of the last batches are gone")
+    share = len(flips.flips) / flips.pages if flips.pages else 0.0
+    if most is None:
+        measured = f"{len(flips.flips):,} of {flips.pages:,}"
+        yield holds(name, "told", measured, True, f"{text}; --max-flips would limit it")
     else:
-        lowest = min(range(DIGITS), key=recall.__getitem__)
-        measured = f"{recall[lowest]:.4f} for {lowest}"
-    return Check(
-        name="recall of every digit",
-        requirement=f"at least {floor:.4f}",
-        measured=measured,
-        passed=not unmeasured and min(recall) >= floor,
-        explanation="share found of the digit that is found least often",
-    )
+        yield within(name, share, highest=most, count=flips.pages, explanation=text)
 
 
-def _calibration_error(metrics: Metrics | None, ceiling: float) -> Check:
-    return Check(
-        name="calibration error",
-        requirement=f"at most {ceiling:.4f}",
-        measured=f"{metrics.calibration_error:.4f}" if metrics else MISSING,
-        passed=metrics is not None and metrics.calibration_error <= ceiling,
-        explanation="mean gap between confidence and the share of the test part that is right",
-    )
+def _answered(answers: Answers | Trouble, name: str) -> SliceAnswers:
+    known = _known(answers)
+    if name not in known:
+        raise Missing("the slice was not measured")
+    return _known(known[name])
 
 
-def _same_digits(parity: Parity | None) -> Check:
-    measured = MISSING
-    if parity and parity.count:
-        sizes = " and ".join(f"{size:,}" for size in parity.batch_sizes)
-        answer = "same" if parity.same_digits else "different"
-        measured = f"{answer} on {parity.count:,} pictures in batches of {sizes}"
-    return Check(
-        name="parity of digits",
-        requirement="all the same",
-        measured=measured,
-        passed=parity is not None and parity.count > 0 and parity.same_digits,
-        explanation="Keras and ONNX Runtime answer the same digits",
-    )
+def _first_device(evidence: Evidence) -> Answers:
+    return _known(next(iter(evidence.answers.values()), None))
 
 
-def _same_probabilities(parity: Parity | None) -> Check:
-    measured = parity is not None and parity.count > 0
-    return Check(
-        name="parity of probabilities",
-        requirement=f"within {MAX_DIFFERENCE:g}",
-        measured=f"{parity.max_difference:.1e}" if parity and measured else MISSING,
-        passed=parity is not None and measured and parity.max_difference <= MAX_DIFFERENCE,
-        explanation="largest difference between Keras and ONNX Runtime",
-    )
+CHECKS: Mapping[str, Callable[[Evidence, GateSettings], Iterator[Check]]] = {
+    "data": _data,
+    "accuracy": _slices,
+    "confidence": _confidence,
+    "parity": _runtime,
+    "same digits in batches": _batches,
+    "resources": _resources,
+    "against what serves": _serving,
+    "changed answers on real pictures": _flips,
+}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tasks.calibrate import Calibration
 from tasks.canonical import CANONICAL_VERSION
 from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device, cpu
-from tasks.errors import DeviceError, ModelError
+from tasks.errors import DeviceError, ModelError, OutdatedModel
 
 BATCH = 256  # pictures in one run of the network: large enough to be fast, small enough for cache
 INPUT, OUTPUT, SCORE = "images", "probabilities", "digit_score"
@@ -54,12 +54,12 @@ class Reader:
         self.calibration = _calibration(self.metadata, model)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
-    def answers(self, images: NDArray[np.uint8]) -> Answers:
-        """Return what the model says about uint8 (N, 28, 28) canonical pictures."""
+    def answers(self, images: NDArray[np.uint8], batch: int = BATCH) -> Answers:
+        """Return what the model says about uint8 (N, 28, 28) canonical pictures, `batch` a run."""
         # without pictures one empty batch gives the shapes
         batches = [
-            self._session.run(self._outputs, {INPUT: images[start : start + BATCH]})
-            for start in range(0, max(1, len(images)), BATCH)
+            self._session.run(self._outputs, {INPUT: images[start : start + batch]})
+            for start in range(0, max(1, len(images)), batch)
         ]
         whole = {
             name: np.concatenate(parts)
@@ -90,7 +90,7 @@ def _checked_metadata(session: Any, model: Path) -> dict[str, str]:
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     form = metadata.get("canonical_version")
     if form != CANONICAL_VERSION or "version" not in metadata:
-        raise ModelError(
+        raise (OutdatedModel if form else ModelError)(
             f"{model} was made for canonical form {form or 'unknown'}, this digitflow has "
             f"{CANONICAL_VERSION}: train again, or use the digitflow it was made with"
         )

@@ -1,21 +1,20 @@
 """Model versions on disk, their history, and which one serves.
 
 `models/<version>/` is written once; `models/history.jsonl` only ever grows, and the champion is
-the last promotion in it.
+the version that its promotions and rollbacks end with.
 """
 
-import fcntl
-import getpass
 import json
-import os
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from tasks.errors import DigitflowError, ModelError
+from tasks import history
+from tasks.card import CARD_DIGEST, read_card, sealed
+from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.files import sha256, whole_file, write_text
 
 ONNX_FILE = "model.onnx"
@@ -23,7 +22,8 @@ KERAS_FILE = "model.keras"
 CARD_FILE = "card.json"
 HISTORY_FILE = "history.jsonl"
 READY = Path(__file__).parent / "ready_model"  # ships with the package
-Action = Literal["promote", "refuse"]
+
+Recheck = Callable[["Version"], object]  # raises if a version must not serve
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Registry:
     def __init__(self, folder: Path) -> None:
         """Take the `models` folder; it is made at the first registration."""
         self.folder = folder
+        self._history = folder / HISTORY_FILE
 
     def register(self, card: dict[str, Any], onnx: Path, keras: Path) -> Version:
         """Copy a candidate with its card into `models/<card version>/`, whole or not at all.
@@ -69,7 +70,7 @@ class Registry:
             files = {ONNX_FILE: onnx, KERAS_FILE: keras}
             for name, source in files.items():
                 shutil.copyfile(source, building / name)
-            card = {**card, "files": {name: sha256(building / name) for name in files}}
+            card = sealed({**card, "files": {name: sha256(building / name) for name in files}})
             write_text(building / CARD_FILE, json.dumps(card, indent=2) + "\n")
             building.chmod(0o755)
             if target.exists():
@@ -77,70 +78,201 @@ class Registry:
             building.rename(target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+        self.record(
+            "register", target.name, "a candidate", evidence={CARD_DIGEST: card[CARD_DIGEST]}
+        )
         return Version(target, card)
 
     def versions(self) -> list[Version]:
-        """Return every registered version, oldest first."""
+        """Return every registered version, oldest first; only `load` verifies one."""
         cards = sorted(self.folder.glob(f"[!.]*/{CARD_FILE}"))
-        return [Version(card.parent, json.loads(card.read_text())) for card in cards]
+        return [Version(card.parent, read_card(card)) for card in cards]
 
     def load(self, name: str) -> Version:
-        """Return a version whose files are what its card says.
+        """Return a version whose files are what its card says, and whose card is as registered.
 
         Raises:
             ModelError: there is no such version, or a file was changed.
         """
         folder = self.folder / name
         if Path(name).name != name or not (folder / CARD_FILE).is_file():
+            ready = ready_model()
+            if ready and ready.name == name:
+                return ready
             known = ", ".join(version.name for version in self.versions()) or "none"
             raise ModelError(f"no model version {name!r} in {self.folder}; there is: {known}")
-        return _verified(folder)
+        version = verified(folder)
+        registered = [
+            entry["evidence"][CARD_DIGEST]
+            for entry in self.history()
+            if (entry["action"], entry["version"]) == ("register", name)
+        ]
+        if registered and registered[-1] != version.card.get(CARD_DIGEST):
+            raise ModelError(
+                f"{folder / CARD_FILE} is not the card that was registered: restore it, or train "
+                "and promote another version"
+            )
+        return version
+
+    def history(self) -> list[history.Entry]:
+        """Return every entry, oldest first."""
+        return history.entries(self._history)
 
     def champion(self) -> Version | None:
-        """Return the version that serves, or None before the first promotion."""
-        promotions = [entry for entry in self.history() if entry["action"] == "promote"]
-        return self.load(promotions[-1]["version"]) if promotions else None
-
-    def promote(self, version: Version, reason: str) -> None:
-        """Let an accepted version serve, from the next reading on.
+        """Return the version that serves by this history, or None before the first promotion.
 
         Raises:
-            ModelError: the gate did not accept this version.
+            ModelError: its files are missing or were changed.
         """
-        if not version.accepted:
-            raise ModelError(f"{version.name} did not pass the gate and cannot be promoted")
-        self.record("promote", version, reason)
+        names = _served(self.history(), first=None)
+        return self.load(names[-1]) if names else None
 
-    def record(self, action: Action, version: Version, reason: str) -> None:
-        """Append one line to the history; the line is whole, also with two writers at once."""
-        entry = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "actor": _actor(),
-            "action": action,
-            "version": version.name,
-            "reason": reason,
+    def serving_name(self) -> str | None:
+        """Return the name of what serves, champion or shipped, without looking at its files."""
+        names = _served(self.history(), first=_ready_name())
+        return names[-1] if names else None
+
+    def predecessor(self) -> str | None:
+        """Return the name of the version that a rollback leads to."""
+        names = _served(self.history(), first=_ready_name())
+        return names[-2] if len(names) > 1 else None
+
+    def overridden(self) -> dict[str, str]:
+        """Return the versions that were promoted against the gate, each with the reason given."""
+        return {
+            entry["version"]: entry["reason"]
+            for entry in self.history()
+            if entry["action"] == "promote" and entry.get("override")
         }
-        path = self.folder / HISTORY_FILE
-        with path.open("ab+") as history:
-            fcntl.flock(history, fcntl.LOCK_EX)
-            history.seek(0)
-            written = history.read()
-            history.truncate(written.rfind(b"\n") + 1)  # a full disk can leave a part of a line
-            history.write(json.dumps(entry).encode() + b"\n")
-            history.flush()
-            os.fsync(history.fileno())
 
-    def history(self) -> list[dict[str, str]]:
-        """Return every entry, oldest first."""
-        path = self.folder / HISTORY_FILE
-        if not path.is_file():
-            return []
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]  # else: being written
+    def promote(
+        self,
+        version: Version,
+        reason: str,
+        *,
+        against: str | None,
+        override: bool = False,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Let a version serve, from the next reading on.
+
+        Args:
+            version: which.
+            reason: why, for the history.
+            against: the version that served when this one was judged, None if none did.
+            override: promote it whatever the gate said; the history shows it for ever.
+            evidence: figures for the history.
+
+        Raises:
+            GateRefused: the gate did not accept it, or another version serves by now.
+        """
+        with history.locked(self._history) as log:
+            names = _served(log.entries, first=_ready_name())
+            serving = names[-1] if names else None
+            if not override:
+                _require_accepted(version)
+                _require_same(version, against, serving)
+            log.append(
+                "promote",
+                version=version.name,
+                reason=reason,
+                replaced=serving,
+                override=override,
+                evidence=dict(evidence or {}),
+            )
+
+    def rollback(self, reason: str, recheck: Recheck) -> Version:
+        """Let the version serve again that the champion replaced.
+
+        Args:
+            reason: why, for the history.
+            recheck: called with that version, whose hashes are verified, before it serves.
+
+        Raises:
+            ModelError: there is nothing to go back to, or that version is not what it was.
+        """
+        with history.locked(self._history) as log:
+            names = _served(log.entries, first=_ready_name())
+            if len(names) < 2:
+                raise ModelError("there is no earlier version to roll back to")
+            version = self.load(names[-2])
+            recheck(version)
+            shipped = version.folder == READY  # by then another one may ship
+            facts = {"reason": reason, "replaced": names[-1], "shipped": shipped}
+            log.append("rollback", version=version.name, **facts)
+        return version
+
+    def record(
+        self,
+        action: str,
+        version: str,
+        reason: str,
+        *,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append what was done that changes nothing about who serves."""
+        with history.locked(self._history) as log:
+            log.append(action, version=version, reason=reason, evidence=dict(evidence or {}))
+
+    def remove(self, names: Sequence[str], reason: str, evidence: Mapping[str, Any]) -> None:
+        """Delete versions that neither serve nor would serve after a rollback.
+
+        Raises:
+            InputError: one of them does.
+        """
+        with history.locked(self._history) as log:
+            needed = _served(log.entries, first=None)[-2:]
+            if kept := [name for name in names if name in needed]:
+                raise InputError(f"{kept[0]} serves or is what a rollback leads to: it stays")
+            for name in names:
+                gone = Path(tempfile.mkdtemp(dir=self.folder, prefix=".removing-"))
+                (self.folder / name).rename(gone / name)
+                shutil.rmtree(gone)
+                log.append("remove", version=name, reason=reason, evidence=dict(evidence))
 
 
-def _verified(folder: Path) -> Version:
-    version = Version(folder, json.loads((folder / CARD_FILE).read_text()))
+def _served(entries: Sequence[history.Entry], first: str | None) -> list[str]:
+    """Return the versions that serve one after the other, without those that were rolled back."""
+    names = [first] if first else []
+    for entry in entries:
+        if entry["action"] == "promote":
+            names.append(entry["version"])
+        elif entry["action"] == "rollback" and entry.get("shipped"):
+            names = [first] if first else []
+        elif entry["action"] == "rollback":
+            while names and names[-1] != entry["version"]:
+                names.pop()
+    return names
+
+
+def _require_accepted(version: Version) -> None:
+    if not version.accepted:
+        raise GateRefused(
+            f"{version.name} did not pass the gate and cannot be promoted, but with --override"
+        )
+
+
+def _require_same(version: Version, against: str | None, serving: str | None) -> None:
+    if against != serving:
+        raise GateRefused(
+            f"stale baseline: {version.name} was judged against {against or 'nothing'}, but "
+            f"{serving or 'nothing'} serves: judge it again"
+        )
+
+
+def verified(folder: Path) -> Version:
+    """Return the version in a folder, whose files are what its card says.
+
+    Raises:
+        ModelError: a file is missing or was changed.
+    """
+    version = Version(folder, read_card(folder / CARD_FILE))
+    seal = version.card.get(CARD_DIGEST)
+    if seal and sealed(version.card)[CARD_DIGEST] != seal:
+        raise ModelError(
+            f"{folder / CARD_FILE} is not the card that was registered (its content has another "
+            f"SHA-256 than {seal}): restore it, or train and promote another version"
+        )
     for file, expected in version.card["files"].items():
         if not (folder / file).is_file() or sha256(folder / file) != expected:
             raise ModelError(
@@ -156,25 +288,34 @@ def ready_model() -> Version | None:
     Raises:
         ModelError: its file was changed.
     """
-    return _verified(READY) if (READY / CARD_FILE).is_file() else None
+    return verified(READY) if (READY / CARD_FILE).is_file() else None
+
+
+def _ready_name() -> str | None:
+    """Return its name, which is known even where its file was changed."""
+    return str(read_card(READY / CARD_FILE)["version"]) if (READY / CARD_FILE).is_file() else None
 
 
 def ship(version: Version) -> None:
     """Make an accepted version the one that ships: its ONNX file and its card, without Keras.
 
     Raises:
-        ModelError: the gate did not accept it.
+        GateRefused: the gate did not accept it.
     """
     if not version.accepted:
-        raise ModelError(f"{version.name} did not pass the gate and cannot ship")
-    files = {ONNX_FILE: version.card["files"][ONNX_FILE]}
+        raise GateRefused(f"{version.name} did not pass the gate and cannot ship")
+    card = sealed({**version.card, "files": {ONNX_FILE: version.card["files"][ONNX_FILE]}})
     with whole_file(READY / ONNX_FILE) as temporary:
         shutil.copyfile(version.onnx, temporary)
-    write_text(READY / CARD_FILE, json.dumps({**version.card, "files": files}, indent=2) + "\n")
+    write_text(READY / CARD_FILE, json.dumps(card, indent=2) + "\n")
 
 
 def serving(registry: Registry) -> Version | None:
-    """Return the version that reads: the champion, or what ships with the package before one."""
+    """Return the version that reads: the champion, or what ships with the package before one.
+
+    Raises:
+        ModelError: its files are missing or were changed.
+    """
     return registry.champion() or ready_model()
 
 
@@ -201,10 +342,3 @@ def find_onnx(model: str, registry: Registry) -> Path:
         return path
     ready = ready_model()
     return ready.onnx if ready and model == ready.name else registry.load(model).onnx
-
-
-def _actor() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"uid {os.getuid()}"

@@ -11,6 +11,8 @@ from tasks.reasons import STATUSES, Reason, Status
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 RecipeName = Literal["standard", "quick"]
+JudgedOn = Literal["all", "clean"]
+Required = Literal["non-inferiority", "improvement"]
 
 
 def home() -> Path:
@@ -33,7 +35,71 @@ class FlowSettings(BaseSettings):
     )
 
 
-class TrainSettings(FlowSettings):
+class GateSettings(FlowSettings):
+    """What a model has to reach before it may serve."""
+
+    judge_on: JudgedOn = Field(
+        "all",
+        description="Gate: 'all' slices, or the test part as it is ('clean') and what you name.",
+    )
+    slices: dict[str, Path] = Field(
+        {}, description="Gate: also judge on NAME=FOLDER, with one sub-folder per digit."
+    )
+    floors: dict[str, float] = Field(
+        {}, description="Gate: NAME=X, the lowest accuracy on a slice (its lower bound)."
+    )
+    recall_floors: dict[str, float] = Field(
+        {}, description="Gate: NAME=X, the lowest recall of each digit on a slice (lower bound)."
+    )
+    slice_pictures: int = Field(
+        1000, ge=1, le=10_000, description="Gate: pictures to draw for each slice."
+    )
+    min_slice_pictures: int = Field(
+        200, ge=1, description="Gate: a slice with fewer pictures proves nothing."
+    )
+    min_accuracy: float = Field(
+        0.985, ge=0, le=1, description="Gate: lowest accuracy on the test part (lower bound)."
+    )
+    min_recall: float = Field(
+        0.95, ge=0, le=1, description="Gate: lowest recall of each digit there (lower bound)."
+    )
+    max_calibration_error: float = Field(
+        0.02, ge=0, le=1, description="Gate: largest calibration error on the test part."
+    )
+    max_error: float = Field(
+        0.005, gt=0, le=1, description="Gate: share of errors accepted among what is read."
+    )
+    min_coverage: float = Field(
+        0.85, ge=0, le=1, description="Gate: least share of the test part read at that error."
+    )
+    min_refused: float = Field(
+        0.9, ge=0, le=1, description="Gate: least share of pictures without a digit not read."
+    )
+    require: Required = Field(
+        "non-inferiority",
+        description="Gate: what to show against the model that serves: that it is not worse, or "
+        "better ('improvement').",
+    )
+    max_drop: float = Field(
+        0.004, ge=0, le=1, description="Gate: accuracy lost at most on the test part (bound)."
+    )
+    max_overall_drop: float = Field(
+        0.0075, ge=0, le=1, description="Gate: accuracy lost at most over all slices (bound)."
+    )
+    max_slice_drop: float = Field(
+        0.05, ge=0, le=1, description="Gate: accuracy lost at most on each slice (bound)."
+    )
+    max_flips: float | None = Field(
+        None, ge=0, le=1, description="Gate: share of recent real pictures whose answer may change."
+    )
+    max_file_mib: float = Field(8.0, gt=0, description="Gate: largest ONNX file, MiB.")
+    max_memory_mib: float = Field(512.0, gt=0, description="Gate: most memory to answer with it.")
+    min_speed: float = Field(
+        2000.0, ge=0, description="Gate: least pictures/s of the network on one thread."
+    )
+
+
+class TrainSettings(GateSettings):
     """Settings of the train flow."""
 
     data: str = Field(
@@ -48,15 +114,6 @@ class TrainSettings(FlowSettings):
     )
     seed: int = Field(
         1, ge=0, lt=2**31, description="Same seed, same kind of device: same weights."
-    )
-    min_accuracy: float = Field(
-        0.985, ge=0, le=1, description="Gate: lowest accuracy on the test part."
-    )
-    min_recall: float = Field(
-        0.95, ge=0, le=1, description="Gate: lowest share found of each single digit."
-    )
-    max_calibration_error: float = Field(
-        0.02, ge=0, le=1, description="Gate: largest calibration error on the test part."
     )
     promote: bool = Field(
         True, description="Let a model that the gate accepts serve at once, rather than keep it."

@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 
 from tasks.commit import Origin, commit
 from tasks.decode import Undecodable
-from tasks.device import Device
+from tasks.device import Device, usable_cores
 from tasks.errors import DigitflowError
 from tasks.inputs import Entry
 from tasks.reading_process import ProcessDied, ReaderFacts, ReadingProcess, Start
 from tasks.reasons import Reason, Status
 from tasks.stretch import ReadPlan, Seconds
 
+WORTH_A_PROCESS = 1_500  # files; starting a process costs what reading so many does
 STRETCH = 512  # files that a process reads in one go: enough for the network, few to read again
 DEATHS_OF_ONE_FILE = 2  # the first can be anybody's fault: an operator's kill, a full memory
 DEATHS_OUTSIDE = 3  # of processes that decoded nothing at that moment
@@ -43,6 +44,11 @@ class ShardDone:
     others: int  # files that another run has read meanwhile, whose rows here were left out
     seconds: Seconds
     commit_seconds: float
+
+
+def processes_for(files: int) -> int:
+    """Return how many reading processes are worth while for so many files."""
+    return max(1, min(usable_cores(), files // WORTH_A_PROCESS))
 
 
 class Processes:
@@ -145,16 +151,7 @@ def read_shard(
         on_files: is told after every stretch.
     """
     entries = files()
-    tables: list[pa.Table] = []
-    seconds = Seconds()
-    with processes.turn():
-        for at in range(0, len(entries), STRETCH):
-            stretch = entries[at : at + STRETCH]
-            rows, spent = _read_narrowing(plan, stretch, processes)
-            seconds.add(spent)
-            tables.append(rows)
-            on_files(len(stretch), _rejected(rows))
-    whole = pa.concat_tables(tables)
+    whole, seconds = read_rows(plan, entries, processes, on_files)
     start = perf_counter()
     committed = commit(whole, f"{plan.run_id}/{number}", origin)
     spent_committing = perf_counter() - start
@@ -166,6 +163,25 @@ def read_shard(
         seconds=seconds,
         commit_seconds=spent_committing,
     )
+
+
+def read_rows(
+    plan: ReadPlan,
+    entries: Sequence[Entry],
+    processes: Processes,
+    on_files: OnFiles = lambda files, rejected: None,
+) -> tuple[pa.Table, Seconds]:
+    """Return the rows of files, which one process at a time reads, and where the time went."""
+    tables: list[pa.Table] = []
+    seconds = Seconds()
+    with processes.turn():
+        for at in range(0, len(entries), STRETCH):
+            stretch = entries[at : at + STRETCH]
+            rows, spent = _read_narrowing(plan, stretch, processes)
+            seconds.add(spent)
+            tables.append(rows)
+            on_files(len(stretch), _rejected(rows))
+    return pa.concat_tables(tables), seconds
 
 
 def _rejected(rows: pa.Table) -> int:

@@ -33,8 +33,16 @@ class TrainingPictures:
     mistakes: NDArray[np.uint8]  # (M, 28, 28): the first M of the card's `metrics.mistakes`
 
 
-def training_report(card: Mapping[str, Any], pictures: TrainingPictures) -> Report:
-    """Return what a training run found, from `card.json` as mappings and lists."""
+def training_report(
+    card: Mapping[str, Any], pictures: TrainingPictures, flips: Report | None = None
+) -> Report:
+    """Return what a training run found.
+
+    Args:
+        card: `card.json` as mappings and lists.
+        pictures: some of the data.
+        flips: whose answer would change among the pictures that were read last.
+    """
     return Report(
         title=f"Training of {card['version']}",
         lead=_lead(card),
@@ -54,6 +62,7 @@ def training_report(card: Mapping[str, Any], pictures: TrainingPictures) -> Repo
             _mistakes(card, pictures),
             _parity(card["parity"]),
             _gate(card["verdict"]),
+            *_flips(flips),
             _provenance(card),
         ],
         note=f"Written {card['created_at']} from the card of {card['version']}.",
@@ -61,14 +70,9 @@ def training_report(card: Mapping[str, Any], pictures: TrainingPictures) -> Repo
 
 
 def _lead(card: Mapping[str, Any]) -> str:
-    if not card["verdict"]["accepted"]:
-        failed = "; ".join(
-            f"{check['name']} is {check['measured']}, required: {check['requirement']}"
-            for check in card["verdict"]["checks"]
-            if not check["passed"]
-        )
-        return f"Refused: {failed or 'nothing was checked'}."
     metrics = card["metrics"]
+    if not card["verdict"]["accepted"] or not metrics:
+        return f"{card['verdict']['sentence']}."
     return (
         f"Accepted: {percent(metrics['accuracy'])} of {metrics['count']:,} test digits right "
         f"({_interval(metrics)})."
@@ -91,7 +95,9 @@ def _first_labels(card: Mapping[str, Any], pictures: TrainingPictures) -> Sectio
     )
 
 
-def _sample(sample: Mapping[str, Any], pictures: TrainingPictures) -> Section:
+def _sample(sample: Mapping[str, Any] | None, pictures: TrainingPictures) -> Section:
+    if not sample:
+        return Section("One picture", "Nothing was measured.")
     says = f"Model says: {sample['digit']}"
     right = sample["digit"] == sample["label"]
     tile = Tile(pictures.sample, says, tone="good" if right else "bad")
@@ -237,18 +243,27 @@ def _gate(verdict: Mapping[str, Any]) -> Section:
             check["name"],
             check["requirement"],
             check["measured"],
+            f"{check['count']:,}" if check["count"] is not None else "",
             Cell("passed", "good") if check["passed"] else Cell("failed", "bad"),
             check["explanation"],
         )
-        for check in verdict["checks"]
+        for check in sorted(verdict["checks"], key=lambda check: bool(check["passed"]))
     ]
+    against = f" It was compared with {verdict['against']}." if verdict["against"] else ""
+    serves = (
+        "The model may serve, since every check passed."
+        if verdict["accepted"]
+        else "A check failed: the model is kept, but does not serve."
+    )
     return Section(
         "Gate",
-        "The model serves only if every check passes."
-        if verdict["accepted"]
-        else "A check failed: the model is kept, but does not serve.",
-        Table(("Check", "Required", "Measured", "Verdict", "What it is"), rows),
+        f"{serves}{against} Shares are lower bounds (95 %).",
+        Table(("Check", "Required", "Measured", "Pictures", "Verdict", "What it is"), rows),
     )
+
+
+def _flips(flips: Report | None) -> list[Section]:
+    return [Section("Changed answers", flips.lead), *flips.sections] if flips else []
 
 
 def _parity(parity: Mapping[str, Any] | None) -> Section:

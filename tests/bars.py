@@ -57,14 +57,18 @@ def save_bar_model(
     side: int = 28,
     calibration: str | None = PROMISED.to_json(),
     scored: bool = False,
+    nan: bool = False,
 ) -> Path:
     """Write an ONNX file of our contract that reads bars, each with probability 0.96 or more.
 
     Its logits are -(ink - columns)^2, in columns of ink, less what is the same for every digit. A
-    scored one gives a digit score too: 1 where the middle pixel has ink, else 0.
+    scored one gives a digit score too: 1 where the middle pixel has ink, else 0. With `nan` no
+    probability is a number.
     """
     weight = np.full((side * side, 1), 1 / 255 / ROWS) * 2 * COLUMNS
     constants = {"weight": weight.astype(np.float32), "bias": (-(COLUMNS**2)).astype(np.float32)}
+    if nan:
+        constants["bias"][:] = np.nan
     middle = np.zeros((1, side, side), np.float32)
     middle[0, side // 2, side // 2] = 1 / 255
     constants |= {"middle": middle, "axes": np.array([1, 2])}

@@ -1,14 +1,17 @@
 """What several tests need to set up."""
 
-import json
 import shutil
 import socket
 from pathlib import Path
 
+import numpy as np
+
 from tasks.decode import Undecodable
+from tasks.golden import golden_answers
 from tasks.inputs import Inputs
 from tasks.reasons import Reason
-from tasks.registry import Registry, Version
+from tasks.registry import Registry, Version, serving
+from tests.bars import bar
 
 
 def free_port() -> int:
@@ -24,17 +27,24 @@ def register_champion(home: Path, onnx: Path, name: str = "tiny") -> Version:
     keras = home / "model.keras"
     keras.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(onnx, keras)
+    pictures = np.stack([bar(digit) for digit in range(10)])
     card = {
         "version": name,
         "created_at": "2026-01-01T00:00:00+00:00",
-        "dataset": {"name": "made"},
+        "dataset": {"name": "made", "digest": "0" * 64},
         "settings": {"recipe": "quick"},
         "metrics": {"accuracy": 0.5},
-        "verdict": {"accepted": True, "checks": []},
+        "golden": golden_answers(onnx, pictures),
+        "parity": None,
+        "verdict": {
+            **{"accepted": True, "sentence": "Accepted: made", "checks": []},
+            **{"against": None, "acceptance": {}},
+        },
     }
     registry = Registry(home / "models")
-    version = registry.register(json.loads(json.dumps(card)), onnx, keras)
-    registry.promote(version, "made for a test")
+    version = registry.register(card, onnx, keras)
+    champion = serving(registry)
+    registry.promote(version, "made for a test", against=champion.name if champion else None)
     return version
 
 

@@ -35,7 +35,7 @@ def champion(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ver
     card = {"version": "untrained", "verdict": {"accepted": True}}
     registry = Registry(home / "models")
     version = registry.register(card, made / ONNX_FILE, made / KERAS_FILE)
-    registry.promote(version, "made for a test")
+    registry.promote(version, "made for a test", against=None)
     return version
 
 

@@ -14,7 +14,9 @@ from tasks.registry import ship
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 
-COMMANDS = ["demo", "train", "predict", "preview", "results", "models", "up", "doctor"]
+COMMANDS = [
+    *("demo", "train", "predict", "preview", "results", "models", "acceptance", "up", "doctor")
+]
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +136,15 @@ def test_strict_ends_with_4_where_something_was_rejected(
         ("train --recipe unknown", "--recipe unknown:"),
         ("train --min-accuracy 1.5", "--min-accuracy 1.5:"),
         ("train --no-prefect --data missing", "missing"),
+        ("train --no-prefect --slices cells=missing", "missing is no folder"),
+        ("train --no-prefect --floors frog=0.5", "a floor for 'frog'"),
+        ("train --floors fog=much", "--fog much:"),
+        ("models show unknown", "no model version 'unknown'"),
+        ("models promote unknown --reason x", "no model version 'unknown'"),
+        ("models promote unknown", "reason"),
+        ("models gc --keep 0", "--keep 0:"),
+        ("acceptance add missing", "missing is no folder"),
+        ("acceptance remove unknown --reason x", "no acceptance set 'unknown'"),
         ("results", "no results in"),
         ("results --status unknown", "--status unknown:"),
         ("results --limit 0", "--limit 0:"),

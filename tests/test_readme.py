@@ -25,6 +25,13 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = {
     "make test": "this is it",
+    **{
+        f"digitflow models {command}": "tests/flows/test_models.py"
+        for command in (
+            *("show VERSION", "diff VERSION OTHER", 'promote VERSION --reason "..."'),
+            *('rollback --reason "..."', "reproduce VERSION", "verify"),
+        )
+    },
     "digitflow up": "tests/flows/test_up.py",
     "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/flows/test_up.py",
     "prefect deployment run train/weekly": "tests/flows/test_up.py",
@@ -79,6 +86,7 @@ def terminal(
         file = folder / "digits" / str(label) / f"{number}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(file)
+    shutil.copytree(folder / "digits", folder / "checked")
     (folder / "scans").mkdir()
     (folder / "scans" / "three.png").write_bytes(encoded(bar(3)))
     (folder / "scans" / "broken.png").write_bytes(b"")
@@ -94,6 +102,12 @@ def terminal(
         "DIGITFLOW_MIN_RECALL": "0.1",
         "DIGITFLOW_MAX_CALIBRATION_ERROR": "0.5",
         "DIGITFLOW_MAX_ERROR": "1",
+        "DIGITFLOW_JUDGE_ON": "clean",
+        "DIGITFLOW_MIN_COVERAGE": "0",
+        "DIGITFLOW_MIN_SLICE_PICTURES": "100",
+        # what ships knows far more than these small models
+        "DIGITFLOW_MAX_DROP": "1",
+        "DIGITFLOW_MAX_OVERALL_DROP": "1",
     }
     return folder, environment
 

@@ -16,6 +16,9 @@ def few_pictures(npz_sample: Path, home: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("DIGITFLOW_RECIPE", "quick")
     monkeypatch.setenv("DIGITFLOW_MIN_RECALL", "0.1")
     monkeypatch.setenv("DIGITFLOW_MAX_CALIBRATION_ERROR", "0.2")
+    monkeypatch.setenv("DIGITFLOW_JUDGE_ON", "clean")
+    monkeypatch.setenv("DIGITFLOW_MAX_ERROR", "1")
+    monkeypatch.setenv("DIGITFLOW_MIN_COVERAGE", "0")
 
 
 def test_a_model_that_is_accepted_ships_and_is_not_promoted(
@@ -33,6 +36,26 @@ def test_a_model_that_is_accepted_ships_and_is_not_promoted(
 
 def test_a_model_that_is_refused_does_not_ship(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "1")
-    with pytest.raises(GateRefused, match="test accuracy"):
+    with pytest.raises(GateRefused, match="accuracy on test part"):
         make()
     assert ready_model() is None
+
+
+def test_weights_that_were_fitted_before_are_judged_and_shipped_without_a_fit(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "0.5")
+    monkeypatch.setenv("DIGITFLOW_MAX_DROP", "1")
+    make()
+    first = ready_model()
+    assert first
+    registry = Registry(home / "models")
+    make(registry.folder / first.name)
+    again = ready_model()
+    assert again
+    assert again.name != first.name
+    assert again.card["weights_of"] == first.name
+    assert again.card["history"] == first.card["history"]
+    assert again.card["verdict"]["against"] == first.name
+    kept = registry.load(again.name).card["files"]
+    assert kept["model.keras"] == registry.load(first.name).card["files"]["model.keras"]

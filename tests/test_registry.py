@@ -3,21 +3,36 @@
 import json
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks import registry as registry_file
-from tasks.errors import DigitflowError, ModelError
+from tasks.card import sealed
+from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.files import sha256
-from tasks.registry import Registry, Version, find_onnx, ready_model, ship
+from tasks.registry import Registry, Version, find_onnx, ready_model, serving, ship
+
+ROOT = Path(__file__).parents[1]
 
 
 def card(name: str, accepted: bool = True) -> dict[str, Any]:
     """Return the least that a card holds."""
-    return {"version": name, "verdict": {"accepted": accepted, "checks": []}}
+    return {"version": name, "verdict": {"accepted": accepted, "checks": [], "against": None}}
+
+
+def promote(registry: Registry, version: Version, reason: str = "good") -> None:
+    """Promote a version that was judged against what serves."""
+    champion = serving(registry)
+    registry.promote(version, reason, against=champion.name if champion else None)
+
+
+def actions(registry: Registry) -> list[tuple[str, str]]:
+    """Return what was done to whom."""
+    return [(entry["action"], entry["version"]) for entry in registry.history()]
 
 
 @pytest.fixture
@@ -42,6 +57,7 @@ def test_a_registered_version_is_loaded_with_its_files_and_their_hashes(
     registered = add("v1")
     loaded = registry.load("v1")
     assert loaded == registered
+    assert loaded.card["card_sha256"]
     assert loaded.onnx.read_bytes() == model_file.read_bytes()
     assert loaded.card["files"] == dict.fromkeys(("model.onnx", "model.keras"), sha256(model_file))
     assert [version.name for version in registry.versions()] == ["v1"]
@@ -65,7 +81,7 @@ def test_a_registration_that_fails_leaves_nothing(registry: Registry, tmp_path: 
 def test_a_version_whose_file_was_changed_is_refused(
     registry: Registry, add: Any, file: str, change: Any
 ) -> None:
-    registry.promote(add("v1"), "good")
+    promote(registry, add("v1"))
     change(registry.folder / "v1" / file)
     for load in (lambda: registry.load("v1"), registry.champion):
         with pytest.raises(ModelError, match=f"{file} is not the file that was registered"):
@@ -82,48 +98,186 @@ def test_an_unknown_version_is_an_error_that_names_the_known_ones(
         registry.load(name)
 
 
+@pytest.mark.parametrize("changed", ['"accepted": false', '"card_sha256"', '"checks"'])
+def test_a_card_of_which_a_byte_was_changed_is_refused(
+    registry: Registry, add: Any, changed: str
+) -> None:
+    add("v1", accepted=False)
+    card_file = registry.folder / "v1" / "card.json"
+    text = card_file.read_text()
+    assert changed in text
+    card_file.write_text(text.replace(changed, changed.replace("a", "b").replace("k", "b")))
+    with pytest.raises(ModelError, match=r"card.json is (not the card that|damaged)"):
+        registry.load("v1")
+
+
+def test_a_card_that_was_sealed_again_is_not_the_one_that_was_registered(
+    registry: Registry, add: Any
+) -> None:
+    refused = add("v1", accepted=False)
+    forged = sealed({**refused.card, "verdict": {"accepted": True, "checks": []}})
+    (refused.folder / "card.json").write_text(json.dumps(forged))
+    with pytest.raises(ModelError, match=r"card.json is not the card that was registered"):
+        registry.load("v1")
+
+
 def test_the_champion_is_the_last_promotion(registry: Registry, add: Any) -> None:
     assert registry.champion() is None
     first, second = add("v1"), add("v2")
-    registry.promote(second, "better")
-    registry.promote(first, "rollback")
-    registry.record("refuse", second, "worse")
+    promote(registry, first, "first")
+    promote(registry, second, "better")
+    registry.record("refuse", first.name, "worse")
     champion = registry.champion()
     assert champion
-    assert champion.name == "v1"
-    entries = [(entry["action"], entry["version"]) for entry in registry.history()]
-    assert entries == [("promote", "v2"), ("promote", "v1"), ("refuse", "v2")]
-    assert [entry["reason"] for entry in registry.history()] == ["better", "rollback", "worse"]
+    assert champion.name == "v2"
+    assert actions(registry) == [
+        *(("register", "v1"), ("register", "v2")),
+        *(("promote", "v1"), ("promote", "v2"), ("refuse", "v1")),
+    ]
+    last = registry.history()[3]
+    assert (last["reason"], last["replaced"], last["override"]) == ("better", "v1", False)
+    assert last["actor"]
+    assert last["time"].endswith("+00:00")
 
 
-def test_what_the_gate_refused_cannot_be_promoted(registry: Registry, add: Any) -> None:
-    with pytest.raises(ModelError, match="v1 did not pass the gate"):
-        registry.promote(add("v1", accepted=False), "please")
-    assert registry.history() == []
+def test_what_the_gate_refused_is_promoted_by_an_override_alone_which_stays_visible(
+    registry: Registry, add: Any
+) -> None:
+    refused = add("v1", accepted=False)
+    with pytest.raises(GateRefused, match="v1 did not pass the gate"):
+        registry.promote(refused, "please", against=None)
+    assert actions(registry) == [("register", "v1")]
+    registry.promote(refused, "the old one is broken", against=None, override=True)
+    assert registry.overridden() == {"v1": "the old one is broken"}
+    promote(registry, add("v2"))
+    assert registry.overridden() == {"v1": "the old one is broken"}
 
 
-def test_writers_at_once_leave_whole_lines(registry: Registry, add: Any) -> None:
-    version = add("v1")
-    with ThreadPoolExecutor(8) as writers:
-        list(writers.map(lambda n: registry.record("promote", version, f"{n}" * 5000), range(40)))
-    reasons = {entry["reason"] for entry in registry.history()}
-    assert reasons == {f"{number}" * 5000 for number in range(40)}
+def test_a_version_that_was_judged_against_another_champion_is_refused(
+    registry: Registry, add: Any
+) -> None:
+    first, second, third = add("v1"), add("v2"), add("v3")
+    registry.promote(first, "good", against=None)
+    registry.promote(second, "good", against="v1")
+    with pytest.raises(
+        GateRefused, match="stale baseline: v3 was judged against v1, but v2 serves"
+    ):
+        registry.promote(third, "good", against="v1")
+    with pytest.raises(GateRefused, match="judged against nothing, but v2 serves"):
+        registry.promote(third, "good", against=None)
+    assert serving(registry) == second
+
+
+def test_a_rollback_leads_to_what_the_champion_replaced_and_on_from_there(
+    registry: Registry, add: Any
+) -> None:
+    for name in ("v1", "v2", "v3"):
+        promote(registry, add(name))
+    checked: list[str] = []
+    back = [registry.rollback("bad", lambda v: checked.append(v.name)).name for _ in range(2)]
+    assert back == checked == ["v2", "v1"]
+    assert registry.predecessor() is None
+    with pytest.raises(ModelError, match="no earlier version"):
+        registry.rollback("bad", checked.append)
+    promote(registry, add("v4"))
+    assert registry.predecessor() == "v1"
+    assert registry.history()[-3]["action"] == "rollback"
+
+
+def test_what_fails_its_check_is_not_rolled_back_to(registry: Registry, add: Any) -> None:
+    def broken(version: Version) -> None:
+        raise ModelError(f"{version.name} answers otherwise")
+
+    promote(registry, add("v1"))
+    promote(registry, add("v2"))
+    with pytest.raises(ModelError, match="v1 answers otherwise"):
+        registry.rollback("bad", broken)
+    (registry.folder / "v1" / "model.onnx").write_bytes(b"other")
+    with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
+        registry.rollback("bad", lambda version: None)
+    champion = registry.champion()
+    assert champion
+    assert champion.name == "v2"
+
+
+def test_a_rollback_can_lead_to_what_ships_and_stays_with_what_ships_later(
+    registry: Registry, add: Any
+) -> None:
+    ship(add("shipped"))
+    own = Registry(registry.folder.parent / "own")
+    onnx = registry.folder / "shipped" / "model.onnx"
+    version = own.register(card("v1"), onnx, onnx)
+    promote(own, version)
+    assert own.predecessor() == "shipped"
+    assert own.rollback("bad", lambda version: None).name == "shipped"
+    ship(add("shipped-later"))
+    later = serving(own)
+    assert later
+    assert later.name == "shipped-later"
+
+
+def test_neither_the_champion_nor_its_predecessor_is_deleted(registry: Registry, add: Any) -> None:
+    for name in ("v1", "v2", "v3"):
+        promote(registry, add(name))
+    for name in ("v2", "v3"):
+        with pytest.raises(InputError, match=f"{name} serves or is what a rollback leads to"):
+            registry.remove([name], "old", {})
+    registry.remove(["v1"], "old", {"rows": 0})
+    assert [version.name for version in registry.versions()] == ["v2", "v3"]
+    assert registry.history()[-1]["action"] == "remove"
+
+
+PROMOTIONS = 25  # of each of two processes
+
+PROMOTE = """
+import sys
+from pathlib import Path
+from tasks import registry as file
+from tasks.errors import GateRefused
+file.READY = Path(sys.argv[1]) / "none"
+registry = file.Registry(Path(sys.argv[1]))
+done = 0
+while done < int(sys.argv[3]):
+    champion = file.serving(registry)
+    version = registry.load(sys.argv[2])
+    try:
+        registry.promote(version, f"{done}", against=champion.name if champion else None)
+    except GateRefused:
+        continue
+    done += 1
+"""
+
+
+def test_two_processes_that_promote_at_once_leave_a_consistent_history(
+    registry: Registry, add: Any
+) -> None:
+    names = [add(name).name for name in ("v1", "v2")]
+    command = [sys.executable, "-c", PROMOTE, str(registry.folder)]
+    running = [subprocess.Popen([*command, name, str(PROMOTIONS)], cwd=ROOT) for name in names]
+    assert [process.wait() for process in running] == [0, 0]
+    promotions = [entry for entry in registry.history() if entry["action"] == "promote"]
+    assert sorted(entry["version"] for entry in promotions) == sorted(names * PROMOTIONS)
+    # each knew whom it replaced: whoever the promotion before had let serve
+    replaced = [entry["replaced"] for entry in promotions]
+    assert replaced == [None, *(entry["version"] for entry in promotions[:-1])]
+    champion = registry.champion()
+    assert champion
+    assert champion.name == promotions[-1]["version"]
 
 
 def test_half_a_line_is_not_read_and_does_not_spoil_the_next(registry: Registry, add: Any) -> None:
-    version = add("v1")
-    registry.promote(version, "first")
+    promote(registry, add("v1"))
     with (registry.folder / "history.jsonl").open("a") as history:
         history.write('{"time": "2026-01-01T00:00')
-    assert [entry["reason"] for entry in registry.history()] == ["first"]
-    registry.promote(version, "second")
-    assert [entry["reason"] for entry in registry.history()] == ["first", "second"]
+    assert len(registry.history()) == 2
+    registry.record("refuse", "v1", "second")
+    assert [entry["reason"] for entry in registry.history()] == ["a candidate", "good", "second"]
 
 
 def test_a_model_is_found_by_champion_version_or_file(
     registry: Registry, add: Any, model_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registry.promote(add("v1"), "good")
+    promote(registry, add("v1"))
     second = add("v2")
     monkeypatch.chdir(model_file.parent)
     assert find_onnx("champion", registry) == registry.folder / "v1" / "model.onnx"
@@ -147,7 +301,7 @@ def test_a_model_that_is_not_there_is_an_error_with_advice(
 
 
 def test_a_champion_whose_folder_is_gone_is_an_error(registry: Registry, add: Any) -> None:
-    registry.promote(add("v1"), "good")
+    promote(registry, add("v1"))
     shutil.rmtree(registry.folder / "v1")
     with pytest.raises(ModelError, match="no model version 'v1'"):
         find_onnx("champion", registry)
@@ -169,7 +323,7 @@ def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add
     own = Registry(registry.folder.parent / "own")
     assert own.champion() is None
     assert find_onnx("champion", own) == find_onnx("shipped", own) == ready.onnx
-    registry.promote(shipped, "good")
+    promote(registry, shipped)
     assert find_onnx("champion", registry) == shipped.onnx
 
 
@@ -181,6 +335,6 @@ def test_a_ready_model_whose_file_was_changed_is_refused(registry: Registry, add
 
 
 def test_what_the_gate_refused_does_not_ship(registry: Registry, add: Any) -> None:
-    with pytest.raises(ModelError, match="v1 did not pass the gate and cannot ship"):
+    with pytest.raises(GateRefused, match="v1 did not pass the gate and cannot ship"):
         ship(add("v1", accepted=False))
     assert ready_model() is None

@@ -80,17 +80,24 @@ CARD: dict[str, Any] = {
     "parity": {"count": 64, "batch_sizes": [1, 64], "same_digits": True, "max_difference": 1e-7},
     "verdict": {
         "accepted": True,
+        "against": "20251101-11aa",
+        "sentence": "Accepted: all 1 checks passed",
         "checks": [
             {
-                "name": "recall of every digit",
+                "name": "recall of 7 on photos",
                 "requirement": "at least 0.9000",
-                "measured": "0.9100 for 7",
+                "measured": "0.9100 (91 of 100)",
                 "passed": True,
                 "explanation": "share found",
+                "count": 100,
             }
         ],
     },
     "files": {"model.onnx": "ab12"},
+}
+NOTHING_CHECKED = {
+    **{"accepted": False, "checks": [], "against": None},
+    "sentence": "Refused: nothing was checked",
 }
 SUMMARY: dict[str, Any] = {
     "run_id": "calm-otter",
@@ -211,13 +218,12 @@ def test_an_accepted_model_leads_with_its_accuracy_and_interval() -> None:
 
 def test_a_refused_model_leads_with_what_failed() -> None:
     check = changed(CARD["verdict"]["checks"][0], passed=False, requirement="at least 0.9300")
-    card = changed(CARD, verdict={"accepted": False, "checks": [check]})
-    report = training_report(card, PICTURES)
-    assert report.lead == (
-        "Refused: recall of every digit is 0.9100 for 7, required: at least 0.9300."
-    )
+    sentence = "Refused: recall of 7 on photos 0.9100 < 0.9300"
+    verdict = changed(CARD["verdict"], accepted=False, checks=[check], sentence=sentence)
+    report = training_report(changed(CARD, verdict=verdict), PICTURES)
+    assert report.lead == f"{sentence}."
     assert report.tone == "bad"
-    assert table(report, "Gate")[0][3] == "failed"
+    assert table(report, "Gate")[0][3:5] == ["100", "failed"]
 
 
 def test_a_training_report_shows_labels_sample_mistakes_and_counts() -> None:
@@ -235,7 +241,7 @@ def test_a_training_report_is_made_without_history_metrics_and_numbers(missing: 
     cases: list[dict[str, Any]] = [
         {"history": [epoch], "metrics": metrics},
         {"history": [], "files": {}},
-        {"metrics": None, "parity": None, "verdict": {"accepted": False, "checks": []}},
+        {"metrics": None, "sample": None, "parity": None, "verdict": NOTHING_CHECKED},
     ]
     for changes in cases:
         report = training_report(changed(CARD, **changes), PICTURES)

@@ -65,10 +65,15 @@ def test_a_folder_that_is_missing_fails_the_run_with_our_error(
 def test_a_refused_candidate_is_a_completed_run_named_refused(
     server: SyncPrefectClient, home: Path, npz_sample: Path
 ) -> None:
-    settings = TrainSettings(data=str(npz_sample), device="cpu", recipe="quick", min_accuracy=1.0)
+    settings = TrainSettings(data=str(npz_sample), device="cpu", recipe="quick", judge_on="clean")
     outcome = orchestrated.train(settings)
     assert not outcome.accepted
     state = last_run(server, f"train quick on {npz_sample}").state
     assert (state.type.value, state.name) == ("COMPLETED", "Refused")
     assert state.message == outcome.sentence
-    assert "training-report" in {artifact.key for artifact in server.read_artifacts()}
+    artifacts = {artifact.key: artifact for artifact in server.read_artifacts()}
+    assert {"training-report", "flips", "model-history"} <= set(artifacts)
+    verdict = artifacts["verdict"]
+    assert verdict.description.startswith("Refused: accuracy on test part 0.")
+    assert '"verdict": "FAILED"' in verdict.data
+    assert '"action": "refuse"' in artifacts["model-history"].data

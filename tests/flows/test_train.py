@@ -11,7 +11,9 @@ from tasks.files import sha256
 from tasks.reader import Reader
 from tasks.registry import Registry
 from tasks.settings import TrainSettings
+from tests.bars import save_bar_model
 from tests.conftest import SAMPLE_PICTURES
+from tests.helpers import register_champion
 
 
 def settings(npz_sample: Path, **others: Any) -> TrainSettings:
@@ -23,7 +25,7 @@ def settings(npz_sample: Path, **others: Any) -> TrainSettings:
             "min_accuracy": 0.5,
             "min_recall": 0.1,
         }
-        | {"max_calibration_error": 0.2}
+        | {"judge_on": "clean", "max_calibration_error": 0.2, "max_error": 1, "min_coverage": 0}
         | others
     )
 
@@ -41,18 +43,9 @@ def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: 
     assert champion.name == outcome.version
     card = champion.card
     assert set(card) == {
-        *("version", "created_at", "git_commit", "packages", "device", "dataset", "settings"),
-        *(
-            "recipe",
-            "layers",
-            "history",
-            "calibration",
-            "metrics",
-            "sample",
-            "parity",
-            "verdict",
-            "files",
-        ),
+        *("version", "created_at", "actor", "git_commit", "packages", "device", "dataset"),
+        *("settings", "recipe", "layers", "history", "weights_of", "calibration", "metrics"),
+        *("sample", "golden", "parity", "verdict", "flips", "files", "card_sha256"),
     }
     assert card["files"] == {
         file: sha256(champion.folder / file) for file in ("model.onnx", "model.keras")
@@ -68,16 +61,18 @@ def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: 
 
 def test_a_refused_model_is_kept_and_the_champion_stays(npz_sample: Path, home: Path) -> None:
     first = run(npz_sample)
-    second = run(npz_sample, min_accuracy=1.0)
+    second = run(npz_sample, min_accuracy=1.0, max_drop=0.1, max_overall_drop=0.1)
     registry = Registry(home / "models")
     champion = registry.champion()
     assert champion is not None
     assert champion.name == first.version
     assert not second.accepted
-    assert "test accuracy" in second.sentence
+    assert "accuracy on test part" in second.sentence
     assert f"champion {first.version} stays" in second.sentence
     assert [version.accepted for version in registry.versions()] == [True, False]
-    assert [entry["action"] for entry in registry.history()] == ["promote", "refuse"]
+    actions = ["register", "promote", "register", "refuse"]
+    assert [entry["action"] for entry in registry.history()] == actions
+    assert registry.history()[-1]["evidence"]["against"] == first.version
     refused = json.loads((Path(second.folder) / "card.json").read_text())
     assert [check["passed"] for check in refused["verdict"]["checks"]].count(False) == 1
 
@@ -89,3 +84,25 @@ def test_an_accepted_model_that_is_not_to_be_promoted_does_not_serve(
     assert outcome.accepted
     assert not outcome.promoted
     assert Registry(home / "models").champion() is None
+
+
+def test_a_candidate_that_another_training_overtook_is_kept_and_does_not_serve(
+    npz_sample: Path, home: Path, tmp_path: Path
+) -> None:
+    class Overtaken(PlainEngine):
+        """Lets another version be promoted after the verdict and before the promotion."""
+
+        def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+            if function.__name__ == "promote_or_refuse":
+                register_champion(home, save_bar_model(tmp_path / "faster.onnx"), "faster")
+            return super().stage(function, *args, **kwargs)
+
+    outcome = train(settings(npz_sample), Overtaken(quiet=True))
+    assert not outcome.accepted
+    assert not outcome.promoted
+    assert "stale baseline" in outcome.sentence
+    assert "champion faster stays" in outcome.sentence
+    registry = Registry(home / "models")
+    assert registry.load(outcome.version).accepted
+    last = registry.history()[-1]
+    assert (last["action"], last["version"]) == ("refuse", outcome.version)

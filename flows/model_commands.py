@@ -1,0 +1,268 @@
+"""`digitflow models ...` and `digitflow acceptance ...`: options in, views out."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, get_subcommand
+
+from flows.command import Command, print_table, values_of
+from tasks.errors import GateRefused
+from tasks.settings import GateSettings, home
+
+Reason = Field(min_length=1, description="Why; it is written into the history.")
+
+
+class ListModels(Command):
+    """List the versions with their verdicts; the champion reads."""
+
+    def cli_cmd(self) -> None:
+        """Print the versions, the newest last."""
+        from flows import models
+
+        self.table(models.listed(), "no version yet: run `digitflow train`")
+
+
+class ShowModel(Command):
+    """Show one version: where it is from, its verdict, its history."""
+
+    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
+
+    def cli_cmd(self) -> None:
+        """Print the card in short."""
+        from flows import models
+
+        found = models.shown(self.version)
+        self.answer(found)
+        card, engine = found["card"], self.engine()
+        engine.say("Version", f"{self.version}{' (it serves)' if found['champion'] else ''}")
+        if found["override"]:
+            engine.say("Override", f"promoted against the gate: {found['override']}")
+        engine.say("Made", f"{card['created_at']} by {card.get('actor') or 'unknown'}")
+        engine.say("Code", str(card.get("git_commit")))
+        engine.say("Data", f"{card['dataset']['name']}, snapshot {card['dataset']['digest']}")
+        engine.say("Settings", ", ".join(f"{k} {v}" for k, v in card["settings"].items()))
+        engine.say("Verdict", card["verdict"].get("sentence") or str(card["verdict"]["accepted"]))
+        print_table(
+            engine, ["name", "requirement", "measured", "passed"], card["verdict"]["checks"]
+        )
+        for entry in found["history"]:
+            engine.say(entry["action"], f"{entry['time']} {entry['actor']}: {entry['reason']}")
+        engine.say("Folder", found["folder"])
+
+
+class PromoteModel(Command):
+    """Let a version serve that the gate accepts against what serves."""
+
+    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
+    reason: str = Reason
+    override: bool = Field(
+        False, description="Promote it whatever the gate says; the history shows that for ever."
+    )
+
+    def cli_cmd(self) -> None:
+        """Promote it, or say why not (exit code 3)."""
+        from flows import models
+
+        engine = self.engine()
+        version = models.promote(self.version, self.reason, override=self.override, engine=engine)
+        self.answer({"champion": version.name, "override": self.override})
+        engine.say("Champion", version.name)
+
+
+class RollbackModel(Command):
+    """Let the version serve again that the champion replaced, once it is checked."""
+
+    reason: str = Reason
+
+    def cli_cmd(self) -> None:
+        """Go back by one."""
+        from flows import models
+
+        version = models.rollback(self.reason)
+        self.answer({"champion": version.name})
+        self.engine().say("Champion", version.name)
+
+
+class DiffModels(Command):
+    """Show what differs between two versions: settings, data, code, metrics, checks."""
+
+    first: CliPositionalArg[str] = Field(description="A version.")
+    second: CliPositionalArg[str] = Field(description="Another version.")
+
+    def cli_cmd(self) -> None:
+        """Print the differences side by side."""
+        from flows import models
+
+        self.table(models.differences(self.first, self.second), "no difference")
+
+
+class JudgeModel(GateSettings, Command):
+    """Judge a version again, as it is, against what serves; it changes nothing else."""
+
+    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
+
+    def cli_cmd(self) -> None:
+        """Judge it; a refusal is exit code 3."""
+        from flows import models
+
+        settings = GateSettings(**values_of(GateSettings, self))
+        version = models.registry().load(self.version)
+        judgement, _ = models.judge_version(version, settings, self.engine())
+        self.answer(judgement.verdict.facts())
+        if not judgement.verdict.accepted:
+            raise GateRefused(f"{self.version}: {judgement.verdict.failures()}")
+
+
+class VerifyModels(Command):
+    """Check every version: its files, its card, its answers."""
+
+    def cli_cmd(self) -> None:
+        """Print what is wrong (exit code 2)."""
+        from flows import models
+
+        rows = models.verified()
+        self.table(rows, "no version yet")
+        models.require_sound(rows)
+
+
+class CleanModels(Command):
+    """Delete old versions; never the champion, its predecessor, or what rows refer to."""
+
+    keep: int = Field(ge=1, description="So many of the newest stay.")
+    reason: str = Field("cleaned up", description="Why; it is written into the history.")
+    even_referenced: bool = Field(
+        False, description="Also delete versions that rows of the results table refer to."
+    )
+
+    def cli_cmd(self) -> None:
+        """Delete, and say what stays and why."""
+        from dataclasses import asdict
+
+        from flows import models
+
+        done = models.clean(self.keep, self.reason, referenced=self.even_referenced)
+        self.answer(asdict(done))
+        engine = self.engine()
+        engine.say("Removed", ", ".join(done.removed) or "nothing")
+        for name, why in done.kept.items():
+            engine.say("Kept", f"{name}: {why}")
+
+
+class ReproduceModel(Command):
+    """Train a version again from its card and compare weights, or accuracy within bounds."""
+
+    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
+
+    def cli_cmd(self) -> None:
+        """Train it again, which takes as long as it took."""
+        from flows.reproduce import reproduce
+
+        self.answer(reproduce(self.version, self.engine()).facts())
+
+
+class HistoryOfModels(Command):
+    """Show who did what to which version, when and why."""
+
+    def cli_cmd(self) -> None:
+        """Print the history, the newest last."""
+        from flows import models
+
+        columns = ["time", "actor", "action", "version", "replaced", "override", "reason"]
+        rows = [dict.fromkeys(columns) | entry for entry in models.registry().history()]
+        self.table(rows, "nothing happened yet", columns)
+
+
+class Models(Command):
+    """List, compare, promote, roll back and check the model versions; alone: list them."""
+
+    list: CliSubCommand[ListModels]
+    show: CliSubCommand[ShowModel]
+    history: CliSubCommand[HistoryOfModels]
+    promote: CliSubCommand[PromoteModel]
+    rollback: CliSubCommand[RollbackModel]
+    diff: CliSubCommand[DiffModels]
+    judge: CliSubCommand[JudgeModel]
+    verify: CliSubCommand[VerifyModels]
+    gc: CliSubCommand[CleanModels]
+    reproduce: CliSubCommand[ReproduceModel]
+
+    def cli_cmd(self) -> None:
+        """Run the sub-command, or list the versions."""
+        _run(self, ListModels)
+
+
+class AddAcceptance(Command):
+    """Register a labelled folder: from now on no model passes the gate without it."""
+
+    folder: CliPositionalArg[Path] = Field(description="Folder with one sub-folder per digit.")
+    name: str | None = Field(None, description="Its name; the folder's, if not given.")
+    floor: float = Field(
+        0.8, ge=0, le=1, description="Lowest accuracy on it that passes (lower bound)."
+    )
+    reason: str = Field("added", description="Why; it is written into the history.")
+
+    def cli_cmd(self) -> None:
+        """Copy the folder and register its content."""
+        from flows.models import label_of
+
+        name = self.name or label_of(self.folder)
+        added = _sets().add(self.folder, name, self.floor, self.reason)
+        self.answer(_row(added))
+        self.engine().say("Acceptance", f"{name}: {added.pictures:,} files, {added.digest[:16]}")
+
+
+class ListAcceptance(Command):
+    """List the registered folders that every model is judged on."""
+
+    def cli_cmd(self) -> None:
+        """Print them."""
+        self.table([_row(one) for one in _sets().current()], "no folder is registered")
+
+
+class RemoveAcceptance(Command):
+    """Judge without a registered folder from now on; its files and history stay."""
+
+    name: CliPositionalArg[str] = Field(description="Its name.")
+    reason: str = Reason
+
+    def cli_cmd(self) -> None:
+        """Remove it."""
+        _sets().remove(self.name, self.reason)
+        self.answer({"removed": self.name})
+        self.engine().say("Acceptance", f"{self.name} is not judged on any more")
+
+
+class Acceptance(Command):
+    """Register labelled folders of your own, which no model passes the gate without."""
+
+    add: CliSubCommand[AddAcceptance]
+    list: CliSubCommand[ListAcceptance]
+    remove: CliSubCommand[RemoveAcceptance]
+
+    def cli_cmd(self) -> None:
+        """Run the sub-command, or list the folders."""
+        _run(self, ListAcceptance)
+
+
+def _run(command: Command, otherwise: type[Command]) -> None:
+    if get_subcommand(command, is_required=False) is None:
+        otherwise(json=command.as_json).cli_cmd()  # type: ignore[attr-defined]
+    else:
+        CliApp.run_subcommand(command, cli_exit_on_error=False)
+
+
+def _sets() -> Any:
+    from tasks.acceptance import AcceptanceSets
+
+    return AcceptanceSets(home() / "acceptance")
+
+
+def _row(one: Any) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "pictures": one.pictures,
+        "floor": one.floor,
+        "digest": one.digest,
+        "folder": str(one.folder),
+    }

@@ -1,0 +1,283 @@
+"""What `digitflow models` does: versions side by side, who serves, and the way back."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from flows.engine import Engine
+from flows.judge import Judgement, judge
+from flows.telling import tell_verdict
+from flows.verdicts import evidence_of, known_settings
+from tasks import results
+from tasks.acceptance import AcceptanceSets, digests
+from tasks.dataset import Snapshot, load
+from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
+from tasks.evaluate import Parity
+from tasks.evidence import Trouble
+from tasks.files import write_text
+from tasks.golden import check_golden
+from tasks.registry import CARD_FILE, READY, Registry, Version, ready_model
+from tasks.report import plural, to_html
+from tasks.runs import open_run
+from tasks.settings import GateSettings, home, results_table
+
+VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
+
+Row = dict[str, Any]
+
+
+def registry() -> Registry:
+    """Return the versions of this home."""
+    return Registry(home() / "models")
+
+
+def listed() -> list[Row]:
+    """Return every version with its verdict, what ships first, then the oldest first."""
+    known, ready = registry(), ready_model()
+    champion, overridden = known.serving_name(), known.overridden()
+    return [
+        {
+            "version": version.name,
+            "champion": version.name == champion,
+            "shipped": version is ready,
+            "accepted": version.accepted,
+            "override": overridden.get(version.name),
+            "accuracy": (version.card.get("metrics") or {}).get("accuracy"),
+            "data": version.card["dataset"]["name"],
+            "recipe": version.card["settings"]["recipe"],
+            "created_at": version.card["created_at"],
+        }
+        for version in ([ready] if ready else []) + known.versions()
+    ]
+
+
+def shown(name: str) -> Row:
+    """Return all that is known of a version: its card, its history, whether it serves.
+
+    Raises:
+        ModelError: there is no such version, or a file was changed.
+    """
+    known = registry()
+    version = known.load(name)
+    return {
+        "version": name,
+        "folder": str(version.folder),
+        "champion": name == known.serving_name(),
+        "override": known.overridden().get(name),
+        "history": [entry for entry in known.history() if entry["version"] == name],
+        "card": version.card,
+    }
+
+
+def differences(first: str, second: str) -> list[Row]:
+    """Return what differs between two versions: settings, data, code, metrics and checks.
+
+    Raises:
+        ModelError: there is no such version, or a file was changed.
+    """
+    known = registry()
+    one, other = (_facts(known.load(name).card) for name in (first, second))
+    return [
+        {"fact": key, first: one.get(key), second: other.get(key)}
+        for key in dict.fromkeys([*one, *other])
+        if one.get(key) != other.get(key)
+    ]
+
+
+def _facts(card: Mapping[str, Any]) -> Row:
+    plain = {key: card.get(key) for key in ("created_at", "actor", "git_commit", "weights_of")}
+    nested = {
+        "settings": card.get("settings"),
+        "recipe": card.get("recipe"),
+        "data": {key: card["dataset"].get(key) for key in ("name", "digest", "source")},
+        "packages": card.get("packages"),
+        "metrics": {
+            key: value
+            for key, value in (card.get("metrics") or {}).items()
+            if key not in ("confusion", "mistakes")
+        },
+        "check": {check["name"]: check["measured"] for check in card["verdict"]["checks"]},
+    }
+    rows = {
+        f"{title}: {key}": value
+        for title, facts in nested.items()
+        for key, value in (facts or {}).items()
+    }
+    return plain | {"accepted": card["verdict"]["accepted"]} | rows
+
+
+def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Version:
+    """Let a version serve; one that was judged against another champion is judged again first.
+
+    Args:
+        name: the version.
+        reason: why, for the history.
+        override: promote it whatever the gate says.
+        engine: what runs the stages.
+
+    Raises:
+        GateRefused: the gate does not accept it.
+        InputError: it serves already, or ships with the package.
+        ModelError: there is no such version, or it is not what it was.
+    """
+    known = registry()
+    version, champion = known.load(name), known.serving_name()
+    if name == champion:
+        raise InputError(f"{name} serves already")
+    if version.folder == READY:
+        raise InputError(f"{name} ships with the package: `digitflow models rollback` leads to it")
+    check_golden(name, version.onnx, version.card)
+    verdict = version.card["verdict"]
+    evidence, against = evidence_of(verdict), verdict["against"]
+    stale = _stale(verdict, champion)
+    if not override and version.accepted and stale:
+        engine.say("Gate", f"{name} was judged {stale}: judging it again")
+        settings = GateSettings(**known_settings(GateSettings, version.card))
+        judgement, evidence = judge_version(version, settings, engine)
+        if not judgement.verdict.accepted:
+            known.record("refuse", name, judgement.verdict.failures(), evidence=evidence)
+            raise GateRefused(f"{name} is not promoted: {judgement.verdict.failures()}")
+        against = judgement.verdict.against
+    known.promote(version, reason, against=against, override=override, evidence=evidence)
+    return version
+
+
+def _stale(verdict: Mapping[str, Any], champion: str | None) -> str | None:
+    """Return what has changed since a verdict, in words, or None."""
+    if verdict["against"] != champion:
+        return f"against {verdict['against'] or 'nothing'}"
+    if verdict["acceptance"] != digests(AcceptanceSets(home() / "acceptance").current()):
+        return "on other acceptance sets"
+    return None
+
+
+def judge_version(
+    version: Version, settings: GateSettings, engine: Engine
+) -> tuple[Judgement, Row]:
+    """Judge a version as it is against what serves; the verdict is a file of a run of its own.
+
+    Its parity is that of its card, since neither of the two files can have changed.
+
+    Raises:
+        InputError: the data of the version is not there any more.
+    """
+    run, facts = open_run("judge", home()), version.card["parity"]
+    parity = Parity(**facts) if facts else Trouble("its card holds none")
+    snapshot = snapshot_of(version)
+    judgement = judge(version.name, version.onnx, snapshot, parity, settings, run, engine)
+    tell_verdict(judgement.verdict, engine)
+    verdict = judgement.verdict.facts()
+    write_text(run / VERDICT_FILE, json.dumps(verdict, indent=2) + "\n")
+    write_text(run / FLIPS_FILE, to_html(judgement.flips))
+    engine.say("Verdict", f"{run / VERDICT_FILE}, {run / FLIPS_FILE}")
+    evidence = evidence_of(verdict) | {"run": run.name}
+    registry().record("judge", version.name, judgement.verdict.sentence(), evidence=evidence)
+    return judgement, evidence
+
+
+def snapshot_of(version: Version) -> Snapshot:
+    """Return the data that a version was made from.
+
+    Raises:
+        InputError: it is not there any more.
+    """
+    digest = version.card["dataset"]["digest"]
+    folder = next((home() / "datasets").glob(f"*/{digest}"), None)
+    if folder is None:
+        raise InputError(
+            f"the data of {version.name} (snapshot {digest[:12]}) is not in {home() / 'datasets'}: "
+            "train on it again, or restore the folder"
+        )
+    return load(folder)
+
+
+def rollback(reason: str) -> Version:
+    """Let the version serve again that the champion replaced, once it answers as its card says.
+
+    Raises:
+        ModelError: there is none, or it is not what it was.
+    """
+    return registry().rollback(
+        reason, lambda version: check_golden(version.name, version.onnx, version.card)
+    )
+
+
+def verified() -> list[Row]:
+    """Return what is wrong with each version: its files, its card, its answers; None: nothing."""
+    known, ready = registry(), ready_model()
+    names = [folder.parent.name for folder in sorted(known.folder.glob(f"[!.]*/{CARD_FILE}"))]
+    return [
+        {"version": name, "trouble": _trouble(known, name)}
+        for name in ([ready.name] if ready else []) + names
+    ]
+
+
+def _trouble(known: Registry, name: str) -> str | None:
+    try:
+        version = known.load(name)
+        check_golden(name, version.onnx, version.card)
+    except DigitflowError as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was deleted, and why others stayed."""
+
+    removed: list[str]
+    kept: dict[str, str]  # old versions that had to stay, with the reason
+
+
+def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
+    """Delete all but the newest versions, none that serves, would serve, or that rows refer to.
+
+    Args:
+        keep: how many of the newest stay.
+        reason: why, for the history.
+        referenced: also delete what rows of the results table refer to.
+    """
+    known = registry()
+    old = [version.name for version in known.versions()][: -keep or None]
+    rows, kept = row_counts(), dict[str, str]()
+    for name in old:
+        if name == known.serving_name():
+            kept[name] = "it serves"
+        elif name == known.predecessor():
+            kept[name] = "a rollback leads to it"
+        elif rows.get(name) and not referenced:
+            kept[name] = f"it read {plural(rows[name], 'row')} of the results"
+    removed = [name for name in old if name not in kept]
+    for name in removed:
+        known.remove([name], reason, {"rows": rows.get(name, 0)})
+    return Cleaned(removed, kept)
+
+
+def row_counts() -> dict[str, int]:
+    """Return how many rows of the results table each version has read."""
+    counts: Counter[str] = Counter()
+    if results.is_table(results_table()):
+        for batch in results.scan(results_table(), ["model_version"], pc.scalar(True)):
+            pairs = pc.value_counts(batch["model_version"]).to_pylist()
+            counts.update({pair["values"]: pair["counts"] for pair in pairs})
+    return counts
+
+
+def require_sound(rows: list[Row]) -> None:
+    """Refuse what `verified` found.
+
+    Raises:
+        ModelError: something is wrong with a version.
+    """
+    if bad := [row for row in rows if row["trouble"]]:
+        raise ModelError(f"{len(bad)} of {len(rows)} versions: {bad[0]['trouble']}")
+
+
+def label_of(folder: Path) -> str:
+    """Return a name for a labelled folder: its own, as far as names may go."""
+    return folder.expanduser().absolute().name.lower()

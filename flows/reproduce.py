@@ -1,0 +1,111 @@
+"""Train a version again from its card, and say how far the result is the same."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from flows.candidate import (
+    calibrate_candidate,
+    evaluate_candidate,
+    export_candidate,
+    fit_candidate,
+    require_tensorflow,
+)
+from flows.engine import Engine
+from flows.models import registry, snapshot_of
+from flows.verdicts import known_settings
+from tasks.errors import DigitflowError, InputError
+from tasks.provenance import git_commit, package_versions
+from tasks.registry import KERAS_FILE
+from tasks.runs import open_run
+from tasks.settings import TrainSettings, home
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """How a second training compares with the first."""
+
+    version: str
+    same_weights: bool
+    largest_difference: float  # of a weight
+    accuracy: float
+    within_bounds: bool  # the accuracy lies in the 95 % interval of the card
+    changed: list[str]  # what is not as it was: device, code, packages
+
+    @property
+    def reproduced(self) -> bool:
+        """Tell whether the version can be trusted to come from its card."""
+        return self.same_weights or self.within_bounds
+
+    def sentence(self) -> str:
+        """Return the answer in one sentence."""
+        changed = f" (changed since: {', '.join(self.changed)})" if self.changed else ""
+        if self.same_weights:
+            return f"{self.version}: reproduced, every weight is equal{changed}"
+        verdict = "lies within" if self.within_bounds else "is outside"
+        return (
+            f"{self.version}: weights differ by up to {self.largest_difference:.1e}, accuracy "
+            f"{self.accuracy:.4f} {verdict} the bounds of the card{changed}"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the same as plain values."""
+        return asdict(self) | {"reproduced": self.reproduced, "sentence": self.sentence()}
+
+
+def reproduce(name: str, engine: Engine) -> Reproduction:
+    """Fit a version again by its card and compare weights, then accuracy; nothing is registered.
+
+    Raises:
+        InputError: its data or its Keras file is not there, or TensorFlow is missing.
+        DigitflowError: the result is neither equal nor within the bounds.
+    """
+    require_tensorflow()
+    version = registry().load(name)
+    first = version.folder / KERAS_FILE
+    if not first.is_file():
+        raise InputError(f"{name} has no {KERAS_FILE} to compare with: it ships without")
+    settings = TrainSettings(**known_settings(TrainSettings, version.card))
+    run, snapshot = open_run("reproduce", home()), snapshot_of(version)
+    training = engine.stage(fit_candidate, snapshot, settings, run, engine)
+    calibration = engine.stage(calibrate_candidate, snapshot, training.recipe, settings.seed, run)
+    onnx = engine.stage(export_candidate, run, name, calibration, engine)
+    metrics = engine.stage(evaluate_candidate, snapshot, onnx, settings).metrics
+    difference = _largest_difference(first, run / KERAS_FILE)
+    expected = version.card["metrics"]
+    accuracy = metrics.accuracy if metrics else float("nan")
+    found = Reproduction(
+        version=name,
+        same_weights=difference == 0,
+        largest_difference=difference,
+        accuracy=accuracy,
+        within_bounds=expected["accuracy_low"] <= accuracy <= expected["accuracy_high"],
+        changed=_changed(version.card, training.device.facts()),
+    )
+    engine.say("Reproduced", found.sentence())
+    if not found.reproduced:
+        raise DigitflowError(found.sentence())
+    return found
+
+
+def _largest_difference(first: Any, second: Any) -> float:
+    from tasks.network import keras
+
+    one, other = (
+        keras.models.load_model(file, compile=False).get_weights() for file in (first, second)
+    )
+    if [a.shape for a in one] != [b.shape for b in other]:
+        return float("inf")
+    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+
+
+def _changed(card: dict[str, Any], device: dict[str, Any]) -> list[str]:
+    packages = package_versions()
+    changed = [
+        f"{package} {version} to {packages.get(package, 'none')}"
+        for package, version in card["packages"].items()
+        if packages.get(package) != version
+    ]
+    changed += ["device"] if card["device"] != device else []
+    return changed + (["code"] if card["git_commit"] != git_commit() else [])

@@ -1,0 +1,89 @@
+"""A model's answers to files, by the code that reads folders: what the gate judges a model by."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tasks.calibrate import Calibration, threshold_for
+from tasks.decide import Thresholds
+from tasks.device import Device
+from tasks.errors import InputError
+from tasks.inputs import Entry, Inputs
+from tasks.reading_process import Start
+from tasks.reasons import Status
+from tasks.results import PROBABILITIES
+from tasks.shard import Processes, processes_for, read_rows
+from tasks.stretch import ReadPlan
+
+NO_ANSWER = -1  # the digit of a picture that was rejected
+DECODE_S = 30.0  # seconds for one file
+NEVER = 1.01  # a confidence that no answer has: everything goes to review
+
+
+@dataclass(frozen=True)
+class FileAnswers:
+    """What became of N pages, in the order of the files that were given."""
+
+    paths: list[str]  # (N,), as rows name them
+    reasons: list[str]  # (N,)
+    digits: NDArray[np.int8]  # (N,), NO_ANSWER where the page was rejected
+    read: NDArray[np.bool_]  # (N,): neither in review nor rejected
+    confidences: NDArray[np.float32]  # (N,), NaN where rejected, or where a probability was NaN
+
+
+def answers_of_files(
+    model: Path, device: Device, inputs: Inputs, paths: Sequence[bytes], max_error: float
+) -> FileAnswers:
+    """Read files as `digitflow predict` does, without writing to the results table.
+
+    Args:
+        model: the ONNX file.
+        device: where the network runs.
+        inputs: where the files lie.
+        paths: of the files, at least one.
+        max_error: the error that is accepted. A model that cannot promise it reads nothing; what
+            it would answer is still known, as of everything in review.
+
+    Raises:
+        DigitflowError: the model or the device cannot be used.
+    """
+    entries = [Entry(path, None, None) for path in paths]
+    with Processes(Start(model, device, DECODE_S)) as processes:
+        thresholds = _thresholds(Calibration.from_json(processes.facts().calibration), max_error)
+        plan = ReadPlan("gate", inputs, thresholds)
+        lanes = processes_for(len(paths))
+        processes.limit(lanes)
+        size = -(-len(paths) // lanes)
+        parts = [entries[start : start + size] for start in range(0, len(paths), size)]
+        with ThreadPoolExecutor(lanes) as pool:
+            read = list(pool.map(lambda part: read_rows(plan, part, processes)[0], parts))
+    return _answers(pa.concat_tables(read))
+
+
+def _thresholds(calibration: Calibration, max_error: float) -> Thresholds:
+    try:
+        confidence = threshold_for(max_error, calibration.curve).confidence
+    except InputError:
+        confidence = NEVER
+    return Thresholds(confidence, calibration.min_digit_score, calibration.sure_digit_score)
+
+
+def _answers(rows: pa.Table) -> FileAnswers:
+    answered = rows["digit"].is_valid().to_numpy(zero_copy_only=False)
+    whole = sum(
+        rows[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in PROBABILITIES
+    )
+    confidences = rows["confidence"].to_numpy(zero_copy_only=False).astype(np.float32)
+    confidences[answered & ~np.isfinite(whole)] = np.nan
+    return FileAnswers(
+        paths=rows["path"].to_pylist(),
+        reasons=rows["reason"].to_pylist(),
+        digits=rows["digit"].fill_null(NO_ANSWER).to_numpy(zero_copy_only=False).astype(np.int8),
+        read=np.array([status == Status.READ for status in rows["status"].to_pylist()]),
+        confidences=confidences,
+    )

@@ -1,0 +1,68 @@
+"""What a model file needs, and whether its answers depend on how many pictures come at once."""
+
+import multiprocessing
+import resource
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.device import Device, cpu
+from tasks.evidence import Batches, Resources
+from tasks.reader import Reader
+
+ROUNDS = 3  # the fastest counts
+RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
+
+
+def batches(
+    model: Path, device: Device, images: NDArray[np.uint8], sizes: tuple[int, ...]
+) -> Batches:
+    """Return whether the digits are the same in batches of these sizes.
+
+    Args:
+        model: the ONNX file.
+        device: where the network runs.
+        images: uint8 (N, 28, 28) canonical pictures.
+        sizes: pictures at once; the first is what the others are compared with.
+    """
+    reader = Reader(model, device)
+    digits = [reader.answers(images, size).probabilities.argmax(1) for size in sizes]
+    same = {size: bool((some == digits[0]).all()) for size, some in zip(sizes, digits, strict=True)}
+    return Batches(len(images), same)
+
+
+def resources(model: Path, images: NDArray[np.uint8]) -> Resources:
+    """Return what it takes to answer with a file, measured in a process that does nothing else."""
+    context = multiprocessing.get_context("spawn")  # a forked one would start with this memory
+    with ProcessPoolExecutor(1, context) as process:
+        memory, speed = process.submit(_used, model, images).result()
+    return Resources(model.stat().st_size, images[0].nbytes, memory, speed)
+
+
+def _used(model: Path, images: NDArray[np.uint8]) -> tuple[float, float]:
+    import onnxruntime  # noqa: F401 - its own memory is not the model's
+
+    before = _peak()
+    reader = Reader(model, cpu())
+    seconds = []
+    for _ in range(ROUNDS):
+        start = process_time()
+        reader.answers(images)
+        seconds.append(process_time() - start)
+    return (_peak() - before) / 2**20, len(images) / max(1e-9, min(seconds))
+
+
+def _peak() -> int:
+    """Return the most memory that this process had, bytes.
+
+    Linux hands ru_maxrss on to programs that a process starts, so it would be that of the parent.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT

@@ -1,0 +1,97 @@
+"""What the whole gate costs, and what a model reaches in each slice beside what it has to reach.
+
+    python -m tests.bench.gate [MODEL.onnx]
+
+The candidate is the given file, or a copy of the model that ships; that one is what serves. MNIST
+is taken from DIGITFLOW_HOME. Seconds are those of the clock, and of the processors for what this
+process waits for, which does not count who draws. The clock of a machine with two cores that does
+nothing else should show at most 60.
+"""
+
+import argparse
+import os
+import resource
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import onnx
+
+from flows.engine import PlainEngine
+from flows.judge import judge
+from tasks.dataset import ingest
+from tasks.device import usable_cores
+from tasks.evaluate import Parity
+from tasks.registry import ready_model
+from tasks.settings import GateSettings, home
+
+TARGET = 60.0  # seconds, two cores
+PARITY = Parity(1, [1], same_digits=True, max_difference=0.0)  # Keras is no part of this
+
+
+class TimedEngine(PlainEngine):
+    """Runs the stages here and keeps how long each took, by the clock and in processor time."""
+
+    def __init__(self) -> None:
+        """Write nothing."""
+        super().__init__(quiet=True)
+        self.seconds: dict[str, tuple[float, float]] = {}
+
+    def stage(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run one stage and keep its seconds."""
+        start, used = perf_counter(), processor_seconds()
+        result = function(*args, **kwargs)
+        spent = perf_counter() - start, processor_seconds() - used
+        self.seconds[function.__name__.replace("_", " ")] = spent
+        return result
+
+
+def processor_seconds() -> float:
+    """Return what this process and all that it started and waited for have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def renamed(model: Path, path: Path) -> Path:
+    """Write a model under another version, so that it is not compared with itself."""
+    proto = onnx.load(model)
+    for entry in proto.metadata_props:
+        if entry.key == "version":
+            entry.value = "candidate"
+    onnx.save(proto, path)
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("model", nargs="?", type=Path, help="the candidate")
+    given = parser.parse_args().model
+    shipped = ready_model()
+    if shipped is None:
+        raise SystemExit("this package ships no model")
+    snapshot = ingest("mnist", home() / "datasets")
+    engine = TimedEngine()
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["DIGITFLOW_HOME"] = scratch  # nothing serves but what ships
+        candidate = renamed(given or shipped.onnx, Path(scratch) / "candidate.onnx")
+        start = perf_counter()
+        settings = GateSettings(device="cpu")
+        judgement = judge("candidate", candidate, snapshot, PARITY, settings, Path(scratch), engine)
+        total = perf_counter() - start
+    verdict = judgement.verdict
+    print(f"candidate {given or shipped.name}, {shipped.name} serves, {usable_cores()} cores\n")
+    print(f"{'check':44} {'required':>18}   measured")
+    for check in verdict.checks:
+        mark = "" if check.passed else "   FAIL"
+        print(f"{check.name:44} {check.requirement[-18:]:>18}   {check.measured}{mark}")
+    print(f"\n{verdict.sentence()}\n\n{'stage':28} {'clock':>8} {'processors':>11}")
+    for stage, (clock, used) in engine.seconds.items():
+        print(f"{stage:28} {clock:6.1f} s {used:9.1f} s")
+    used = sum(used for _, used in engine.seconds.values())
+    print(f"{'the whole gate':28} {total:6.1f} s {used:9.1f} s   (target: {TARGET:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""Judging a file from end to end: what serves, the user's own pictures, what would change."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tasks.registry
+from flows.engine import PlainEngine
+from flows.judge import Judgement, judge, named_slices
+from flows.predict import predict
+from tasks.acceptance import AcceptanceSets
+from tasks.dataset import Snapshot, ingest
+from tasks.errors import InputError
+from tasks.evaluate import Parity
+from tasks.registry import ONNX_FILE, Registry
+from tasks.report import to_html
+from tasks.settings import GateSettings, PredictSettings
+from tests import mutants
+from tests.bars import save_bar_model
+from tests.helpers import register_champion
+
+SHIPPED = Path(tasks.registry.__file__).parent / "ready_model" / ONNX_FILE
+PARITY = Parity(1000, [1], same_digits=True, max_difference=0.0)
+LENIENT = {
+    **{"judge_on": "clean", "min_accuracy": 0.9, "min_recall": 0.5, "min_slice_pictures": 50},
+    **{"max_error": 0.01, "min_coverage": 0.5, "device": "cpu", "min_speed": 0},
+}
+TESTED = 300
+
+Judge = Callable[..., Judgement]
+
+
+@pytest.fixture(scope="module")
+def snapshot(npz_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    with np.load(npz_sample) as arrays:
+        few = {name: array[:TESTED] for name, array in arrays.items()}
+    folder = tmp_path_factory.mktemp("data")
+    np.savez(folder / "few.npz", **few)
+    return ingest(str(folder / "few.npz"), folder / "datasets")
+
+
+@pytest.fixture
+def judged(snapshot: Snapshot, home: Path, tmp_path: Path) -> Judge:
+    """Return what judges a copy of the shipped model, changed or not."""
+
+    def run(mutate: mutants.Mutate = mutants.unchanged, **settings: object) -> Judgement:
+        candidate = mutants.mutant(SHIPPED, tmp_path / "candidate.onnx", mutate)
+        chosen = GateSettings.model_validate(LENIENT | settings)
+        (tmp_path / "run").mkdir(exist_ok=True)
+        engine = PlainEngine(quiet=True)
+        return judge("mutant", candidate, snapshot, PARITY, chosen, tmp_path / "run", engine)
+
+    return run
+
+
+@pytest.fixture
+def mine(snapshot: Snapshot, tmp_path: Path) -> Path:
+    """Return a folder of 40 labelled pictures."""
+    folder = tmp_path / "mine"
+    for number in range(40):
+        file = folder / str(snapshot.labels[number]) / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(snapshot.images[number])).save(file)
+    return folder
+
+
+def findings(judgement: Judgement) -> list[str]:
+    return [check.finding for check in judgement.verdict.checks if not check.passed]
+
+
+def names(judgement: Judgement) -> set[str]:
+    return {check.name for check in judgement.verdict.checks}
+
+
+def test_the_first_model_is_judged_without_a_comparison_and_nothing_is_left_behind(
+    judged: Judge, tmp_path: Path
+) -> None:
+    judgement = judged()
+    assert findings(judgement) == []
+    assert judgement.verdict.against is None
+    assert "No earlier batches" in judgement.flips.lead
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_what_serves_is_read_again_on_the_same_pictures(judged: Judge, home: Path) -> None:
+    register_champion(home, SHIPPED, "serving")
+    good = judged()
+    assert findings(good) == []
+    assert good.verdict.against == "serving"
+    assert {"drop on test part", "drop over all slices"} <= names(good)
+    swapped = judged(mutants.swapped_labels)
+    assert any(finding.startswith("drop on test part") for finding in findings(swapped))
+
+
+def test_a_champion_whose_file_is_damaged_or_gone_is_a_refusal(judged: Judge, home: Path) -> None:
+    champion = register_champion(home, SHIPPED, "serving")
+    champion.onnx.write_bytes(b"other")
+    [finding] = findings(judged())
+    assert "model.onnx is not the file that was registered" in finding
+    shutil.rmtree(champion.folder)
+    [finding] = findings(judged())
+    assert finding.startswith("against what serves missing (no model version 'serving'")
+
+
+def test_a_champion_for_another_canonical_form_serves_nothing_to_compare_with(
+    judged: Judge, home: Path, tmp_path: Path, model_file: Path
+) -> None:
+    version = register_champion(home, model_file, "old")
+    old = save_bar_model(tmp_path / "old.onnx", version="old", form="0")
+    registry = Registry(home / "models")
+    shutil.rmtree(version.folder)
+    registry.register({**version.card, "version": "old"}, old, old)
+    judgement = judged()
+    assert findings(judgement) == []
+    assert judgement.verdict.against == "old"
+    [told] = [c.measured for c in judgement.verdict.checks if c.name == "against what serves"]
+    assert "was made for canonical form 0" in told
+
+
+def test_a_registered_folder_is_judged_on_from_then_on(
+    judged: Judge, home: Path, mine: Path
+) -> None:
+    assert "accuracy on acceptance mine" not in names(judged())
+    sets = AcceptanceSets(home / "acceptance")
+    added = sets.add(mine, "mine", 0.85, "my hand")
+    assert findings(judged()) == []
+    assert "accuracy on acceptance mine" in names(judged())
+    sets.add(mine, "mine", 0.95, "stricter than 40 pictures can show")
+    assert findings(judged()) == ["accuracy on acceptance mine 0.9124 < 0.9500"]
+    next(added.folder.rglob("*.png")).write_bytes(b"other")
+    finding = findings(judged())[0]
+    assert finding.startswith("accuracy on acceptance mine missing (acceptance set 'mine'")
+    assert "is not what was registered" in finding
+    shutil.rmtree(added.folder)
+    assert "acceptance mine missing" in findings(judged())[0]
+
+
+def test_a_named_folder_is_judged_on_this_once(
+    judged: Judge, mine: Path, tmp_path: Path, home: Path
+) -> None:
+    judgement = judged(slices={"cells": mine}, floors={"cells": 0.9})
+    assert findings(judgement) == []
+    assert "accuracy on cells" in names(judgement)
+    with pytest.raises(InputError, match="none is no folder"):
+        judged(slices={"cells": tmp_path / "none"})
+    with pytest.raises(InputError, match="a floor for 'cels'"):
+        judged(slices={"cells": mine}, floors={"cels": 0.9})
+    AcceptanceSets(home / "acceptance").add(mine, "mine", 0.8, "")
+    with pytest.raises(InputError, match="is a registered acceptance set"):
+        named_slices(GateSettings(slices={"acceptance mine": mine}))
+
+
+def test_real_pictures_that_were_read_are_read_again_and_a_change_is_shown(
+    judged: Judge, home: Path, mine: Path
+) -> None:
+    register_champion(home, SHIPPED, "serving")
+    predict(PredictSettings(source=str(mine), device="cpu"), PlainEngine(quiet=True))
+    same = judged(max_flips=0.0)
+    assert findings(same) == []
+    assert "0 of 40 pictures" in same.flips.lead
+    fours_and_nines = sum(len(list((mine / digit).glob("*"))) for digit in "49")
+    swapped = judged(mutants.swapped_labels, max_flips=0.1)
+    assert f"{fours_and_nines} of 40 pictures" in swapped.flips.lead
+    assert any(f.startswith("changed answers on real pictures 0.") for f in findings(swapped))
+    page = to_html(swapped.flips)
+    assert "4 → 9" in page
+    assert page.count("data:image/png") == fours_and_nines
+    shutil.rmtree(mine)
+    gone = judged(max_flips=0.1)
+    assert "the files of the last batches are gone" in findings(gone)[0]

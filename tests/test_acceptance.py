@@ -1,0 +1,105 @@
+"""Registered folders are copies that never change, and a change of one is noticed."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.acceptance import AcceptanceSets
+from tasks.errors import InputError
+from tasks.history import entries
+from tasks.labelled_folder import copied, labelled_files
+from tests.bars import bar, encoded
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """Return a folder of labelled pictures, with a hidden file and a folder inside."""
+    folder = tmp_path / "mine"
+    for digit in (3, 8):
+        (folder / str(digit) / "scans").mkdir(parents=True)
+        (folder / str(digit) / "scans" / "a.png").write_bytes(encoded(bar(digit)))
+        (folder / str(digit) / ".hidden").touch()
+    return folder
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> AcceptanceSets:
+    return AcceptanceSets(tmp_path / "home" / "acceptance")
+
+
+def test_what_is_added_is_a_copy_that_a_later_change_of_the_folder_does_not_reach(
+    sets: AcceptanceSets, mine: Path
+) -> None:
+    assert sets.current() == []
+    added = sets.add(mine, "mine", 0.9, "first")
+    (mine / "3" / "scans" / "a.png").unlink()
+    [current] = sets.current()
+    assert current == added
+    assert (current.pictures, current.floor) == (2, 0.9)
+    assert [label for _, label in labelled_files(current.verified())] == [3, 8]
+
+
+def test_adding_again_makes_a_new_version_and_the_old_one_stays_on_disk(
+    sets: AcceptanceSets, mine: Path
+) -> None:
+    first = sets.add(mine, "mine", 0.9, "first")
+    assert sets.add(mine, "mine", 0.8, "a lower floor").folder == first.folder
+    (mine / "3" / "b.png").write_bytes(encoded(bar(3)))
+    second = sets.add(mine, "mine", 0.8, "one more")
+    assert sets.current() == [second]
+    assert first.folder != second.folder
+    assert first.verified() == first.folder
+    assert not list(sets.folder.glob(".writing-*"))
+
+
+def test_a_set_is_removed_with_a_reason_and_its_history_stays(
+    sets: AcceptanceSets, mine: Path
+) -> None:
+    sets.add(mine, "mine", 0.9, "first")
+    with pytest.raises(InputError, match="no acceptance set 'other'; there is: mine"):
+        sets.remove("other", "typo")
+    sets.remove("mine", "labels were wrong")
+    assert sets.current() == []
+    log = [(e["action"], e["name"], e["reason"]) for e in entries(sets.folder / "history.jsonl")]
+    assert log == [("add", "mine", "first"), ("remove", "mine", "labels were wrong")]
+
+
+@pytest.mark.parametrize("change", [lambda p: p.write_bytes(b"other"), lambda p: p.unlink()])
+def test_a_set_whose_file_was_changed_is_refused(
+    sets: AcceptanceSets, mine: Path, change: object
+) -> None:
+    added = sets.add(mine, "mine", 0.9, "first")
+    change(added.folder / "3" / "scans" / "a.png")  # type: ignore[operator]
+    with pytest.raises(InputError, match="is not what was registered"):
+        added.verified()
+
+
+@pytest.mark.parametrize("name", ["", "../up", "Mine", "a/b", ".a"])
+def test_a_name_that_cannot_be_a_folder_is_refused(
+    sets: AcceptanceSets, mine: Path, name: str
+) -> None:
+    with pytest.raises(InputError, match="use small letters"):
+        sets.add(mine, name, 0.9, "first")
+    assert not sets.folder.exists()
+
+
+def test_what_is_no_labelled_folder_is_refused_and_nothing_is_copied(
+    sets: AcceptanceSets, mine: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="is no folder"):
+        sets.add(tmp_path / "none", "mine", 0.9, "first")
+    with pytest.raises(InputError, match="no files in sub-folders named 0 to 9"):
+        (tmp_path / "empty").mkdir()
+        sets.add(tmp_path / "empty", "mine", 0.9, "first")
+    (mine / "ten").mkdir()
+    with pytest.raises(InputError, match="holds 'ten': expected sub-folders named 0 to 9"):
+        sets.add(mine, "mine", 0.9, "first")
+    assert not sets.folder.exists()
+
+
+def test_a_labelled_folder_becomes_files_to_be_read(mine: Path, tmp_path: Path) -> None:
+    files = copied("acceptance mine", mine, tmp_path / "slices")
+    assert files.paths == ["acceptance-mine/3/000000.png", "acceptance-mine/8/000001.png"]
+    assert files.labels.tolist() == [3, 8]
+    assert files.sources.tolist() == [-1, -1]
+    assert (tmp_path / "slices" / files.paths[0]).read_bytes() == encoded(bar(3))

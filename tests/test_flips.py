@@ -1,0 +1,79 @@
+"""The newest real pictures, whose answers would change, and what a report shows of them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tasks import results
+from tasks.commit import Origin, make_table
+from tasks.commit import commit as commit_rows
+from tasks.device import cpu
+from tasks.evidence import Flip, Flips, Trouble
+from tasks.flips import LISTED, SHOWN, flip_report, flips, recent_batches
+from tasks.report import to_html
+from tests import mutants
+from tests.bars import bar, encoded
+
+
+def commit(table: Path, run: str, root: Path, paths: list[str], minutes: int) -> None:
+    """Add rows of one run, so many minutes after the first."""
+    same: dict[str, Any] = {
+        **{"root": str(root), "page": 0, "status": "read", "reason": "ok", "run_id": run},
+        **{"model_version": "v1", "canonical_version": "2"},
+        "read_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes),
+    }
+    rows = pa.Table.from_pylist([same | {"path": path} for path in paths], results.SCHEMA)
+    place = str(table)
+    commit_rows(rows, run, Origin(place, str(root), run, make_table(place)))
+
+
+def test_the_newest_runs_come_first_each_file_once_and_no_more_than_wanted(tmp_path: Path) -> None:
+    table, scans, other = tmp_path / "results", tmp_path / "scans", tmp_path / "other"
+    assert recent_batches(str(table), tmp_path / "runs") == ([], {})
+    commit(table, "oldest", other, ["x.png"], 0)
+    commit(table, "newest", scans, ["b.png", "c.png"], 2)
+    commit(table, "older", scans, ["a.png", "b.png"], 1)
+    commit(table, "demo", tmp_path / "runs" / "demo", ["d.png"], 3)
+    runs, files = recent_batches(str(table), tmp_path / "runs")
+    assert runs == ["newest", "older", "oldest"]
+    assert files == {str(scans): ["b.png", "c.png", "a.png"], str(other): ["x.png"]}
+    assert recent_batches(str(table), tmp_path / "runs", most=2) == (
+        ["newest"],
+        {str(scans): ["b.png", "c.png"]},
+    )
+
+
+def test_what_changes_its_answer_is_found_and_what_is_gone_is_counted(
+    tmp_path: Path, model_file: Path
+) -> None:
+    for digit in (3, 4, 9):
+        (tmp_path / f"{digit}.png").write_bytes(encoded(bar(digit)))
+    candidate = mutants.mutant(model_file, tmp_path / "new.onnx", mutants.swapped_labels)
+    batches = {str(tmp_path): ["3.png", "4.png", "9.png", "gone.png"]}
+    found = flips(["run"], batches, model_file, candidate, cpu(), max_error=0.005)
+    assert (found.pages, found.gone) == (3, 1)
+    changed = [(flip.path, flip.page, flip.before, flip.after) for flip in found.flips]
+    assert changed == [("4.png", 0, 4, 9), ("9.png", 0, 9, 4)]
+    page = to_html(flip_report(found, "v2", "v1"))
+    assert "2 of 3 pictures (66.67 %)" in page
+    assert "Not there any more: 1 file." in page
+    assert "4 → 9" in page
+
+
+def test_without_batches_or_where_reading_failed_the_report_says_so() -> None:
+    assert "No earlier batches to read again" in flip_report(None, "v2", None).lead
+    assert flip_report(Trouble("disk full"), "v2", "v1").lead == "Unknown: disk full"
+    assert flip_report(Flips(["run"], 10, 0, []), "v2", "v1").tone == "good"
+
+
+def test_a_report_of_many_changes_stays_small(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(np.asarray(bar(3))))
+    many = [Flip(str(tmp_path), "a.png", 0, 3, None)] * (LISTED + 50)
+    report = flip_report(Flips(["run"], 1000, 0, many), "v2", "v1")
+    page = to_html(report)
+    assert page.count("data:image/png") == SHOWN
+    assert "50 more are left out" in page
+    assert "3 → rejected" in page

@@ -1,0 +1,99 @@
+"""A model is judged by the code that reads folders, and by nothing that it answers otherwise."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tasks.calibrate import NO_DIGIT
+from tasks.device import cpu
+from tasks.errors import InputError, ModelError
+from tasks.evidence import SliceAnswers, Trouble, by_slice, fails_closed
+from tasks.inputs import open_inputs
+from tasks.judged import NO_ANSWER, FileAnswers, answers_of_files
+from tasks.slices import SliceFiles
+from tests.bars import bar, encoded, save_bar_model
+
+
+def files(root: Path) -> list[str]:
+    """Write two digits, an unsure one, and a file that is no picture."""
+    for name, value in (("3.png", 3), ("8.png", 8), ("unsure.png", 6.5)):
+        (root / name).write_bytes(encoded(bar(value)))
+    (root / "broken.png").write_bytes(b"")
+    return ["3.png", "8.png", "unsure.png", "broken.png"]
+
+
+def answers_to(model: Path, root: Path, names: list[str], max_error: float) -> FileAnswers:
+    """Return a model's answers to files of a folder."""
+    paths = [name.encode() for name in names]
+    return answers_of_files(model, cpu(), open_inputs(str(root)), paths, max_error)
+
+
+def test_answers_come_file_by_file_with_what_was_read_and_what_rejected(
+    tmp_path: Path, model_file: Path
+) -> None:
+    found = answers_to(model_file, tmp_path, files(tmp_path), max_error=0.005)
+    assert found.paths == ["3.png", "8.png", "unsure.png", "broken.png"]
+    assert found.digits.tolist()[:2] == [3, 8]
+    assert found.digits[2] in (6, 7)
+    assert found.digits[3] == NO_ANSWER
+    assert found.read.tolist() == [True, True, False, False]
+    assert (found.confidences[:2] > 0.9).all()
+    assert math.isnan(found.confidences[3])
+
+
+def test_a_model_that_cannot_promise_the_error_reads_nothing_but_still_answers(
+    tmp_path: Path, model_file: Path
+) -> None:
+    found = answers_to(model_file, tmp_path, files(tmp_path), max_error=1e-6)
+    assert found.digits.tolist()[:2] == [3, 8]
+    assert not found.read.any()
+
+
+def test_answers_are_sorted_by_slice_and_a_rejected_picture_is_never_right(
+    tmp_path: Path, model_file: Path
+) -> None:
+    names = files(tmp_path)
+    found = answers_to(model_file, tmp_path, names, max_error=0.005)
+    labels, sources = np.array([3, 1], np.int8), np.array([5, 6])
+    slices = [
+        SliceFiles("digits", names[:2], labels, sources),
+        SliceFiles("none", names[2:], np.full(2, NO_DIGIT, np.int8), np.full(2, -1)),
+        SliceFiles("lost", ["lost.png"], labels[:1], sources[:1]),
+    ]
+    answers = by_slice(slices, found)
+    digits, none = answers["digits"], answers["none"]
+    assert isinstance(digits, SliceAnswers)
+    assert isinstance(none, SliceAnswers)
+    assert digits.right.tolist() == [True, False]
+    assert digits.sources.tolist() == [5, 6]
+    assert none.right.tolist() == [False, False]
+    assert answers["lost"] == Trouble("KeyError: 'lost.png'")
+
+
+def test_a_probability_that_is_not_a_number_leaves_its_slice_unmeasured(tmp_path: Path) -> None:
+    model = save_bar_model(tmp_path / "nan.onnx", nan=True)
+    (tmp_path / "3.png").write_bytes(encoded(bar(3)))
+    found = answers_to(model, tmp_path, ["3.png"], max_error=0.005)
+    one = SliceFiles("one", ["3.png"], np.array([3], np.int8), np.array([0]))
+    assert by_slice([one], found)["one"] == Trouble("ValueError: a probability is not a number")
+
+
+def test_what_fails_is_a_trouble_with_its_reason() -> None:
+    @fails_closed
+    def divide(by: float) -> float:
+        if by < 0:
+            raise InputError("by has to be positive")
+        return 1 / by
+
+    assert divide(2) == 0.5
+    assert divide(0.0) == Trouble("ZeroDivisionError: float division by zero")
+    assert divide(-1) == Trouble("by has to be positive")
+
+
+def test_a_model_that_does_not_load_is_an_error(tmp_path: Path) -> None:
+    names = files(tmp_path)
+    (tmp_path / "damaged.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="does not load"):
+        answers_to(tmp_path / "damaged.onnx", tmp_path, names, max_error=0.005)
