@@ -35,7 +35,7 @@ def _noise_bank() -> NDArray[np.float32]:
 
 
 def _noise(shape: tuple[int, ...], random: Random) -> NDArray[np.float32]:
-    """Normal noise (h, w) or (h, w, c), for h and w up to 480."""
+    """Normal noise (h, w) or (h, w, c), for h and w below 640."""
     top, left = (int(v) for v in random.integers(0, 640 - np.array(shape[:2])))
     cut = _noise_bank()[top : top + shape[0], left : left + shape[1]]
     return cut[..., 0] if len(shape) == 2 else cut[..., : shape[2]]

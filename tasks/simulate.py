@@ -24,6 +24,7 @@ Box = tuple[int, int, int, int]
 
 THUMBNAILS, PHOTOS = 0.06, 0.5  # shares of scenes; the others are scans
 FOUND = 0.55  # overlap of boxes from which the digit, not something else, was found
+WHOLE, WITH_LINE = 0.9, 1.5  # of the digit's sides: found whole; how large with a piece of a line
 FOUND_ALL = 0.8  # overlap from which all of several digits were found
 CHUNK = 500  # pictures per piece of work; part of the seed, so it does not depend on the processes
 
@@ -75,12 +76,22 @@ def _overlap(a: Box, b: Box) -> float:
     return shared / max(1, a[2] * a[3] + b[2] * b[3] - shared)
 
 
+def _shows(found: Box, digit: Box) -> bool:
+    """Whether what was found is the digit, perhaps with pieces of a printed line."""
+    if _overlap(digit, found) >= FOUND:
+        return True
+    width = min(digit[0] + digit[2], found[0] + found[2]) - max(digit[0], found[0])
+    height = min(digit[1] + digit[3], found[1] + found[3]) - max(digit[1], found[1])
+    whole = digit[2] > 0 and width >= WHOLE * digit[2] and height >= WHOLE * digit[3]
+    return whole and max(found[2:]) <= WITH_LINE * max(digit[2:])
+
+
 def found_digit(digit: int, picture: Images | None, random: Random) -> Images:
     """A digit in canonical form as reading finds it, in a scene where it is found."""
     for _ in range(4):
         shown, box = digit_scene(digit, picture, random)
         image, facts = canonical(shown)
-        if _overlap(box, facts.box) >= (FOUND if shown.shape[0] > 40 else 0.01):
+        if shown.shape[0] <= 40 or _shows(facts.box, box):
             return image
     return canonical(255 - picture)[0] if picture is not None else image
 

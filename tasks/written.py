@@ -98,7 +98,7 @@ def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: R
 def canvas(random: Random) -> tuple[int, int]:
     """Height and width of a picture to draw, px."""
     side = int(np.exp(random.uniform(np.log(56), np.log(230))))
-    aspect = np.exp(random.normal(0, 0.22))
+    aspect = np.exp(0.22 * np.clip(random.normal(), -2.4, 2.4))
     return max(40, int(side * aspect**0.5)), max(40, int(side / aspect**0.5))
 
 
