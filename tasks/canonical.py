@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import lines, paper, strokes
+from tasks import cut, lines, paper, strokes
 
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
@@ -143,24 +143,25 @@ class _Found:
 
     groups: list[strokes.Group]
     labels: NDArray[np.uint16]  # (h, w)
-    cut: paper.Cut
+    parts: cut.Cut
     clean: Grey  # mask without printed lines, (h, w)
     printed: bool
 
 
-def _groups(cut: paper.Cut) -> _Found:
+def _groups(parts: cut.Cut) -> _Found:
     """Ink without printed lines, in groups."""
-    printed = lines.find_lines(cut.mask, cut.ink)
-    clean = lines.remove_lines(cut.mask, *printed) if printed else cut.mask
-    return _Found(*strokes.groups(clean, cut.ink, cut.sure), cut, clean, printed is not None)
+    printed = lines.find_lines(parts.mask, parts.ink)
+    clean = lines.remove_lines(parts.mask, *printed) if printed else parts.mask
+    groups, labels = strokes.groups(clean, parts.ink, parts.sure)
+    return _Found(groups, labels, parts, clean, printed is not None)
 
 
 def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
     """Find the digit in a grey picture at working size; `side`: the longer one before."""
     rough, dark = paper.ink_map(grey)
-    found = _groups(paper.threshold(rough))
+    found = _groups(cut.threshold(rough))
     if not found.groups:
-        faint = paper.faint_threshold(rough)
+        faint = cut.faint_threshold(rough)
         found = _groups(faint) if faint else found
     if not found.groups:
         removed = "lines" if found.printed else ""
@@ -192,12 +193,12 @@ def _soft(found: _Found, chosen: strokes.Chosen) -> NDArray[np.float32]:
     """How far the chosen ink is above its level, in its box: edges lie at 1 whatever the level."""
     x, y, w, h = chosen.box
     part = np.s_[y : y + h, x : x + w]
-    cut, labels = found.cut, found.labels
+    parts, labels = found.parts, found.labels
     wanted = np.zeros(int(labels.max()) + 1, np.float32)
     wanted[[group.label for group in chosen.groups]] = 1
-    soft = cut.ink[part] / cut.level[part] * wanted[labels[part]]
+    soft = parts.ink[part] / parts.level[part] * wanted[labels[part]]
     if found.printed:
-        soft[cv2.compare(cut.mask[part], found.clean[part], cv2.CMP_NE) > 0] = 0
+        soft[cv2.compare(parts.mask[part], found.clean[part], cv2.CMP_NE) > 0] = 0
     return np.asarray(soft, np.float32)
 
 

@@ -4,8 +4,11 @@ Paths are those of `hands`, one 1 high; all that is done to them keeps the digit
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.pens import Path, Random
+
+Values = NDArray[np.float64]  # (n,)
 
 STEP = 0.02  # of the height: distance of the points of an even path
 GROW = 0.22  # deviation of the logarithm of the power that moves waists and loops up or down
@@ -50,13 +53,14 @@ def rounded(path: Path, by: float) -> Path:
     return np.column_stack([_smooth(path[:, axis], by / STEP) for axis in (0, 1)])
 
 
-def _smooth(values: np.ndarray, deviation: float) -> np.ndarray:
+def _smooth(values: Values, deviation: float) -> Values:
     """Values averaged with a bell of that deviation; mirrored about the ends, which stay."""
     reach = min(len(values) - 1, int(3 * deviation) + 1)
     bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     before = 2 * values[0] - values[reach:0:-1]
     after = 2 * values[-1] - values[-2 : -reach - 2 : -1]
-    return np.convolve(np.concatenate((before, values, after)), bell / bell.sum(), "valid")
+    whole = np.concatenate((before, values, after))
+    return np.asarray(np.convolve(whole, bell / bell.sum(), "valid"))
 
 
 def _proportioned(strokes: list[Path], random: Random) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Paper and ink apart: from an upright picture to a map of ink without light and texture."""
+"""Paper and ink apart: from an upright picture to a map of ink without light and shadow."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +12,6 @@ Grey = NDArray[np.uint8]
 
 WORK_SIDE = 224  # px: longer sides are averaged down first
 PAPER_SIDE = 80  # px: the paper is smooth, so it is estimated in a picture this small
-QUANTUM = 0.003  # of the light: no paper is smoother than the rounding to 256 greys
 COLOUR_SIDE = 48  # px: large enough for the ink's colour
 STROKE_SHARE = 0.12  # of the shorter side: narrower marks are strokes, not light
 BRIGHT_PAPER = 2.0  # odds of dark ink on paper that is not black, and of bright ink on black
@@ -24,11 +23,7 @@ RIM_AREA = 0.05  # of the rim: areas off the paper that cover more of it are sha
 STRONG = 0.3  # of the strongest ink: less may be the soft edge of a line
 SHADOW = 0.01  # of the picture: weak areas that cover more of it are shadow
 TWO_TONES = 0.75  # of the variance: what two tones have to explain for the rest to be noise
-CLEAR_INK = 3.5  # deviations: the strongest hundredth of mere noise is at 2.3
-CLEAR = 10.0  # deviations of that texture: ink this strong needs no smoothing
 RIDGE = 1e-2 * np.eye(6, dtype=np.float32)  # keeps the fit of the light solvable
-NOISE_FLOOR = 3.2  # deviations of the paper's texture: what is ink has to be above
-NOISE_SURE = 5.5  # and this, somewhere in each stroke (hysteresis, Canny 1986)
 
 
 def flatten_alpha(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -89,7 +84,8 @@ def enlarge(grey: Grey) -> Grey:
     return np.asarray(cv2.resize(grey, None, fx=factor, fy=factor, interpolation=how), np.uint8)
 
 
-def _odd(value: float, least: int = 3) -> int:
+def odd(value: float, least: int = 3) -> int:
+    """Return the side of a box with a middle: an odd number of px."""
     return max(least, int(value) | 1)
 
 
@@ -109,7 +105,7 @@ def mix_channels(picture: NDArray[np.uint8]) -> Grey:
     factor = min(1.0, COLOUR_SIDE / max(picture.shape[:2]))
     size = (max(3, int(picture.shape[1] * factor)), max(3, int(picture.shape[0] * factor)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
-    around = (_odd(min(small.shape[:2]) * 0.4),) * 2
+    around = (odd(min(small.shape[:2]) * 0.4),) * 2
     local = cv2.blur(small, around)
     difference = (small.astype(np.float32) - local).reshape(-1, 3)
     _, _, axes = cv2.eigen(difference.T @ difference)  # the main one first
@@ -198,7 +194,10 @@ def _off_paper(flat: Grey) -> Grey | None:
     if _on_rim(_areas(off, wide)) <= RIM_AREA:
         return off
     # Lines of a frame that lie close together look like an area until their soft edges go.
-    strong = over(by, max(128 * EVEN, STRONG * float(np.partition(by.ravel(), -by.size // 50)[-by.size // 50])))
+    strong = over(
+        by,
+        max(128 * EVEN, STRONG * float(np.partition(by.ravel(), -by.size // 50)[-by.size // 50])),
+    )
     if _on_rim(_areas(strong, wide)) > RIM_AREA:
         return None
     weak = np.asarray(cv2.subtract(off, cv2.dilate(strong, np.ones((5, 5), np.uint8))), np.uint8)
@@ -208,8 +207,10 @@ def _off_paper(flat: Grey) -> Grey | None:
 
 def _areas(mask: Grey, wide: float) -> Grey:
     """What of a mask is wide in both directions."""
-    side = _odd(wide)
-    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), np.uint8)
+    side = odd(wide)
+    return np.asarray(
+        cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)), np.uint8
+    )
 
 
 def _on_rim(mask: Grey) -> float:
@@ -233,7 +234,7 @@ def _paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
         blank = cv2.bitwise_not(cv2.dilate(ink, np.ones((3, 3), np.uint8)))
         if cv2.countNonZero(blank) > 0.1 * blank.size:
             weight = blank.astype(np.float32) / 255
-            reach = _odd(shorter * 0.3)
+            reach = odd(shorter * 0.3)
             rest = weight * (small - surface)
             mean = float(rest.sum() / weight.sum())
             near = (cv2.blur(rest, (reach, reach)) + 0.1 * mean) / (
@@ -243,7 +244,7 @@ def _paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
             return np.asarray(surface + near, np.float32), float(
                 (difference * (ink > 0)).sum()
             ) <= 0
-    window = _odd(shorter * PEN_SHARE * 1.6)
+    window = odd(shorter * PEN_SHARE * 1.6)
     # Mirrored, because a line along the rim would outvote the paper if it were repeated.
     pad = window // 2 if shorter > 3 else 0
     wide = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REFLECT)
@@ -260,7 +261,7 @@ def _dark_strokes(small: Grey) -> bool:
     """
     weight = centrality((small.shape[0], small.shape[1]))
     smooth = cv2.GaussianBlur(small, (3, 3), 0)
-    kernel = np.ones((_odd(min(small.shape) * STROKE_SHARE),) * 2, np.uint8)
+    kernel = np.ones((odd(min(small.shape) * STROKE_SHARE),) * 2, np.uint8)
     below = cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, kernel).astype(np.float32)
     above = cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, kernel).astype(np.float32)
     dark, bright = float((weight * below**3).sum()), float((weight * above**3).sum())
@@ -286,102 +287,3 @@ def ink_map(grey: Grey) -> tuple[NDArray[np.float32], bool]:
     ink = cv2.multiply(cv2.GaussianBlur(grey, (3, 3), 0), share, dtype=cv2.CV_32F)
     ink += 1
     return np.asarray(ink, np.float32), dark
-
-
-def _texture(ink: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Middle and deviation of the paper's texture, and the ink of the strongest hundredth.
-
-    Of two robust estimates the lower one counts: the median absolute deviation bears a tenth of
-    the picture too bright beside a dark frame; the 10 and 30 % quantiles bear a third of it as ink.
-    """
-    sample = np.sort(ink.ravel()[:: max(1, ink.size // 2048)])
-    count = len(sample)
-    low, high, middle, top = (float(sample[int(count * q)]) for q in (0.1, 0.3, 0.5, 0.99))
-    by_quantiles = (high - low) / 0.757  # distance of those quantiles of a normal distribution
-    by_median = 1.4826 * float(np.partition(np.abs(sample - middle), count // 2)[count // 2])
-    if by_median <= by_quantiles:
-        return middle, by_median + QUANTUM, top
-    return high + 0.524 * by_quantiles, by_quantiles + QUANTUM, top
-
-
-def _calm(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float, float]:
-    """Ink smoothed until its strongest hundredth stands out of the paper's texture; the latter."""
-    middle, noise, top = _texture(ink)
-    for sigma in (1.0, 1.6):
-        if top - middle > CLEAR * noise:
-            break
-        ink = np.asarray(cv2.GaussianBlur(ink, (0, 0), sigma), np.float32)
-        middle, noise, top = _texture(ink)
-    return ink, middle, noise, top
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Ink cut from paper: `ink` as it was calmed, (h, w), its mask, and where it was cut."""
-
-    ink: NDArray[np.float32]
-    mask: Grey
-    level: NDArray[np.float32]  # (h, w)
-    sure: float  # what some of each stroke has to reach
-
-
-def threshold(rough: NDArray[np.float32]) -> Cut:
-    """Cut ink from paper.
-
-    The level is half the highest contrast nearby (Bernsen 1986), never below the paper's texture:
-    some deviations of it, or Otsu's level where that parts the picture well.
-    """
-    ink, middle, noise, top = _calm(rough)
-    floor, sure = middle + NOISE_FLOOR * noise, middle + NOISE_SURE * noise
-    # Light that was not quite removed counts as texture: clear ink is found in spite of it.
-    if top - middle > CLEAR_INK * noise:
-        floor = min(floor, middle + 0.5 * (top - middle))
-        sure = min(sure, middle + 0.75 * (top - middle))
-    small = _quarter(ink)
-    parted = _parted(small)
-    if parted > middle + 2 * noise:
-        floor, sure = min(floor, parted), min(sure, parted)
-    return _cut(ink, small, floor, sure)
-
-
-def faint_threshold(rough: NDArray[np.float32]) -> Cut | None:
-    """Cut ink that the other way takes for texture; None if texture is all there is.
-
-    Ink, and light that was not quite removed, lie above the paper; so the paper's texture is what
-    its darker, lower half tells.
-    """
-    ink = np.asarray(cv2.GaussianBlur(rough, (0, 0), 1.0), np.float32)
-    sample = np.sort(ink.ravel()[:: max(1, ink.size // 2048)])
-    low, middle, top = (float(sample[int(len(sample) * q)]) for q in (0.02, 0.5, 0.99))
-    noise = (middle - low) / 2.05 + QUANTUM  # the lowest fiftieth of a normal distribution
-    if top - middle < CLEAR_INK * noise:
-        return None
-    floor, sure = middle + 0.4 * (top - middle), middle + 0.7 * (top - middle)
-    return _cut(ink, _quarter(ink), floor, sure)
-
-
-def _quarter(ink: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(
-        cv2.resize(ink, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.float32
-    )
-
-
-def _cut(ink: NDArray[np.float32], small: NDArray[np.float32], floor: float, sure: float) -> Cut:
-    """Cut `ink`, of which `small` is a quarter as large, at half the local peak, above `floor`."""
-    reach = _odd(max(small.shape) * 0.12)
-    peak = cv2.dilate(small, np.ones((reach, reach), np.uint8))
-    local = np.maximum(0.5 * cv2.blur(peak, (reach, reach)), floor, dtype=np.float32)
-    level = np.asarray(cv2.resize(local, (ink.shape[1], ink.shape[0])), np.float32)
-    return Cut(ink, over(ink, level), level, sure)
-
-
-def _parted(ink: NDArray[np.float32]) -> float:
-    """Otsu's level where it leaves a quarter of the variance, else 0."""
-    grey = cv2.convertScaleAbs(np.maximum(ink, 0), alpha=255)
-    level, binary = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    share = cv2.mean(binary)[0] / 255
-    if not 0.002 < share < 0.5:
-        return 0.0
-    gap = cv2.mean(grey, binary)[0] - cv2.mean(grey, cv2.bitwise_not(binary))[0]
-    spread = float(cv2.meanStdDev(grey)[1][0, 0]) ** 2
-    return float(level) / 255 if share * (1 - share) * gap**2 > TWO_TONES * spread else 0.0
