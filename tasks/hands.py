@@ -51,8 +51,9 @@ def _one(r: Random) -> list[Path]:
     top, foot = (0.5, 0.0), (0.5 + r.normal(0, 0.06), 1.0)
     if kind < 0.1:
         return [corner([top, foot], r)]
-    if kind < 0.45:  # long flag
-        flag = (0.5 - r.uniform(0.25, 0.75), r.uniform(0.12, 0.45))
+    if kind < 0.45:  # long flag; a flatter one would be the bar of a 7
+        long = r.uniform(0.25, 0.75)
+        flag = (0.5 - long, r.uniform(max(0.12, 0.35 * long), 0.5))
     elif kind < 0.72:  # steep flag
         flag = (0.5 - r.uniform(0.08, 0.35), r.uniform(0.25, 0.85))
     else:

@@ -51,7 +51,7 @@ def paths_ink(
     strokes: list[pens.Path], shape: tuple[int, int], size: float, random: Random
 ) -> Images:
     """Strokes bent and drawn `size` px large with some pen, as ink (h, w)."""
-    pen = size * np.exp(random.uniform(np.log(0.012), np.log(0.14)))
+    pen = size * np.exp(random.uniform(np.log(0.012), np.log(0.115)))
     placed = _place(_sway(strokes, random), shape, size, random)
     pressure = pens.uneven(placed, random) if random.uniform() < UNEVEN_SHARE else None
     return pens.draw(placed, shape, pen, pressure)
