@@ -115,16 +115,14 @@ RECIPES = {
         ),
         dropout=0.15,
         units=96,
-        epochs=20,
+        epochs=14,
         batch_size=256,
         learning_rate=0.0025,
-        turn=6,
-        stretch=0.08,
         shift=1,
         smoothing=0.03,
         weight_decay=0.02,
         average=0.999,
-        simulation=Simulation(bent=1, digits=160_000, no_digits=24_000),
+        simulation=Simulation(bent=2, digits=160_000, no_digits=48_000),
     ),
 }
 
