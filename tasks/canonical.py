@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import lines, paper, strokes
+from tasks import cut, lines, paper, strokes
 
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
 
-CANONICAL_VERSION = "2"
+CANONICAL_VERSION = "3"
 SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
 FINE = 4  # fine px per px of the canonical form: pens are normalised at that size
 MARGIN = 8  # fine px around the ink while its pen grows
@@ -137,29 +137,44 @@ def _fit(glyph: Grey) -> Grey:
     return np.asarray(cv2.warpAffine(glyph, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Stroke groups of a picture, weightiest first, and what they were found in."""
+
+    groups: list[strokes.Group]
+    labels: NDArray[np.uint16]  # (h, w)
+    parts: cut.Cut
+    clean: Grey  # mask without printed lines, (h, w)
+    printed: bool
+
+
+def _groups(parts: cut.Cut) -> _Found:
+    """Ink without printed lines, in groups."""
+    printed = lines.find_lines(parts.mask, parts.ink)
+    clean = lines.remove_lines(parts.mask, *printed) if printed else parts.mask
+    groups, labels = strokes.groups(clean, parts.ink, parts.sure)
+    return _Found(groups, labels, parts, clean, printed is not None)
+
+
 def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
     """Find the digit in a grey picture at working size; `side`: the longer one before."""
     rough, dark = paper.ink_map(grey)
-    ink, mask, level, sure = paper.threshold(rough)
-    printed = lines.find_lines(mask, ink)
-    clean = lines.remove_lines(mask, *printed) if printed else mask
-    found, labels = strokes.groups(clean, ink, sure)
-    if not found:
-        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="lines" if printed else "")
-    chosen = strokes.choose(found)
+    found = _groups(cut.threshold(rough))
+    if not found.groups:
+        faint = cut.faint_threshold(rough)
+        found = _groups(faint) if faint else found
+    if not found.groups:
+        removed = "lines" if found.printed else ""
+        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed)
+    chosen = strokes.choose(found.groups)
     x, y, w, h = chosen.box
     if max(w, h) < max(4, DUST * max(grey.shape)):
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
-    part = np.s_[y : y + h, x : x + w]
-    wanted = np.zeros(int(labels.max()) + 1, np.float32)
-    wanted[[group.label for group in chosen.groups]] = 1
-    # How far above the level: edges lie at 1, wherever the level is.
-    soft = ink[part] / level[part] * wanted[labels[part]]
-    if printed:
-        soft[cv2.compare(mask[part], clean[part], cv2.CMP_NE) > 0] = 0
-    image, pen = _draw(_crop(soft))
+    (left, top, w, h), soft = _crop(_soft(found, chosen))
+    x, y = x + left, y + top
+    image, pen = _draw(soft)
     factor = side / max(grey.shape)
-    removed = ["lines"] * bool(printed) + ["neighbours"] * bool(chosen.neighbours)
+    removed = ",".join(["lines"] * found.printed + ["neighbours"] * bool(chosen.neighbours))
     facts = Ink(
         polarity="dark_on_light" if dark else "light_on_dark",
         contrast=min(255, round(255 * chosen.groups[0].contrast)),
@@ -169,15 +184,30 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
         groups=len(chosen.groups) + chosen.rivals,
         rivals=chosen.rivals,
         touches_edge=any(group.edge for group in chosen.groups),
-        removed=",".join(removed),
+        removed=removed,
     )
     return image, facts
 
 
-def _crop(soft: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut (h, w) down to the box of what is above 1."""
+def _soft(found: _Found, chosen: strokes.Chosen) -> NDArray[np.float32]:
+    """How far the chosen ink is above its level, in its box: edges lie at 1 whatever the level."""
+    x, y, w, h = chosen.box
+    part = np.s_[y : y + h, x : x + w]
+    parts, labels = found.parts, found.labels
+    wanted = np.zeros(int(labels.max()) + 1, np.float32)
+    wanted[[group.label for group in chosen.groups]] = 1
+    soft = parts.ink[part] / parts.level[part] * wanted[labels[part]]
+    if found.printed:
+        soft[cv2.compare(parts.mask[part], found.clean[part], cv2.CMP_NE) > 0] = 0
+    return np.asarray(soft, np.float32)
+
+
+def _crop(soft: NDArray[np.float32]) -> tuple[strokes.Box, NDArray[np.float32]]:
+    """Box of what is above 1 in (h, w), and that part; all of it if there is none."""
     x, y, w, h = cv2.boundingRect(paper.over(soft, 1))
-    return soft[y : y + h, x : x + w] if w else soft
+    if not w:
+        return (0, 0, soft.shape[1], soft.shape[0]), soft
+    return (x, y, w, h), soft[y : y + h, x : x + w]
 
 
 @lru_cache(maxsize=64)

@@ -23,52 +23,63 @@ def _arc(
 
 
 def _zero(r: Random) -> list[Path]:
-    wide = r.uniform(0.22, 0.48)
-    start, turn = r.uniform(-0.4, -0.1), r.choice([-1, -1, -1, 1])
-    points = _arc((wide, 0.5), (wide, 0.5), start, start + turn * r.uniform(0.95, 1.2))
+    wide = r.uniform(0.2, 0.5)
+    start, turn = r.uniform(-0.45, -0.1), r.choice([-1, -1, -1, 1])
+    ring = _arc((wide, 0.5), (wide, 0.5), start, start + turn * r.uniform(0.93, 1.2))
     kind = r.uniform()
-    if kind < 0.15:  # begins inside the ring
-        points = [(wide + r.uniform(-0.1, 0.1), r.uniform(0.15, 0.35)), *points]
-    elif kind < 0.27:  # ends in a tail to the right, over the top
-        away, drop = r.uniform(0.15, 0.6), r.uniform(0.05, 0.3)
-        points += [(2 * wide + away * 0.4, r.uniform(0.1, 0.25)), (2 * wide + away, drop)]
-    elif kind < 0.35:  # closes with a loop at the top, then a tail to the right
+    if kind < 0.12:  # begins inside the ring
+        ring = [(wide + r.uniform(-0.1, 0.1), r.uniform(0.15, 0.35)), *ring]
+    elif kind < 0.2:  # goes on inside the ring
+        ring += [(wide * r.uniform(0.8, 1.4), r.uniform(0.2, 0.6))]
+    elif kind < 0.32:  # ends in a tail to the right, over the top
+        away, drop = r.uniform(0.15, 0.9), r.uniform(0.0, 0.3)
+        ring += [(2 * wide + away * 0.4, r.uniform(0.08, 0.25)), (2 * wide + away, drop)]
+    elif kind < 0.42:  # closes with a loop at the top, then a tail to the right
         ring = _arc((wide, 0.5), (wide, 0.5), -0.15, -1.1)
-        loop = [(wide * 1.5, 0.28), (wide * 1.1, 0.3), (wide * 1.2, 0.12)]
-        tail = [(2 * wide, r.uniform(0.15, 0.3)), (2 * wide + r.uniform(0.2, 0.7), 0.25)]
-        points = [*ring, *loop, *tail] if r.uniform() < 0.5 else [*ring, *tail]
-    return [curve(points, r, 0.012)]
+        deep = r.uniform(0.2, 0.42)
+        loop = [(wide * 1.5, deep), (wide * r.uniform(0.7, 1.1), deep), (wide * 1.2, 0.08)]
+        tail = [(2 * wide, r.uniform(0.1, 0.3)), (2 * wide + r.uniform(0.2, 0.9), 0.25)]
+        ring += [*loop, *tail] if r.uniform() < 0.5 else tail
+    strokes = [curve(ring, r, 0.012)]
+    if kind > 0.97:  # struck through
+        strokes.append(corner([(-0.1 * wide, 0.95), (2.1 * wide, 0.05)], r))
+    return strokes
 
 
 def _one(r: Random) -> list[Path]:
     kind = r.uniform()
     top, foot = (0.5, 0.0), (0.5 + r.normal(0, 0.06), 1.0)
-    if kind < 0.12:
+    if kind < 0.1:
         return [corner([top, foot], r)]
-    if kind < 0.5:  # long flag
-        flag = (0.5 - r.uniform(0.25, 0.75), r.uniform(0.12, 0.4))
-    elif kind < 0.75:  # steep flag
-        flag = (0.5 - r.uniform(0.08, 0.35), r.uniform(0.25, 0.8))
+    if kind < 0.45:  # long flag; a flatter one would be the bar of a 7
+        long = r.uniform(0.25, 0.75)
+        flag = (0.5 - long, r.uniform(max(0.12, 0.35 * long), 0.5))
+    elif kind < 0.72:  # steep flag
+        flag = (0.5 - r.uniform(0.08, 0.35), r.uniform(0.25, 0.85))
     else:
         flag = (0.5 - r.uniform(0.1, 0.3), r.uniform(0.08, 0.3))
     bend = r.normal(0, 0.06)
     middle = ((flag[0] + top[0]) / 2 + bend, (flag[1] + top[1]) / 2 + abs(bend) * 0.7)
     up = curve([flag, middle, top], r, 0.012)
-    stem = curve([top, (0.5 + r.normal(0, 0.03), 0.5), foot], r, 0.01)
+    down = [top, (0.5 + r.normal(0, 0.03), 0.5), foot]
+    if r.uniform() < 0.08:  # drawn back up, or down once more
+        aside, again = r.normal(0, 0.08), r.uniform(0.05, 0.6)
+        down += [(foot[0] + aside, r.uniform(0.5, 0.8)), (0.5 + aside, again)]
+        if r.uniform() < 0.5:
+            down.append((foot[0] + r.normal(0.05, 0.12), r.uniform(0.7, 1.0)))
+    stem = curve(down, r, 0.01)
     if r.uniform() < 0.25:  # the pen was lifted, or overshot the tip
         stem[0] += r.normal(0, 0.03, 2)
         strokes = [up, stem]
     else:
         strokes = [np.vstack((up, stem[1:]))]
-    if r.uniform() < 0.35:
+    if r.uniform() < 0.33:
         half, height = r.uniform(0.12, 0.5), 1 + r.normal(0, 0.03)
         shift, tilt = r.normal(0, 0.06), r.normal(0, 0.04)
-        strokes.append(
-            corner(
-                [(foot[0] + shift - half, height + tilt), (foot[0] + shift + half, height - tilt)],
-                r,
-            )
-        )
+        ends = (foot[0] + shift - half, height + tilt), (foot[0] + shift + half, height - tilt)
+        strokes.append(corner(list(ends), r))
+        while r.uniform() < 0.1:  # gone over several times
+            strokes.append(corner(list(ends), r, 0.04))
     return strokes
 
 
@@ -82,8 +93,11 @@ def _two(r: Random) -> list[Path]:
         (wide * 0.92, 0.3),
         (wide * 0.6, 0.6),
     ]
-    if r.uniform() < 0.3:  # begins with a small curl
+    begins = r.uniform()
+    if begins < 0.25:  # with a small curl
         head = [(0.14, 0.32), (0.05, 0.33), *head]
+    elif begins < 0.4:  # flat, like a Z
+        head = [(0.0, r.uniform(0.0, 0.12)), (wide * 0.5, 0.02), (wide * 0.85, 0.06), *head[4:]]
     length, lift = r.uniform(0.9, 1.7) * wide, r.normal(0, 0.05)
     kind = r.uniform()
     if kind < 0.4:
@@ -107,16 +121,21 @@ def _two(r: Random) -> list[Path]:
 
 
 def _three(r: Random) -> list[Path]:
-    wide, waist = r.uniform(0.45, 0.7), r.uniform(0.36, 0.5)
+    wide, waist = r.uniform(0.42, 0.75), r.uniform(0.34, 0.52)
     end = (-0.03, r.uniform(0.82, 0.95))
     low = [(wide * 0.75, waist + 0.06), (wide, 0.72), (wide * 0.75, 0.95), (wide * 0.35, 1.0), end]
-    if r.uniform() < 0.25:  # the lower bow runs out into a long tail
+    ends = r.uniform()
+    if ends < 0.1:  # the lower bow ends in a curl
+        low += [(wide * 0.1, r.uniform(0.72, 0.8)), (wide * 0.3, 0.8)]
+    elif ends < 0.35:  # it runs out into a long tail
         tail = (r.uniform(-0.5, -0.1), r.uniform(0.95, 1.15))
         low = [(wide * 0.8, waist + 0.05), (wide * 0.9, 0.65), (wide * 0.5, 0.88), tail]
     if r.uniform() < 0.25:  # flat top
         top = corner([(0.02, 0.02), (wide * 0.9, 0.0), (wide * 0.35, waist)], r)
         return [np.vstack((top, curve([(wide * 0.35, waist), *low], r)[1:]))]
     high = [(0.0, r.uniform(0.08, 0.25)), (wide * 0.3, 0.0), (wide * 0.8, 0.06)]
+    if r.uniform() < 0.15:  # begins with a curl
+        high = [(wide * 0.3, r.uniform(0.2, 0.3)), (wide * 0.05, 0.26), *high]
     high += [(wide * 0.85, 0.22), (wide * 0.6, waist - 0.04)]
     if r.uniform() < 0.35:  # loop at the waist
         middle = [(wide * 0.25, waist + 0.04), (wide * 0.22, waist - 0.04), (wide * 0.5, waist)]
@@ -129,14 +148,14 @@ def _four(r: Random) -> list[Path]:
     kind = r.uniform()
     bar = r.uniform(0.5, 0.72)
     if kind < 0.25:  # closed, in one or two strokes
-        stem = r.uniform(0.42, 0.65)
-        reach = stem + r.uniform(0.1, 0.4)
+        stem = r.uniform(0.25, 0.68)
+        reach = stem + r.uniform(0.02, 0.4)
         return [
             corner([(stem, 0.0), (0.0, bar), (reach, bar + r.normal(0, 0.04))], r),
             corner([(stem, r.uniform(-0.05, 0.05)), (stem + r.normal(0, 0.04), 1.0)], r),
         ]
-    right = r.uniform(0.45, 0.75)
-    foot = (right - r.uniform(-0.05, 0.3), 1.0)
+    right = r.uniform(0.35, 0.8)
+    foot = (right - r.uniform(-0.05, 0.35), 1.0)
     if kind < 0.5:  # open, with corners
         left = r.uniform(0.0, 0.25)
         reach = right + r.uniform(-0.02, 0.35)
@@ -248,6 +267,9 @@ def _seven(r: Random) -> list[Path]:
     kind = r.uniform()
     if kind < 0.4:
         bar = corner([(0.0, level), (wide, 0.0)], r)
+    elif kind < 0.45:  # begins with a loop
+        loop = [(0.12, 0.14), (0.0, 0.2), (-0.04, 0.06), (0.1, 0.02)]
+        bar = curve([*loop, (wide * 0.6, 0.05), (wide, 0.0)], r, 0.015)
     elif kind < 0.6:  # serif
         serif = (r.uniform(-0.05, 0.05), r.uniform(0.1, 0.28))
         bar = corner([serif, (0.02, level), (wide, 0.0)], r)
@@ -273,11 +295,18 @@ def _seven(r: Random) -> list[Path]:
 
 def _eight(r: Random) -> list[Path]:
     wide, waist = r.uniform(0.4, 0.62), r.uniform(0.4, 0.52)
-    if r.uniform() < 0.2:  # two rings
+    drawn = r.uniform()
+    if drawn < 0.15:  # two rings
         a, b = r.uniform(-0.3, 0.3, 2)
         upper = _arc((wide / 2, waist / 2), (wide * 0.4, waist / 2), a, a + 1.02)
         lower = _arc((wide / 2, (1 + waist) / 2), (wide * 0.5, (1 - waist) / 2), b, b + 1.02)
         return [curve(upper, r, 0.012), curve(lower, r, 0.012)]
+    if drawn < 0.27:  # an S, closed by a straight stroke back up
+        snake = [(0.95, 0.12), (0.5, 0.0), (0.08, 0.2), (0.5, waist), (0.95, 0.75), (0.5, 1.0)]
+        snake += [(0.05, 0.85)]
+        back = (wide * r.uniform(0.8, 1.15), r.uniform(-0.05, 0.15))
+        turned = curve([(wide * x, y) for x, y in snake], r, 0.016)
+        return [np.vstack((turned, corner([back], r)))]
     first = (wide * r.uniform(0.75, 1.15), r.uniform(-0.03, 0.16))
     last = (wide * r.uniform(0.7, 1.05), r.uniform(-0.04, 0.2))
     down = [(0.5, 0.0), (0.08, 0.12), (0.15, waist * 0.7), (0.5, waist), (0.95, 0.7), (0.8, 0.95)]
@@ -298,6 +327,10 @@ def _nine(r: Random) -> list[Path]:
         (wide, r.uniform(0.02, 0.15)),
     ]
     kind = r.uniform()
+    if kind < 0.12:  # a ring, and a stem of its own that may begin above it
+        above = (wide * r.uniform(0.85, 1.1), r.uniform(-0.18, 0.15))
+        stem = curve([above, (wide * 0.95, 0.5), (wide * r.uniform(0.4, 1.0), 1.0)], r, 0.012)
+        return [curve(ring, r), stem]
     if kind < 0.4:  # straight tail
         tail = corner([ring[-1], (wide * r.uniform(0.5, 1.1), 1.0)], r)
         return [np.vstack((curve(ring, r), tail[1:]))]

@@ -14,10 +14,12 @@ LINE_WINDOW = 0.25  # of the side a line runs along: length over which it has to
 LINE_COVER = 0.8  # of that window: how much of it has to be ink
 LINE_WHOLE = 0.94  # of the side: what runs this far is a printed line
 LINE_PARTIAL = 0.7  # of the side: what a line that fades still runs, from one edge
+LINE_INK = 0.4  # of the side: ink that the shortest of lines with gaps has at least
 LINE_BEND = 0.006  # of its length: how far curled paper bends a line
 LINE_PARALLEL = 0.03  # slope: how far two lines of one print differ
-LINE_DARKER = 1.7  # times the ink of a line: what is darker on it is a stroke along it
-LINE_THICK = 0.08  # of the longer side: a line is no thicker
+LINE_DARKER = 1.3  # times the ink of a line: what is darker on it is a stroke along it
+LINE_THICK = 0.08  # of the side across: a line is no thicker
+RIM, RIM_THICK = 0.25, 0.2  # of that side: so near the edge a frame's line may be so thick
 
 
 @dataclass(frozen=True)
@@ -27,63 +29,108 @@ class _Run:
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     slope: float
+    thickness: float
     whole: bool  # crosses the picture
+    thick: bool  # as only the line of a frame may be, which has more than one
 
 
-def _runs_across(mask: Grey) -> list[_Run]:
-    """Straight runs of ink along x: opening by a long box that forgives gaps, bends and slopes."""
+@dataclass(frozen=True)
+class _Straight:
+    """Ink that may be of lines along x, (h, w)."""
+
+    ink: Grey
+    linked: Grey  # its pieces made longer: pieces of one line, parted by a digit, are one
+    columns: int  # that have some of the latter
+
+
+def _straight(mask: Grey) -> _Straight | None:
+    """Opening of ink by a long box that forgives gaps, bends and slopes; None if all is short."""
     width = mask.shape[1]
     window = max(5, int(width * LINE_WINDOW)) | 1
     long = np.ones((1, window), np.uint8)
-    bent = cv2.dilate(mask, np.ones((3, 1), np.uint8))
-    straight = over(cv2.blur(bent, (window, 1)), 255 * LINE_COVER)
-    if not cv2.countNonZero(straight):
-        return []
-    straight = np.asarray(cv2.min(cv2.dilate(straight, long), bent), np.uint8)
-    # Pieces of one line, parted by a digit or by faint ink, count as one.
-    linked = cv2.dilate(straight, long)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(linked, connectivity=8)
+    bent = np.asarray(cv2.dilate(mask, np.ones((3, 1), np.uint8)), np.uint8)
+    if _columns(bent) < LINE_INK * width:
+        return None
+    full = over(np.asarray(cv2.blur(bent, (window, 1)), np.uint8), 255 * LINE_COVER)
+    ink = np.asarray(cv2.min(cv2.dilate(full, long), bent), np.uint8)
+    linked = np.asarray(cv2.dilate(ink, long), np.uint8)
+    columns = _columns(linked)
+    return _Straight(ink, linked, columns) if columns >= LINE_PARTIAL * width else None
+
+
+def _runs_across(straight: _Straight) -> list[_Run]:
+    """Straight runs of ink along x."""
+    width = straight.ink.shape[1]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(
+        straight.linked, connectivity=8, ltype=cv2.CV_16U
+    )
     found = []
     for label in np.flatnonzero(stats[1:, 2] >= LINE_PARTIAL * width) + 1:
         left, top, w, h, _ = (int(v) for v in stats[label])
         part = np.s_[top : top + h, left : left + w]
-        rows, columns = np.nonzero((labels[part] == label) & (straight[part] > 0))
-        run = _run(rows + top, columns + left, mask.shape)
+        rows, columns = np.nonzero((labels[part] == label) & (straight.ink[part] > 0))
+        run = _run(rows + top, columns + left, straight.ink.shape)
         if run:
             found.append(run)
     return found
 
 
+def _columns(mask: Grey) -> int:
+    """How many columns have some ink."""
+    return cv2.countNonZero(cv2.reduce(mask, 0, cv2.REDUCE_MAX))
+
+
 def _run(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, ...]) -> _Run | None:
     """The run of these pixels if it is as long, thin and straight as print; else None."""
-    width = shape[1]
+    height, width = shape
     first, last = int(columns.min()), int(columns.max())
     span, edge = last - first + 1, max(2, width // 40)
     whole = span >= LINE_WHOLE * width
     enters = first <= edge or last >= width - 1 - edge
-    thickness = len(rows) / span
     if not whole and not (enters and span >= LINE_PARTIAL * width):
         return None
-    if thickness > max(4, round(max(shape) * LINE_THICK)):
-        return None
-    x, y = columns - columns.mean(), rows - rows.mean()
+    middle = float(rows.mean())
+    # Bent lines were found by a margin of one px on both sides.
+    thickness = len(rows) / span - 2
+    thick = thickness > max(2, LINE_THICK * height)
+    if thick:
+        at_rim = min(middle, height - middle) < RIM * height
+        if not (whole and at_rim and thickness <= RIM_THICK * height):
+            return None
+    x, y = columns - columns.mean(), rows - middle
     slope = float((x * y).sum() / max(1.0, float((x * x).sum())))
     off = float(np.sqrt(((y - slope * x) ** 2).mean()))
-    # A straight band t px thick lies t / sqrt(12) px off its middle line.
-    if off > 0.35 * thickness + LINE_BEND * span:
+    # A straight band t px thick lies t / sqrt(12) px off its middle line, a double one t / 2.
+    if off > (0.6 if thick else 0.35) * (thickness + 2) + LINE_BEND * span:
         return None
-    return _Run(rows, columns, slope, whole)
+    return _Run(rows, columns, slope, thickness, whole, thick)
 
 
 def _lines(runs: list[_Run], ink: NDArray[np.float32]) -> Grey:
-    """Mask of the whole lines, and of partial ones parallel to them, less darker strokes."""
+    """Mask of the whole lines, and of partial ones that are like them, less darker strokes."""
     found = np.zeros(ink.shape, np.uint8)
-    slopes = [run.slope for run in runs if run.whole]
+    whole = [run for run in runs if run.whole]
     for run in runs:
-        if slopes and (run.whole or abs(run.slope - float(np.median(slopes))) < LINE_PARALLEL):
+        if run.whole or _alike(run, whole):
             own = ink[run.rows, run.columns]
-            found[run.rows, run.columns] = over(LINE_DARKER * float(np.median(own)) - own, 0)
+            # The run's margins are lighter than the line itself.
+            line = float(np.median(own[own >= own.mean()]))
+            found[run.rows, run.columns] = over(LINE_DARKER * line - own, 0)
     return found
+
+
+def _alike(run: _Run, whole: list[_Run]) -> bool:
+    """Whether a run is as parallel and thin as lines that cross the whole picture."""
+    if not whole:
+        return False
+    off = abs(run.slope - float(np.median([line.slope for line in whole])))
+    return off < LINE_PARALLEL and run.thickness <= max(line.thickness for line in whole) + 1
+
+
+def halved(mask: Grey) -> Grey:
+    """Mask of half the size: any ink in two by two pixels counts, so that thin lines stay whole."""
+    half = (max(1, (mask.shape[1] + 1) // 2), max(1, (mask.shape[0] + 1) // 2))
+    return over(cv2.resize(mask, half, interpolation=cv2.INTER_AREA), 60)
 
 
 def find_lines(mask: Grey, ink: NDArray[np.float32]) -> tuple[Grey, Grey] | None:
@@ -91,14 +138,18 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> tuple[Grey, Grey] | None
 
     One that crosses the whole picture is a line; parallel to it, those that fade are, too.
     """
-    half = (max(1, (mask.shape[1] + 1) // 2), max(1, (mask.shape[0] + 1) // 2))
-    # Any ink in two by two pixels counts, so that thin lines stay whole.
-    small = over(cv2.resize(mask, half, interpolation=cv2.INTER_AREA), 60)
-    turned = np.ascontiguousarray(small.T)
-    across, down = _runs_across(small), _runs_across(turned)
+    small = halved(mask)
+    both = [_straight(turned) for turned in (small, np.ascontiguousarray(small.T))]
+    if not any(one and one.columns >= LINE_WHOLE * one.ink.shape[1] for one in both):
+        return None
+    across, down = (_runs_across(one) if one else [] for one in both)
+    printed = sum(run.whole for run in across + down)
+    if printed < 2:
+        across, down = ([run for run in runs if not run.thick] for runs in (across, down))
     if not any(run.whole for run in across + down):
         return None
     size = (mask.shape[1], mask.shape[0])
+    half = small.shape[::-1]
     small_ink = np.asarray(cv2.resize(ink, half, interpolation=cv2.INTER_AREA), np.float32)
     rows = _lines(across, small_ink)
     columns = cv2.transpose(_lines(down, small_ink.T))

@@ -109,20 +109,20 @@ RECIPES = {
     "standard": Recipe(
         name="standard",
         convolutions=(
-            Convolution(16, 5, 2, padding="same"),
-            Convolution(40, 3, 2, padding="same"),
-            Convolution(56, 3),
+            Convolution(20, 5, 2),
+            Convolution(48, 3, 2, padding="same"),
+            Convolution(64, 3),
         ),
         dropout=0.15,
-        units=64,
-        epochs=13,
+        units=96,
+        epochs=14,
         batch_size=256,
         learning_rate=0.0025,
         shift=1,
         smoothing=0.03,
         weight_decay=0.02,
         average=0.999,
-        simulation=Simulation(bent=3, digits=120_000, no_digits=30_000),
+        simulation=Simulation(bent=2, digits=160_000, no_digits=48_000),
     ),
 }
 

@@ -56,12 +56,32 @@ def scribble_paths(random: Random) -> list[Path]:
     return [ring + random.normal(0, 0.02, ring.shape)]
 
 
-def draw(strokes: list[Path], shape: tuple[int, int], pen: float) -> NDArray[np.uint8]:
-    """Ink of strokes in px coordinates on an empty (h, w) canvas, `pen` px wide, 0 to 255."""
+def draw(
+    strokes: list[Path], shape: tuple[int, int], pen: float, pressure: list[Path] | None = None
+) -> NDArray[np.uint8]:
+    """Ink of strokes in px coordinates on an empty (h, w) canvas, `pen` px wide, 0 to 255.
+
+    `pressure` (n,) of each stroke says how many times as wide it is at each of its points.
+    """
     canvas = np.zeros(shape, np.uint8)
-    width = max(1, round(pen))
     level = 255 if pen >= 1 else max(90, int(255 * pen))
-    for stroke in strokes:
+    for number, stroke in enumerate(strokes):
         points = np.round(stroke * 16).astype(np.int32)[:, None]
-        cv2.polylines(canvas, [points], False, level, width, cv2.LINE_AA, shift=4)
+        widths = np.ones(1) if pressure is None else pressure[number]
+        widths = np.maximum(np.round(widths * pen), 1).astype(int)
+        ends = [*(np.flatnonzero(np.diff(widths)) + 1), len(points)]
+        for first, end in zip([0, *ends], ends, strict=False):
+            part = points[max(0, first - 1) : end]
+            cv2.polylines(canvas, [part], False, level, int(widths[first]), cv2.LINE_AA, shift=4)
     return canvas
+
+
+def uneven(strokes: list[Path], random: Random) -> list[NDArray[np.float64]]:
+    """Pressure along each stroke, (n,) around 1: a pen that is slow here and quick there."""
+    strength = random.uniform(0.1, 0.45)
+    out = []
+    for stroke in strokes:
+        knots = max(3, len(stroke) // 12)
+        rough = np.exp(random.normal(0, strength, knots))
+        out.append(np.interp(np.linspace(0, knots - 1, len(stroke)), np.arange(knots), rough))
+    return out

@@ -35,7 +35,7 @@ def _noise_bank() -> NDArray[np.float32]:
 
 
 def _noise(shape: tuple[int, ...], random: Random) -> NDArray[np.float32]:
-    """Normal noise (h, w) or (h, w, c), for h and w up to 480."""
+    """Normal noise (h, w) or (h, w, c), for h and w below 640."""
     top, left = (int(v) for v in random.integers(0, 640 - np.array(shape[:2])))
     cut = _noise_bank()[top : top + shape[0], left : left + shape[1]]
     return cut[..., 0] if len(shape) == 2 else cut[..., : shape[2]]
@@ -106,16 +106,19 @@ def rules(shape: tuple[int, int], random: Random) -> Ink:
 
 
 def frame(shape: tuple[int, int], random: Random) -> Ink:
-    """The printed border of a form's cell: one or two lines near some edges."""
+    """The printed border of a form's cell: lines along some edges, which digits may touch."""
     height, width = shape
     canvas = np.zeros(shape, np.uint8)
-    pen = max(1, round(random.uniform(0.005, 0.025) * min(shape)))
+    pen = max(1, round(np.exp(random.uniform(np.log(0.004), np.log(0.035))) * min(shape)))
     double = random.uniform() < 0.4
-    tilt = random.normal(0, 0.008)
+    tilt = random.normal(0, 0.01)
+    inset = random.uniform(0.02, 0.12) * min(shape)
+    missing = random.choice([0.08, 0.5], p=[0.7, 0.3])
     for edge in range(4):
-        if random.uniform() < 0.15:
+        if random.uniform() < missing:
             continue
-        at = random.uniform(0.0, 0.09) * min(shape)
+        # Some lie half outside the picture, as crops of a form leave them.
+        at = random.uniform(-0.3, 1.0) * inset
         for k in range(2 if double else 1):
             place = at + k * (pen + 1) * random.uniform(1.6, 3)
             if edge < 2:

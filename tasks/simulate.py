@@ -22,8 +22,10 @@ Images = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 
-THUMBNAILS, PHOTOS = 0.06, 0.5  # shares of scenes; the others are scans
+SHEETS, SHEET = 0.3, 112  # share of pictures that are clean sheets of pen paths; their side, px
+THUMBNAILS, PHOTOS = 0.06, 0.42  # shares of the other scenes; what is left is scans
 FOUND = 0.55  # overlap of boxes from which the digit, not something else, was found
+WHOLE, WITH_LINE = 0.9, 1.5  # of the digit's sides: found whole; how large with a piece of a line
 FOUND_ALL = 0.8  # overlap from which all of several digits were found
 CHUNK = 500  # pictures per piece of work; part of the seed, so it does not depend on the processes
 
@@ -37,12 +39,14 @@ class Simulated:
 
 
 def digit_scene(digit: int, picture: Images | None, random: Random) -> tuple[Images, Box]:
-    """One digit as a scan (h, w) or a photo (h, w, 3), and its box (x, y, w, h).
+    """One digit as a scan (h, w), a photo (h, w, 3) or on a clean sheet, and its box (x, y, w, h).
 
     `picture` is a canonical one of the digit, or None to draw from pen paths alone.
     """
+    if random.uniform() < SHEETS:
+        return _sheet(digit, random)
     shape = canvas(random)
-    size = min(shape) * np.exp(random.uniform(np.log(0.3), np.log(0.97)))
+    size = min(shape) * np.exp(random.uniform(np.log(0.36), np.log(0.97)))
     ink = digit_ink(digit, picture, shape, size, random)
     box = cv2.boundingRect(over(ink, 100))
     if random.uniform() < 0.12:
@@ -53,6 +57,13 @@ def digit_scene(digit: int, picture: Images | None, random: Random) -> tuple[Ima
         return shown, (0, 0, *shown.shape)
     photo = scene.photo if kind < THUMBNAILS + PHOTOS else scene.scan
     return photo(ink, random), (box[0], box[1], box[2], box[3])
+
+
+def _sheet(digit: int, random: Random) -> tuple[Images, Box]:
+    """Dark pen paths on clean white, and their box: hands alone, which cost little."""
+    ink = digit_ink(digit, None, (SHEET, SHEET), 0.85 * SHEET, random)
+    x, y, w, h = cv2.boundingRect(over(ink, 100))
+    return np.asarray(255 - ink, np.uint8), (x, y, w, h)
 
 
 def _thumbnail(ink: Images, random: Random) -> Images:
@@ -75,12 +86,22 @@ def _overlap(a: Box, b: Box) -> float:
     return shared / max(1, a[2] * a[3] + b[2] * b[3] - shared)
 
 
+def _shows(found: Box, digit: Box) -> bool:
+    """Whether what was found is the digit, perhaps with pieces of a printed line."""
+    if _overlap(digit, found) >= FOUND:
+        return True
+    width = min(digit[0] + digit[2], found[0] + found[2]) - max(digit[0], found[0])
+    height = min(digit[1] + digit[3], found[1] + found[3]) - max(digit[1], found[1])
+    whole = digit[2] > 0 and width >= WHOLE * digit[2] and height >= WHOLE * digit[3]
+    return whole and max(found[2:]) <= WITH_LINE * max(digit[2:])
+
+
 def found_digit(digit: int, picture: Images | None, random: Random) -> Images:
     """A digit in canonical form as reading finds it, in a scene where it is found."""
     for _ in range(4):
         shown, box = digit_scene(digit, picture, random)
         image, facts = canonical(shown)
-        if _overlap(box, facts.box) >= (FOUND if shown.shape[0] > 40 else 0.01):
+        if shown.shape[0] <= 40 or _shows(facts.box, box):
             return image
     return canonical(255 - picture)[0] if picture is not None else image
 

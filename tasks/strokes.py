@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import lines
 from tasks.paper import centrality
 
 Grey = NDArray[np.uint8]
 Box = tuple[int, int, int, int]  # x, y, width, height
 
-JOIN = 2  # px at working size: gaps of a stroke that are bridged
 MOST_GROUPS = 24  # by weight: what comes after is specks
 EDGE_WEIGHT = 0.2  # of ink that runs over the picture's edge
 REACH = 0.25  # of the digit's size: how far off a piece of it can be
@@ -45,32 +45,34 @@ class Chosen:
 def groups(
     mask: Grey, ink: NDArray[np.float32], sure: float
 ) -> tuple[list[Group], NDArray[np.uint16]]:
-    """Groups of ink in (h, w), weightiest first, and their labels; some of each is above `sure`."""
+    """Groups of ink in (h, w), weightiest first, and their labels; some of each is above `sure`.
+
+    Gaps are bridged at half size, so boxes are exact to two pixels.
+    """
     height, width = mask.shape
-    joined = cv2.dilate(mask, np.ones((2 * JOIN + 1, 2 * JOIN + 1), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+    # Two by two reaches one px to the right and down, which bridges gaps of one px: two of `mask`.
+    joined = cv2.dilate(lines.halved(mask), np.ones((2, 2), np.uint8))
+    count, small, stats, _ = cv2.connectedComponentsWithStats(
         joined, connectivity=8, ltype=cv2.CV_16U
     )
+    labels = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
     where = np.flatnonzero(mask.ravel().view(np.bool_))
     label, value = labels.ravel()[where], ink.ravel()[where]
     mass = np.bincount(label, minlength=count)
     total = np.bincount(label, value, count)
     weight = np.bincount(label, value * centrality((height, width)).ravel()[where], count)
     strong = np.bincount(label[value > sure], minlength=count) > 0
-    x, y, w, h = (stats[:, k] for k in range(4))
-    edge = (x <= 1) | (y <= 1) | (x + w >= width - 1) | (y + h >= height - 1)
+    first, end = stats[:, :2], stats[:, :2] + stats[:, 2:4]
+    edge = (first <= 1).any(axis=1) | (end >= joined.shape[::-1]).any(axis=1)
     weight = weight * np.where(edge, EDGE_WEIGHT, 1.0)
+    boxes = np.hstack((2 * first, np.minimum(2 * end, (width, height)) - 2 * first))
     found = []
     for i in np.argsort(-weight)[:MOST_GROUPS]:
         if i and strong[i]:
-            # The box of the ink, without what joining added to it.
-            left, top = (int(v) + JOIN * bool(v) for v in (x[i], y[i]))
-            right, bottom = int(x[i] + w[i]), int(y[i] + h[i])
-            right, bottom = right - JOIN * (right < width), bottom - JOIN * (bottom < height)
-            box = (left, top, max(1, right - left), max(1, bottom - top))
+            x, y, w, h = (int(v) for v in boxes[i])
             contrast = float(total[i] / mass[i])
             found.append(
-                Group(int(i), box, int(mass[i]), float(weight[i]), contrast, bool(edge[i]))
+                Group(int(i), (x, y, w, h), int(mass[i]), float(weight[i]), contrast, bool(edge[i]))
             )
     return found, np.asarray(labels, np.uint16)
 

@@ -4,12 +4,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import hands, pens
+from tasks import habits, hands, pens
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
 
 SWAY = 0.04  # of the height: how far a hand sways
+UNEVEN_SHARE = 0.4  # of what is drawn by paths: with a pen that is pressed unevenly
 PATH_SHARE = 0.5  # of digits: drawn from pen paths, the others from the given pictures
 
 
@@ -17,8 +18,8 @@ def _bend(points: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
     """Slant, turn, stretch and perspective of (n, 2) points about their middle."""
     angle, slant, stretch = (
         random.normal(0, 0.12),
-        random.normal(0.1, 0.25),
-        np.exp(random.normal(0, 0.15)),
+        random.normal(0.14, 0.28),
+        np.exp(random.normal(0, 0.18)),
     )
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     moved = (points - 0.5) @ (turn @ np.array([[stretch, -slant], [0, 1 / stretch]])).T
@@ -50,8 +51,10 @@ def paths_ink(
     strokes: list[pens.Path], shape: tuple[int, int], size: float, random: Random
 ) -> Images:
     """Strokes bent and drawn `size` px large with some pen, as ink (h, w)."""
-    pen = size * np.exp(random.uniform(np.log(0.012), np.log(0.14)))
-    return pens.draw(_place(_sway(strokes, random), shape, size, random), shape, pen)
+    pen = size * np.exp(random.uniform(np.log(0.012), np.log(0.115)))
+    placed = _place(_sway(strokes, random), shape, size, random)
+    pressure = pens.uneven(placed, random) if random.uniform() < UNEVEN_SHARE else None
+    return pens.draw(placed, shape, pen, pressure)
 
 
 def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: Random) -> Images:
@@ -95,7 +98,7 @@ def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: R
 def canvas(random: Random) -> tuple[int, int]:
     """Height and width of a picture to draw, px."""
     side = int(np.exp(random.uniform(np.log(56), np.log(230))))
-    aspect = np.exp(random.normal(0, 0.22))
+    aspect = np.exp(0.22 * np.clip(random.normal(), -2.4, 2.4))
     return max(40, int(side * aspect**0.5)), max(40, int(side / aspect**0.5))
 
 
@@ -104,7 +107,8 @@ def digit_ink(
 ) -> Images:
     """One digit `size` px large as ink (h, w), from `picture` of it or from pen paths."""
     if picture is None or random.uniform() < PATH_SHARE:
-        return paths_ink(hands.digit_paths(digit, random), shape, size, random)
+        strokes = habits.written(hands.digit_paths(digit, random), random)
+        return paths_ink(strokes, shape, size, random)
     return _picture_ink(picture, shape, size, random)
 
 

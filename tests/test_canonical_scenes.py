@@ -75,6 +75,37 @@ def test_frame_and_ruled_lines_go_and_the_digit_stays() -> None:
     assert "lines" in ink.removed
 
 
+@pytest.mark.parametrize("pen", [2, 4, 7])
+@pytest.mark.parametrize("grey", [0, 150])
+def test_frames_of_two_lines_go_however_thick(pen: int, grey: int) -> None:
+    picture = 255 - five()
+    for at in (4, 4 + 2 * pen, 199 - 4 - 2 * pen, 195):
+        cv2.line(picture, (0, at), (199, at + 1), grey, pen, cv2.LINE_AA)
+        cv2.line(picture, (at, 0), (at - 1, 199), grey, pen, cv2.LINE_AA)
+    form, ink = canonical(cv2.GaussianBlur(picture, (0, 0), 0.8))
+    assert alike(form, PLAIN) > 0.85
+    assert "lines" in ink.removed
+
+
+def test_a_stem_that_stands_on_a_frame_is_no_line_of_it() -> None:
+    picture = np.full((160, 160), 255, np.uint8)
+    cv2.line(picture, (60, 70), (85, 36), 40, 9, cv2.LINE_AA)
+    cv2.line(picture, (85, 36), (82, 150), 40, 9, cv2.LINE_AA)
+    without = canonical(picture)[0]
+    for at in (8, 151):
+        cv2.line(picture, (0, at), (159, at), 40, 3)
+        cv2.line(picture, (at, 0), (at, 159), 40, 3)
+    assert alike(canonical(picture)[0], without) > 0.85
+
+
+def test_a_large_pale_digit_in_a_vignette_is_found() -> None:
+    y, x = np.mgrid[-1:1:109j, -1:1:119j]
+    light = 110 * (1 - 0.35 * (x**2 + y**2))
+    ink = cv2.resize(five(200, 9)[30:170, 30:170], (119, 109), interpolation=cv2.INTER_AREA)
+    picture = np.asarray(light * (1 - 0.3 * ink / 255.0), np.uint8)
+    assert not canonical(picture)[1].blank
+
+
 def test_a_neighbours_stroke_at_the_edge_is_left_out() -> None:
     picture = 255 - five()
     cv2.line(picture, (192, 60), (199, 150), 0, 6)
