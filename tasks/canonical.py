@@ -1,5 +1,6 @@
 """Any decoded picture to the 28x28 canonical form: MNIST's frame, ink bright on 0, with facts."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
