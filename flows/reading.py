@@ -54,7 +54,7 @@ def read_all(
         telling_how_to_go_on(plan, pending, done, engine),
         engine.reading(pending.count) as advance,
     ):
-        lanes = settings.workers or processes_for(pending.count)
+        lanes = settings.workers or processes_for(pending.count, pending.size)
         if settings.runner == LOCAL:
             done.extend(_here(plan, pending, processes, origin, lanes, advance, engine))
         else:

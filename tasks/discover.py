@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.errors import InputError
@@ -31,6 +32,7 @@ class Listing:
     root: str
     file: Path
     count: int
+    size: int = 0  # bytes of all files, as far as they are known
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,21 @@ def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listin
     Raises:
         InputError: there are no files, or the inputs turn out to be broken or out of reach.
     """
-    count = 0
+    count = size = 0
     with whole_file(file) as temporary:
         with pq.ParquetWriter(temporary, LISTING_SCHEMA, use_dictionary=False) as listing:
             for group in _groups(inputs.entries()):
                 listing.write_table(group)
                 count += group.num_rows
+                size += bytes_of(group)
         if not count and not allow_empty:
             raise InputError(f"{inputs.root} has no files in it: give a folder of pictures")
-    return Listing(inputs.root, file, count)
+    return Listing(inputs.root, file, count, size)
+
+
+def bytes_of(files: pa.Table | pa.RecordBatch) -> int:
+    """Return the sum of the sizes that are known."""
+    return int(pc.sum(files["size"], min_count=0).as_py())
 
 
 def shards(listing: Listing, workers: int = 1) -> list[Shard]:

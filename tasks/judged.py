@@ -56,7 +56,7 @@ def answers_of_files(
     with Processes(Start(model, device, DECODE_S)) as processes:
         thresholds = _thresholds(Calibration.from_json(processes.facts().calibration), max_error)
         plan = ReadPlan("gate", inputs, thresholds)
-        lanes = processes_for(len(paths))
+        lanes = processes_for(len(paths), size=0)
         processes.limit(lanes)
         size = -(-len(paths) // lanes)
         parts = [entries[start : start + size] for start in range(0, len(paths), size)]

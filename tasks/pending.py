@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.decode import Undecodable
-from tasks.discover import LISTING_SCHEMA, ROW_GROUP, Listing
+from tasks.discover import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.files import whole_file
 from tasks.inputs import Inputs, printable
 from tasks.reasons import ALL, PASSING, STATUSES, Reason, Status
@@ -82,7 +82,7 @@ def find_pending(
     known = _known(table, listing.root, choice)
     if not len(known.paths):
         return Pending(listing, 0)
-    count = resumed = 0
+    count = resumed = size = 0
     with whole_file(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
         waiting = LISTING_SCHEMA.empty_table()
         for batch in pq.ParquetFile(listing.file).iter_batches(BATCH):
@@ -90,6 +90,7 @@ def find_pending(
             wanted = _wanted(batch, places, known, choice, inputs)
             chosen = batch.filter(pa.array(wanted))
             count += chosen.num_rows
+            size += bytes_of(chosen)
             resumed += int((known.resumed[places[~wanted]]).sum())
             waiting = pa.concat_tables([waiting, pa.Table.from_batches([chosen])])
             # `entries_of` finds a file by its place: groups of one size
@@ -99,7 +100,7 @@ def find_pending(
             waiting = waiting.slice(ready)
         if waiting.num_rows:
             writer.write_table(waiting, ROW_GROUP)
-    return Pending(Listing(listing.root, file, count), listing.count - count, resumed)
+    return Pending(Listing(listing.root, file, count, size), listing.count - count, resumed)
 
 
 def _wanted(

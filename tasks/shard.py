@@ -25,7 +25,8 @@ from tasks.reading_process import ProcessDied, ReaderFacts, ReadingProcess, Star
 from tasks.reasons import Reason, Status
 from tasks.stretch import ReadPlan, Seconds
 
-WORTH_A_PROCESS = 1_500  # files; starting a process costs what reading so many does
+# starting a process costs what so many small files do, or photos of so many bytes
+FILES_A_PROCESS, BYTES_A_PROCESS = 1_500, 5_000_000
 STRETCH = 512  # files that a process reads in one go: enough for the network, few to read again
 DEATHS_OF_ONE_FILE = 2  # the first can be anybody's fault: an operator's kill, a full memory
 DEATHS_OUTSIDE = 3  # of processes that decoded nothing at that moment
@@ -46,9 +47,9 @@ class ShardDone:
     commit_seconds: float
 
 
-def processes_for(files: int) -> int:
-    """Return how many reading processes are worth while for so many files."""
-    return max(1, min(usable_cores(), files // WORTH_A_PROCESS))
+def processes_for(files: int, size: int) -> int:
+    """Return how many reading processes are worth while for so many files and bytes."""
+    return max(1, min(usable_cores(), int(files / FILES_A_PROCESS + size / BYTES_A_PROCESS)))
 
 
 class Processes:

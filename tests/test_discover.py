@@ -135,7 +135,7 @@ def test_size_and_time_are_listed_and_a_stretch_of_entries_is_that_slice(folder:
     file = folder.parent / "listing.parquet"
     inputs = open_inputs(str(folder))
     listing = discover(inputs, file)
-    assert listing == Listing(str(folder), file, 3)
+    assert listing == Listing(str(folder), file, 3, 3)
     time = (folder / "a").stat().st_mtime_ns
     assert entries_of(file, 0, 2) == [Entry(b"a", 3, time), Entry(b"b", None, None)]
     assert entries_of(file, 0, 9) == list(inputs.entries())

@@ -191,3 +191,14 @@ def test_a_model_that_does_not_load_is_said_before_anything_is_read(tmp_path: Pa
         pytest.raises(ModelError, match="does not load"),
     ):
         processes.facts()
+
+
+def test_many_files_or_large_ones_are_worth_more_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shard, "usable_cores", lambda: 4)
+    worth = [
+        shard.processes_for(files, size)
+        for files, size in [(0, 0), (100, 1000), (3_000, 9000), (200, 10_000_000), (10**6, 0)]
+    ]
+    assert worth == [1, 1, 2, 2, 4]
