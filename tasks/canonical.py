@@ -21,6 +21,7 @@ MARGIN = 8  # fine px around the ink while its pen grows
 PEN_LEAST, PEN_MOST = 2.2, 4.0  # px: MNIST's pens, from their first to their ninth tenth
 CENTRE = (13.3, 14.7)  # px: where the centre of mass of a canonical picture lies
 PAGE = 16  # greys: an even page is that near to black or to white
+PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page
 SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
 DUST = 0.025  # of the picture's longer side: smaller ink is none
 
@@ -57,7 +58,37 @@ def canonical(picture: Pixels) -> tuple[Grey, Ink]:
         picture = paper.flatten_alpha(picture)
     work = paper.shrink(picture, paper.WORK_SIDE)
     grey = paper.mix_channels(work) if work.ndim == 3 else work
-    return _search(paper.enlarge(grey), max(picture.shape[:2]))
+    margin = _lacking_margin(grey) if max(grey.shape) <= SMALL else 0
+    if not margin:
+        return _search(paper.enlarge(grey), max(picture.shape[:2]))
+    page = int(np.median(_rim(grey)))
+    framed = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_CONSTANT, value=page)
+    image, facts = _search(paper.enlarge(np.asarray(framed, np.uint8)), max(framed.shape))
+    left, top, width, height = facts.box
+    return image, facts._replace(
+        box=(left - margin, top - margin, width, height),
+        share=facts.share * framed.size / grey.size,
+        touches_edge=not facts.blank,
+    )
+
+
+def _rim(grey: Grey) -> Grey:
+    return np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+
+
+def _lacking_margin(grey: Grey) -> int:
+    """How much even page to lay around a small clean picture that was cut to its ink, px.
+
+    With ink on the rim there is too little paper to tell it by. Most of the rim and of the picture
+    has to be of one page, so that no frame counts as one.
+    """
+    rim = _rim(grey)
+    page = int(np.median(rim))
+    if PAGE < page < 255 - PAGE:
+        return 0
+    on_page = np.abs(grey.astype(np.int16) - page) <= PAGE
+    inked = np.abs(rim.astype(np.int16) - page).max() > 255 / 4
+    return round(max(grey.shape) / 4) if inked and on_page.mean() >= PAGE_SHARE else 0
 
 
 def is_canonical(picture: Grey) -> bool:

@@ -120,3 +120,17 @@ def test_drawn_digits_are_boxed_and_centred(digits: np.ndarray) -> None:
         assert centre == pytest.approx((13.5, 13.5), abs=1.5)
         assert form.max() > 200
         assert 30 <= ink.box[0] + ink.box[2] / 2 <= 120
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_small_picture_that_was_cut_to_its_ink_is_as_one_with_a_margin(inverted: bool) -> None:
+    eight = np.zeros((16, 12), np.uint8)
+    cv2.ellipse(eight, (6, 4), (4, 3), 0, 0, 360, 255, 2)
+    cv2.ellipse(eight, (6, 11), (5, 4), 0, 0, 360, 255, 2)
+    page = 255 if inverted else 0
+    cut = 255 - eight if inverted else eight
+    image, ink = canonical(cut)
+    with_margin, expected = canonical(np.pad(cut, 4, constant_values=page))
+    assert np.array_equal(image, with_margin)
+    assert ink.touches_edge
+    assert ink.box == (expected.box[0] - 4, expected.box[1] - 4, *expected.box[2:])
