@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.calibrate import Calibration
 from tasks.canonical import CANONICAL_VERSION
-from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device, cpu
+from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device
 from tasks.errors import DeviceError, ModelError, OutdatedModel
 
 BATCH = 256  # pictures in one run of the network: large enough to be fast, small enough for cache
@@ -66,15 +66,6 @@ class Reader:
             for name, parts in zip(self._outputs, zip(*batches, strict=True), strict=True)
         }
         return Answers(whole[OUTPUT], whole.get(SCORE))
-
-
-def calibration_of(model: Path) -> Calibration:
-    """Return what a model file promises, having checked the file.
-
-    Raises:
-        ModelError: the file is no ONNX model, or not one of ours for this canonical form.
-    """
-    return Reader(model, cpu()).calibration
 
 
 def _checked_metadata(session: Any, model: Path) -> dict[str, str]:

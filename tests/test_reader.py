@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError, ModelError
-from tasks.reader import BATCH, Reader, calibration_of
+from tasks.reader import BATCH, Reader
 from tests.bars import PROMISED, bar, save_bar_model
 
 
@@ -50,7 +50,7 @@ def test_a_digit_score_is_given_by_a_model_that_has_one(reader: Reader, tmp_path
 
 
 def test_the_file_says_what_it_promises(model_file: Path) -> None:
-    assert calibration_of(model_file) == PROMISED
+    assert Reader(model_file, cpu()).calibration == PROMISED
 
 
 def test_who_reads_and_by_what_is_known(reader: Reader) -> None:
