@@ -72,6 +72,9 @@ class Engine(Protocol):
             stop: is called when one fails, or the wait is interrupted, so that the others end soon.
         """
 
+    def require(self, runner: str) -> None:
+        """Refuse a runner that it cannot spread stages on, before any work is done."""
+
     def say(self, label: str, text: str) -> None:
         """Tell the person who watches one line."""
 
@@ -118,8 +121,7 @@ class PlainEngine:
         Raises:
             InputError: the crew is a cluster, which is reached through the orchestrator.
         """
-        if crew.runner != LOCAL:
-            raise InputError(f"--runner {crew.runner} is Prefect's: leave out --no-prefect")
+        self.require(crew.runner)
         pool = ThreadPoolExecutor(crew.width, thread_name_prefix=function.__name__)
         try:
             for future in [pool.submit(function, *job) for job in jobs]:
@@ -129,6 +131,15 @@ class PlainEngine:
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def require(self, runner: str) -> None:
+        """Refuse clusters.
+
+        Raises:
+            InputError: the runner is one, which is reached through the orchestrator.
+        """
+        if runner != LOCAL:
+            raise InputError(f"--runner {runner} is Prefect's: leave out --no-prefect")
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""

@@ -75,6 +75,9 @@ class PrefectEngine(PlainEngine):
                 stop()
                 raise
 
+    def require(self, runner: str) -> None:
+        """Take every runner; an extra that is missing is found when it starts."""
+
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""
         super().say(label, text)

@@ -56,11 +56,12 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     """Read every picture of the source that is not read yet into the results table.
 
     Raises:
-        InputError: the source, the model, the device or the output file cannot be used, or the
-            model cannot promise the error that is accepted.
+        InputError: the source, the model, the device, the runner or the output file cannot be
+            used, or the model cannot promise the error that is accepted.
         DigitflowError: it could not come to its end; what was committed before stays.
     """
     stages, started = Stages(), datetime.now(UTC)
+    engine.require(settings.runner)
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     if settings.out:
         results.check_out(settings.out)

@@ -182,6 +182,7 @@ class _Watch:
 def main(connection: int, place: int) -> None:
     """Load the model, then read one stretch after another until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a parent that ignores it hands that down
     parent = Connection(connection)
     try:
         _serve(parent, mmap.mmap(place, mmap.PAGESIZE))

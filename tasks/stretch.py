@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tasks import png
 from tasks.canonical import CANONICAL_VERSION, canonical
@@ -101,7 +102,7 @@ def read_stretch(
             seconds.read += perf_counter() - start
         else:
             _open(entry.path, content, number, watch or NoWatch(), found, seconds, start)
-    _decode_small(found.small, seconds)
+    _decode_small(found.small, watch or NoWatch(), seconds)
     forms = [page.form for page in found.pages if page.form is not None]
     start = perf_counter()
     answers = reader.answers(np.stack(forms) if forms else np.empty((0, 28, 28), np.uint8))
@@ -122,7 +123,16 @@ class Found(NamedTuple):
     """The pages of a stretch so far, and those of small PNG files that are still to be decoded."""
 
     pages: list[Page]
-    small: list[tuple[Page, png.Packed, bytes]]
+    small: list["Small"]
+
+
+class Small(NamedTuple):
+    """A small PNG file that is still to be decoded, and its place in the stretch."""
+
+    number: int
+    page: Page
+    packed: png.Packed
+    data: bytes
 
 
 def _open(
@@ -142,7 +152,7 @@ def _open(
     packed = png.unpacked(content.data, MAX_PIXELS)
     if packed and png.is_small(packed):
         found.pages.append(first)
-        found.small.append((first, packed, content.data))
+        found.small.append(Small(number, first, packed, content.data))
         seconds.decode += perf_counter() - opened
         return
     watch.begin(number)
@@ -166,16 +176,22 @@ def _decoded(
         yield page
 
 
-def _decode_small(small: Sequence[tuple[Page, png.Packed, bytes]], seconds: Seconds) -> None:
+def _decode_small(small: Sequence[Small], watch: Watch, seconds: Seconds) -> None:
     """Decode small PNG files and bring them to canonical form, all at once."""
     start = perf_counter()
-    fast = png.pictures([packed for _, packed, _ in small])
     pictures = [
-        decode(data) if picture is None else picture
-        for picture, (_, _, data) in zip(fast, small, strict=True)
+        _watched(one, watch) if picture is None else picture
+        for one, picture in zip(small, png.pictures([s.packed for s in small]), strict=True)
     ]
     decoded = perf_counter()
-    for (page, _, _), (form, ink) in zip(small, canonical_batch(pictures), strict=True):
-        page.show(form, ink)
+    for one, (form, ink) in zip(small, canonical_batch(pictures), strict=True):
+        one.page.show(form, ink)
     seconds.decode += decoded - start
     seconds.canonical += perf_counter() - decoded
+
+
+def _watched(one: Small, watch: Watch) -> NDArray[np.uint8]:
+    watch.begin(one.number)
+    picture = decode(one.data)
+    watch.end()
+    return picture
