@@ -25,6 +25,11 @@ def results_table() -> str:
     return os.environ.get("DIGITFLOW_RESULTS") or str(home() / "results")
 
 
+def models_place() -> str:
+    """Return folder or URL of the model versions: `DIGITFLOW_MODELS`, by default below the home."""
+    return os.environ.get("DIGITFLOW_MODELS") or str(home() / "models")
+
+
 class FlowSettings(BaseSettings):
     """What both flows share: values given win over `DIGITFLOW_*` variables, those over defaults."""
 

@@ -10,7 +10,8 @@ from tasks.decode import Undecodable
 from tasks.golden import golden_answers
 from tasks.inputs import Inputs
 from tasks.reasons import Reason
-from tasks.registry import Registry, Version, serving
+from tasks.registry import Registry, serving
+from tasks.version import Version
 from tests.bars import bar
 
 

@@ -14,7 +14,8 @@ from tasks import registry as registry_file
 from tasks.card import sealed
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.files import sha256
-from tasks.registry import Registry, Version, find_onnx, ready_model, serving, ship
+from tasks.registry import Registry, find_onnx, ready_model, serving, ship
+from tasks.version import Version
 
 ROOT = Path(__file__).parents[1]
 
@@ -73,7 +74,7 @@ def test_a_version_is_written_once(registry: Registry, add: Any) -> None:
 def test_a_registration_that_fails_leaves_nothing(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         registry.register(card("v1"), tmp_path / "missing", tmp_path / "missing")
-    assert list(registry.folder.iterdir()) == []
+    assert not list(Path(registry.place).glob("*"))
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "model.keras"])
@@ -82,7 +83,7 @@ def test_a_version_whose_file_was_changed_is_refused(
     registry: Registry, add: Any, file: str, change: Any
 ) -> None:
     promote(registry, add("v1"))
-    change(registry.folder / "v1" / file)
+    change(Path(registry.place) / "v1" / file)
     for load in (lambda: registry.load("v1"), registry.champion):
         with pytest.raises(ModelError, match=f"{file} is not the file that was registered"):
             load()
@@ -103,7 +104,7 @@ def test_a_card_of_which_a_byte_was_changed_is_refused(
     registry: Registry, add: Any, changed: str
 ) -> None:
     add("v1", accepted=False)
-    card_file = registry.folder / "v1" / "card.json"
+    card_file = Path(registry.place) / "v1" / "card.json"
     text = card_file.read_text()
     assert changed in text
     card_file.write_text(text.replace(changed, changed.replace("a", "b").replace("k", "b")))
@@ -192,7 +193,7 @@ def test_what_fails_its_check_is_not_rolled_back_to(registry: Registry, add: Any
     promote(registry, add("v2"))
     with pytest.raises(ModelError, match="v1 answers otherwise"):
         registry.rollback("bad", broken)
-    (registry.folder / "v1" / "model.onnx").write_bytes(b"other")
+    (Path(registry.place) / "v1" / "model.onnx").write_bytes(b"other")
     with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
         registry.rollback("bad", lambda version: None)
     champion = registry.champion()
@@ -204,8 +205,8 @@ def test_a_rollback_can_lead_to_what_ships_and_stays_with_what_ships_later(
     registry: Registry, add: Any
 ) -> None:
     ship(add("shipped"))
-    own = Registry(registry.folder.parent / "own")
-    onnx = registry.folder / "shipped" / "model.onnx"
+    own = Registry(Path(registry.place).parent / "own")
+    onnx = Path(registry.place) / "shipped" / "model.onnx"
     version = own.register(card("v1"), onnx, onnx)
     promote(own, version)
     assert own.predecessor() == "shipped"
@@ -252,7 +253,7 @@ def test_two_processes_that_promote_at_once_leave_a_consistent_history(
     registry: Registry, add: Any
 ) -> None:
     names = [add(name).name for name in ("v1", "v2")]
-    command = [sys.executable, "-c", PROMOTE, str(registry.folder)]
+    command = [sys.executable, "-c", PROMOTE, registry.place]
     running = [subprocess.Popen([*command, name, str(PROMOTIONS)], cwd=ROOT) for name in names]
     assert [process.wait() for process in running] == [0, 0]
     promotions = [entry for entry in registry.history() if entry["action"] == "promote"]
@@ -267,7 +268,7 @@ def test_two_processes_that_promote_at_once_leave_a_consistent_history(
 
 def test_half_a_line_is_not_read_and_does_not_spoil_the_next(registry: Registry, add: Any) -> None:
     promote(registry, add("v1"))
-    with (registry.folder / "history.jsonl").open("a") as history:
+    with (Path(registry.place) / "history.jsonl").open("a") as history:
         history.write('{"time": "2026-01-01T00:00')
     assert len(registry.history()) == 2
     registry.record("refuse", "v1", "second")
@@ -280,7 +281,7 @@ def test_a_model_is_found_by_champion_version_or_file(
     promote(registry, add("v1"))
     second = add("v2")
     monkeypatch.chdir(model_file.parent)
-    assert find_onnx("champion", registry) == registry.folder / "v1" / "model.onnx"
+    assert find_onnx("champion", registry) == Path(registry.place) / "v1" / "model.onnx"
     assert find_onnx("v2", registry) == second.onnx
     assert find_onnx(model_file.name, registry) == model_file
 
@@ -302,14 +303,14 @@ def test_a_model_that_is_not_there_is_an_error_with_advice(
 
 def test_a_champion_whose_folder_is_gone_is_an_error(registry: Registry, add: Any) -> None:
     promote(registry, add("v1"))
-    shutil.rmtree(registry.folder / "v1")
+    shutil.rmtree(Path(registry.place) / "v1")
     with pytest.raises(ModelError, match="no model version 'v1'"):
         find_onnx("champion", registry)
 
 
 def test_a_card_is_readable_json(registry: Registry, add: Any) -> None:
     add("v1")
-    assert json.loads((registry.folder / "v1" / "card.json").read_text())["version"] == "v1"
+    assert json.loads((Path(registry.place) / "v1" / "card.json").read_text())["version"] == "v1"
 
 
 def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add: Any) -> None:
@@ -320,7 +321,7 @@ def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add
     assert ready
     assert (ready.name, ready.accepted) == ("shipped", True)
     assert sorted(path.name for path in ready.folder.iterdir()) == ["card.json", "model.onnx"]
-    own = Registry(registry.folder.parent / "own")
+    own = Registry(Path(registry.place).parent / "own")
     assert own.champion() is None
     assert find_onnx("champion", own) == find_onnx("shipped", own) == ready.onnx
     promote(registry, shipped)

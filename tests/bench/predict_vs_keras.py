@@ -44,9 +44,10 @@ from tasks.canonical import CANONICAL_VERSION
 from tasks.dataset import Part, ingest
 from tasks.device import usable_cores
 from tasks.reader import CALIBRATION
-from tasks.registry import KERAS_FILE, ONNX_FILE, READY, Registry
+from tasks.registry import READY, Registry
 from tasks.scene import photo
 from tasks.settings import home
+from tasks.version import KERAS_FILE, ONNX_FILE
 from tasks.written import digit_ink
 
 LABELLED = re.compile(r"\d+-(\d)\.\w+")  # number and digit, as `write_pictures` names a file
