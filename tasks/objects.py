@@ -43,7 +43,7 @@ class Objects:
         Raises:
             InputError: it names no bucket.
         """
-        self._bucket, _, prefix = url.removeprefix("s3://").strip("/").partition("/")
+        self._bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
         if not self._bucket:
             raise InputError(f"{url} names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
         self._prefix = prefix and prefix + "/"
@@ -118,7 +118,7 @@ class Objects:
             if code_of(error) in CONDITION_CODES | ({"NoSuchKey"} if instead_of else set()):
                 raise Conflict(f"{self.url}/{name}") from error
             raise DigitflowError(
-                f"{self.url}/{name} cannot be written for sure: {said(error)}; {ADVICE}"
+                f"{self.url}/{name}: writing failed: {said(error)}; {ADVICE}"
             ) from error
 
     def delete(self, name: str) -> None:
@@ -133,7 +133,7 @@ class Objects:
             raise
         except Exception as error:  # of s3fs, botocore, aiohttp
             raise DigitflowError(
-                f"{self.url}/{name} cannot be deleted: {said(error)}; {ADVICE}"
+                f"{self.url}/{name}: deleting failed: {said(error)}; {ADVICE}"
             ) from error
 
     def require_conditions(self) -> None:

@@ -87,11 +87,15 @@ class Failing(ThreadingHTTPServer):
 
 class _Hand(BaseHTTPRequestHandler):
     server: Failing
+    protocol_version = "HTTP/1.1"  # which knows `Expect: 100-continue`
 
     def do_GET(self) -> None:
         self._answer()
 
     def do_PUT(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
         self._answer()
 
     def _answer(self) -> None:
@@ -100,9 +104,8 @@ class _Hand(BaseHTTPRequestHandler):
         if " " in trouble:
             self._refuse(trouble)
             return
-        headers = dict(self.headers)
-        if trouble == "unconditional":
-            headers = {name: value for name, value in headers.items() if name[:3] != "If-"}
+        left_out = ("Expect", "If-Match") if trouble == "unconditional" else ("Expect",)
+        headers = {name: value for name, value in self.headers.items() if name not in left_out}
         connection = http.client.HTTPConnection(self.server.behind)
         connection.request(self.command, self.path, sent, headers)
         answer = connection.getresponse()
@@ -120,7 +123,8 @@ class _Hand(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], sent: int = 10**9) -> None:
         self.send_response_only(status)
-        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+        more = {"Content-Length": str(len(body)), "Connection": "close"}
+        for name, value in (headers | more).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[:sent])
