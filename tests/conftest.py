@@ -51,16 +51,23 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def s3_client(s3: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a client of that server, to which the environment leads, also started processes."""
+@pytest.fixture(scope="session")
+def boto(s3: str) -> Any:
+    """Return a client of that server; making one takes as long as a test."""
     import boto3
 
+    keys = {"aws_access_key_id": "user", "aws_secret_access_key": "secret"}
+    return boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **keys)
+
+
+@pytest.fixture
+def s3_client(s3: str, boto: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return that client; the environment leads to its server, also that of started processes."""
     variables = {"AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "user", "AWS_REGION": "us-east-1"}
     variables |= {"AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return boto3.client("s3")
+    return boto
 
 
 @pytest.fixture(params=["folder", "bucket"])
