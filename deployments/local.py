@@ -17,7 +17,7 @@ from types import FrameType
 from flows.prefect_defaults import set_defaults
 from tasks.errors import DigitflowError, InputError
 from tasks.files import write_text
-from tasks.settings import home
+from tasks.settings import home, models_place, results_table
 
 HOST = "127.0.0.1"
 POOL = "digitflow"
@@ -83,6 +83,8 @@ def _environment(port: int) -> dict[str, str]:
         **os.environ,
         "PREFECT_API_URL": _api_url(port),
         "DIGITFLOW_HOME": str(home()),
+        "DIGITFLOW_MODELS": models_place(),
+        "DIGITFLOW_RESULTS": results_table(),
         "DIGITFLOW_INBOX": str(inbox),
         "DIGITFLOW_CODE": str(CODE),
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",  # the logs here are files

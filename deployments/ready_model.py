@@ -12,7 +12,7 @@ from flows.engine import PlainEngine
 from flows.train import train, train_again
 from tasks.errors import DigitflowError, GateRefused
 from tasks.registry import Registry, ship
-from tasks.settings import TrainSettings, home
+from tasks.settings import TrainSettings, models_place
 
 
 def make(weights: Path | None = None) -> None:
@@ -29,7 +29,7 @@ def make(weights: Path | None = None) -> None:
     outcome = train_again(weights, settings, engine) if weights else train(settings, engine)
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
-    ship(Registry(home() / "models").load(outcome.version))
+    ship(Registry(models_place()).load(outcome.version))
     engine.say("Ready model", outcome.version)
 
 

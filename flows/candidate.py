@@ -18,9 +18,9 @@ from tasks.errors import InputError
 from tasks.evaluate import Metrics, Parity, evaluate
 from tasks.golden import golden_answers
 from tasks.reader import CALIBRATION, Reader
-from tasks.registry import KERAS_FILE, ONNX_FILE
 from tasks.settings import TrainSettings
 from tasks.training_set import Pairs, as_read, learned
+from tasks.version import KERAS_FILE, ONNX_FILE
 
 if TYPE_CHECKING:
     from tasks.network import Simulation

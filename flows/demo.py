@@ -13,9 +13,9 @@ from tasks import results
 from tasks.dataset import Part, load
 from tasks.errors import GateRefused
 from tasks.registry import Registry, serving
-from tasks.runs import open_run
+from tasks.runs import REPORT_FILE, open_run
 from tasks.sample_folder import write_sample_folder
-from tasks.settings import PredictSettings, TrainSettings, home
+from tasks.settings import PredictSettings, TrainSettings, home, models_place
 from tasks.summary import Summary
 
 PICTURES = 200  # test digits in the sample folder
@@ -50,7 +50,7 @@ def demo(
         GateRefused: the network did not pass.
     """
     engine.heading("1. Train a network on MNIST, and let the gate judge it")
-    first = serving(Registry(home() / "models")) is None
+    first = serving(Registry(models_place())) is None
     outcome = train(TrainSettings(recipe="quick", promote=first, judge_on="clean"))
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
@@ -69,7 +69,7 @@ def demo(
     share = right / made.pictures
     engine.say("Accuracy", f"{right} of {made.pictures} pictures answered right ({share:.1%})")
     engine.say("Reports", outcome.report)
-    engine.say("", str(Path(summary.results).parent / "runs" / summary.run_id / "report.html"))
+    engine.say("", str(home() / "runs" / summary.run_id / REPORT_FILE))
     engine.say("Results", f"{summary.results} (a Delta Lake table; run {summary.run_id})")
     engine.say("Next", "digitflow predict YOUR_FOLDER    digitflow up    digitflow --help")
     return Demo(outcome, summary, right)

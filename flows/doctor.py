@@ -7,10 +7,10 @@ import shutil
 from dataclasses import dataclass
 
 from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
-from tasks.errors import ModelError
+from tasks.errors import DigitflowError, ModelError
 from tasks.provenance import package_versions
 from tasks.registry import Registry, serving
-from tasks.settings import home
+from tasks.settings import home, models_place
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))  # from, and below
 ENOUGH_DISK = 2 * 2**30  # bytes: MNIST, models, and room for results
@@ -36,7 +36,7 @@ def examine() -> list[Finding]:
         _gpu(),
         _provider(),
         _home(),
-        _champion(),
+        *_models(),
         Finding("prefect", os.environ.get("PREFECT_API_URL") or "embedded server, none configured"),
     ]
 
@@ -89,8 +89,16 @@ def _home() -> Finding:
     return Finding("home", text, not advice, advice)
 
 
-def _champion() -> Finding:
-    registry = Registry(home() / "models")
+def _models() -> list[Finding]:
+    try:
+        registry = Registry(models_place())
+        registry.history()
+    except DigitflowError as error:
+        return [Finding("models", str(error), False, "see DIGITFLOW_MODELS")]
+    return [Finding("models", registry.place), _champion(registry)]
+
+
+def _champion(registry: Registry) -> Finding:
     try:
         champion = serving(registry)
     except ModelError as error:

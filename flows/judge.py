@@ -31,12 +31,13 @@ from tasks.inputs import open_inputs
 from tasks.judged import answers_of_files
 from tasks.labelled_folder import checked_name, copied, labelled_files
 from tasks.leakage import data_facts
-from tasks.registry import Registry, Version, serving
+from tasks.registry import Registry, serving
 from tasks.report import Report
 from tasks.resources import batches, resources
-from tasks.settings import GateSettings, home, results_table
+from tasks.settings import GateSettings, home, models_place, results_table
 from tasks.slices import NAMED_FLOOR, Slice, SliceFiles, draw_slices, required
 from tasks.verdict import Verdict
+from tasks.version import Version
 
 SLICES_FOLDER = "slices"  # in the folder of the run, gone when it is judged
 TRIED = 1_000  # pictures to try batches and resources with
@@ -187,7 +188,7 @@ def read_candidate(
 
 def find_serving() -> Version | Trouble | None:
     """Return the version that serves, its files verified."""
-    return fails_closed(serving)(Registry(home() / "models"))
+    return fails_closed(serving)(Registry(models_place()))
 
 
 @fails_closed

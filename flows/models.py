@@ -21,10 +21,11 @@ from tasks.evaluate import Parity
 from tasks.evidence import Trouble
 from tasks.files import write_text
 from tasks.golden import check_golden
-from tasks.registry import CARD_FILE, READY, Registry, Version, ready_model
+from tasks.registry import READY, Registry, ready_model
 from tasks.report import plural, to_html
 from tasks.runs import open_run
-from tasks.settings import GateSettings, home, results_table
+from tasks.settings import GateSettings, home, models_place, results_table
+from tasks.version import Version
 
 VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
 
@@ -32,8 +33,8 @@ Row = dict[str, Any]
 
 
 def registry() -> Registry:
-    """Return the versions of this home."""
-    return Registry(home() / "models")
+    """Return the versions of this home, or of the place that it shares."""
+    return Registry(models_place())
 
 
 def listed() -> list[Row]:
@@ -66,7 +67,7 @@ def shown(name: str) -> Row:
     version = known.load(name)
     return {
         "version": name,
-        "folder": str(version.folder),
+        "folder": known.where(version),
         "champion": name == known.serving_name(),
         "override": known.overridden().get(name),
         "history": [entry for entry in known.history() if entry["version"] == name],
@@ -210,16 +211,15 @@ def rollback(reason: str) -> Version:
 def verified() -> list[Row]:
     """Return what is wrong with each version: its files, its card, its answers; None: nothing."""
     known, ready = registry(), ready_model()
-    names = [folder.parent.name for folder in sorted(known.folder.glob(f"[!.]*/{CARD_FILE}"))]
     return [
         {"version": name, "trouble": _trouble(known, name)}
-        for name in ([ready.name] if ready else []) + names
+        for name in ([ready.name] if ready else []) + known.names()
     ]
 
 
 def _trouble(known: Registry, name: str) -> str | None:
     try:
-        version = known.load(name)
+        version = known.load(name, anew=True)
         check_golden(name, version.onnx, version.card)
     except DigitflowError as error:
         return str(error)
@@ -243,7 +243,7 @@ def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
         referenced: also delete what rows of the results table refer to.
     """
     known = registry()
-    old = [version.name for version in known.versions()][: -keep or None]
+    old = known.names()[: -keep or None]
     rows, kept = row_counts(), dict[str, str]()
     for name in old:
         if name == known.serving_name():
@@ -255,6 +255,7 @@ def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
     removed = [name for name in old if name not in kept]
     for name in removed:
         known.remove([name], reason, {"rows": rows.get(name, 0)})
+    known.sweep()
     return Cleaned(removed, kept)
 
 

@@ -33,7 +33,7 @@ from tasks.registry import Registry, find_onnx
 from tasks.report import Report, plural, to_html
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
 from tasks.samples import opened
-from tasks.settings import PredictSettings, home, results_table
+from tasks.settings import PredictSettings, home, models_place, results_table
 from tasks.shard import Processes
 from tasks.stages import Stages
 from tasks.stretch import ReadPlan
@@ -67,8 +67,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     if settings.out:
         results.check_out(settings.out)
-    registry = Registry(home() / "models")
-    model = find_onnx(settings.model, registry)
+    registry = Registry(models_place())
+    model, overridden = find_onnx(settings.model, registry), registry.overridden()
     device = reading_device(settings.device)
     run = Run(open_run("predict", home()), inputs, results_table(), device, started, stages)
 
@@ -82,7 +82,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)
         engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")
-        if reason := registry.overridden().get(reader.version):
+        if reason := overridden.get(reader.version):
             engine.say("", f"promoted against the gate: {reason}")
         engine.say("Promise", threshold.sentence())
 

@@ -17,9 +17,9 @@ from flows.models import registry, snapshot_of
 from flows.verdicts import known_settings
 from tasks.errors import DigitflowError, InputError
 from tasks.provenance import git_commit, package_versions
-from tasks.registry import KERAS_FILE
 from tasks.runs import open_run
 from tasks.settings import TrainSettings, home
+from tasks.version import KERAS_FILE
 
 
 @dataclass(frozen=True)

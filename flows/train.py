@@ -31,11 +31,12 @@ from tasks.files import write_text
 from tasks.flips import facts as flip_facts
 from tasks.history import actor
 from tasks.provenance import git_commit, package_versions
-from tasks.registry import KERAS_FILE, Registry, Version, verified
+from tasks.registry import Registry
 from tasks.report import Report, to_html
 from tasks.runs import REPORT_FILE, open_run
-from tasks.settings import TrainSettings, home
+from tasks.settings import TrainSettings, home, models_place
 from tasks.training_report import TrainingPictures, training_report
+from tasks.version import KERAS_FILE, Version, verified
 
 FIRST_PICTURES = 10
 NO_CHAMPION = "there is still no champion"
@@ -51,7 +52,7 @@ class Outcome:
     accuracy: float | None  # of the network on the test part; None: it could not be measured
     sentence: str
     dataset: str  # folder of the snapshot
-    folder: str  # of the registered version
+    folder: str  # or URL, of the registered version
     report: str
 
     def facts(self) -> dict[str, Any]:
@@ -63,10 +64,12 @@ def train(settings: TrainSettings, engine: Engine) -> Outcome:
     """Train a network, judge the exported file, and let it serve if the gate accepts it.
 
     Raises:
-        InputError: the data or the device cannot be used, or TensorFlow is not installed.
+        InputError: the data, the device or the place of the models cannot be used, or TensorFlow is
+            not installed.
     """
     require_tensorflow()
     slices_to_measure(settings)  # a wrong folder or name is found before the fit
+    Registry(models_place()).require_writable()
     run = open_run("train", home())
     snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
     tell_data(snapshot, engine)
@@ -88,6 +91,7 @@ def train_again(weights: Path, settings: TrainSettings, engine: Engine) -> Outco
     """
     require_tensorflow()
     slices_to_measure(settings)
+    Registry(models_place()).require_writable()
     fitted = verified(weights)
     card, run = fitted.card, open_run("train", home())
     fit = {name: card["settings"][name] for name in ("data", "recipe", "seed")}
@@ -127,7 +131,7 @@ def candidate(
     card = make_card(
         version, settings, snapshot, training, calibration, evaluation, parity, judgement
     )
-    registry = Registry(home() / "models")
+    registry = Registry(models_place())
     registered = engine.stage(registry.register, card, onnx, run / KERAS_FILE)
     outcome = engine.stage(promote_or_refuse, registry, registered, snapshot, settings, run)
     engine.publish(
@@ -136,7 +140,7 @@ def candidate(
     publish_verdict(judgement, engine)
     publish_history(registry, engine)
     engine.say("Verdict", outcome.sentence)
-    engine.say("Model", str(registered.folder))
+    engine.say("Model", registry.where(registered))
     engine.say("Report", outcome.report)
     return outcome
 
@@ -206,7 +210,7 @@ def promote_or_refuse(
         accuracy=metrics["accuracy"] if metrics else None,
         sentence=sentence,
         dataset=str(snapshot.folder),
-        folder=str(version.folder),
+        folder=registry.where(version),
         report=str(run / REPORT_FILE),
     )
 

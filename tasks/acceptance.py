@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from tasks import history
 from tasks.errors import InputError
 from tasks.files import sha256
+from tasks.history import Entry, FileHistory
 from tasks.labelled_folder import checked_name, labelled_files
 
 HISTORY_FILE = "history.jsonl"
@@ -52,7 +52,7 @@ class AcceptanceSets:
     def __init__(self, folder: Path) -> None:
         """Take the `acceptance` folder; it is made when the first set is added."""
         self.folder = folder
-        self._history = folder / HISTORY_FILE
+        self._history = FileHistory(folder / HISTORY_FILE)
 
     def add(self, source: Path, name: str, floor: float, reason: str) -> AcceptanceSet:
         """Copy a labelled folder; a set of the same name is replaced by this version of it.
@@ -75,9 +75,8 @@ class AcceptanceSets:
                 building.rename(kept)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-        with history.locked(self._history) as log:
-            facts = {"digest": digest, "pictures": len(files), "floor": floor, "reason": reason}
-            log.append("add", name=name, **facts)
+        facts = {"digest": digest, "pictures": len(files), "floor": floor, "reason": reason}
+        self._history.append(lambda _: [{"action": "add", "name": name, **facts}])
         return AcceptanceSet(name, kept, digest, len(files), floor)
 
     def remove(self, name: str, reason: str) -> None:
@@ -86,19 +85,22 @@ class AcceptanceSets:
         Raises:
             InputError: there is none of that name.
         """
-        with history.locked(self._history) as log:
-            known = self._current(log.entries)
+
+        def removal(entries: list[Entry]) -> list[Entry]:
+            known = self._current(entries)
             if name not in known:
                 names = ", ".join(known) or "none"
                 raise InputError(f"no acceptance set {name!r}; there is: {names}")
-            log.append("remove", name=name, reason=reason)
+            return [{"action": "remove", "name": name, "reason": reason}]
+
+        self._history.append(removal)
 
     def current(self) -> list[AcceptanceSet]:
         """Return the sets that count, by name."""
-        found = self._current(history.entries(self._history))
+        found = self._current(self._history.entries())
         return [found[name] for name in sorted(found)]
 
-    def _current(self, entries: list[history.Entry]) -> dict[str, AcceptanceSet]:
+    def _current(self, entries: list[Entry]) -> dict[str, AcceptanceSet]:
         found: dict[str, AcceptanceSet] = {}
         for entry in entries:
             name = entry["name"]

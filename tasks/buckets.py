@@ -1,10 +1,10 @@
 """Pictures in a bucket, by the S3 protocol; s3fs is loaded when one is opened."""
 
-import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from tasks.decode import Undecodable
 from tasks.errors import InputError
@@ -12,23 +12,14 @@ from tasks.folders import too_large
 from tasks.inputs import MAX_BYTES, Content, Entry, Inputs
 from tasks.patterns import Chosen
 from tasks.reasons import Reason
+from tasks.s3 import ADVICE, PAGE, Connection, Got, listed, said
 
-PAGE = 1000  # objects of a listing that come together: S3's own limit
-PAUSES = (0.2, 0.8, 3.2)  # seconds before one request is tried again
 IN_FLIGHT = 16  # objects of `read_each` that are on their way at a time
-ONCE = {"retries": {"total_max_attempts": 1}}  # the retries are ours
-LASTING = (FileNotFoundError, PermissionError, Undecodable)  # trying again does not help
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-
-T = TypeVar("T")
 
 
 class S3Bucket(Inputs):
-    """The objects whose key begins with a prefix, by the S3 protocol.
-
-    Endpoint, region and credentials come from where AWS's own programs take them
-    (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, ..., profiles, the machine's role).
-    """
+    """The objects whose key begins with a prefix, by the S3 protocol."""
 
     def __init__(self, place: str, chosen: Chosen) -> None:
         """Ask for the first object.
@@ -38,38 +29,28 @@ class S3Bucket(Inputs):
         """
         self._bucket, _, prefix = place.partition("/")
         self._chosen, self._only = chosen, ""
-        self._files: Any = None
         name = prefix.removesuffix("/")
         self._prefix = name and name + "/"
         self.root = f"s3://{self._bucket}/{self._prefix}".removesuffix("/")
+        self._server = Connection(self.root)
         if not self._bucket:
             raise InputError("s3:// names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
         if not self._page(None, limit=1).get("Contents") and name and self._exists(name):
             self._only, self._prefix = name, name[: name.rfind("/") + 1]
             self.root = f"s3://{self._bucket}/{self._prefix}".removesuffix("/")
 
-    def __getstate__(self) -> dict[str, object]:
-        """Leave the connection behind: each process makes its own."""
-        return self.__dict__ | {"_files": None}
-
     def entries(self) -> Iterator[Entry]:
         """Yield the objects in the order of their keys, a page of a thousand at a time.
 
         Empty objects whose key ends in a slash only mark folders.
         """
-        after: str | None = None
-        while True:
-            page = self._page(after)
-            for found in page.get("Contents", ()):
-                key, size = found["Key"], found["Size"]
-                path = key.removeprefix(self._prefix).encode()
-                marker = key.endswith("/") and not size
-                other = self._only and key != self._only
-                if not marker and not other and self._chosen.keeps(path):
-                    yield Entry(path, size, _whole_seconds(found["LastModified"]))
-            if not page.get("IsTruncated"):
-                return
-            after = page["NextContinuationToken"]
+        for found in listed(self._page):
+            key, size = found["Key"], found["Size"]
+            path = key.removeprefix(self._prefix).encode()
+            marker = key.endswith("/") and not size
+            other = self._only and key != self._only
+            if not marker and not other and self._chosen.keeps(path):
+                yield Entry(path, size, _whole_seconds(found["LastModified"]))
 
     def read(self, path: bytes) -> Content:
         """Return an object by one request, so of one moment; trouble that passes is sat out.
@@ -77,12 +58,14 @@ class S3Bucket(Inputs):
         Raises:
             Undecodable: with a reason.
         """
-        content: Content = self._begun(path).result()
-        return content
+        outcome = _outcome(self._begun(path))
+        if isinstance(outcome, Undecodable):
+            raise outcome
+        return outcome
 
     def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
         """Yield each object or why it cannot be read, in order; IN_FLIGHT are asked for at once."""
-        waiting: deque[Any] = deque()
+        waiting: deque[Future[Got] | Undecodable] = deque()
         try:
             for path in paths:
                 waiting.append(self._begun(path))
@@ -92,35 +75,15 @@ class S3Bucket(Inputs):
                 yield _outcome(waiting.popleft())
         finally:
             for left in waiting:
-                left.cancel()
+                if isinstance(left, Future):
+                    left.cancel()
 
-    def _begun(self, path: bytes) -> Any:
-        files = self._connected()
-        return asyncio.run_coroutine_threadsafe(self._object(files, path), files.loop)
-
-    async def _object(self, files: Any, path: bytes) -> Content:
+    def _begun(self, path: bytes) -> "Future[Got] | Undecodable":
         try:
             key = self._prefix + path.decode()
         except UnicodeDecodeError:
-            raise Undecodable(Reason.VANISHED, "no key of a bucket, as it is no UTF-8") from None
-
-        async def get() -> Content:
-            answer = await files._call_s3("get_object", Bucket=self._bucket, Key=key)
-            size, time_ns = answer["ContentLength"], _whole_seconds(answer["LastModified"])
-            async with answer["Body"] as body:
-                if size > MAX_BYTES:
-                    raise too_large(size, time_ns)
-                data = await body.read()
-            if len(data) != size:
-                raise EOFError(f"{len(data):,} of {size:,} bytes came")
-            return Content(data, size, time_ns)
-
-        try:
-            return await _patiently(get)
-        except Undecodable:
-            raise
-        except Exception as error:  # of s3fs, botocore, aiohttp: none may end the run
-            raise refusal(error) from None
+            return Undecodable(Reason.VANISHED, "no key of a bucket, as it is no UTF-8")
+        return self._server.get(self._bucket, key, limit=MAX_BYTES)
 
     def _page(self, after: str | None, limit: int | None = None) -> dict[str, Any]:
         where = {
@@ -143,42 +106,12 @@ class S3Bucket(Inputs):
         return True
 
     def _asked(self, method: str, **arguments: Any) -> dict[str, Any]:
-        from fsspec.asyn import sync
-
-        files = self._connected()
         try:
-            answer: dict[str, Any] = sync(
-                files.loop, _patiently, lambda: files._call_s3(method, **arguments)
-            )
-        except Exception as error:  # of s3fs, botocore, aiohttp
-            raise InputError(
-                f"{self.root} cannot be listed: {said(error)}; check the name, the credentials "
-                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and the endpoint (AWS_ENDPOINT_URL)"
-            ) from error
-        return answer
-
-    def _connected(self) -> Any:
-        if self._files is None:
-            try:
-                from s3fs import S3FileSystem
-            except ImportError:
-                raise InputError(f"{self.root} needs s3fs: pip install 'digitflow[s3]'") from None
-            files: Any = S3FileSystem(config_kwargs=ONCE, skip_instance_cache=True)
-            files.retries = 1
-            self._files = files
-        return self._files
-
-
-async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Return what a request gives, trying again after a while if it fails."""
-    for pause in PAUSES:
-        try:
-            return await ask()
-        except LASTING:
+            return self._server.ask(method, **arguments)
+        except InputError:
             raise
-        except Exception:  # of s3fs, botocore, aiohttp; the last try tells
-            await asyncio.sleep(pause)
-    return await ask()
+        except Exception as error:  # of s3fs, botocore, aiohttp
+            raise InputError(f"{self.root} cannot be listed: {said(error)}; {ADVICE}") from error
 
 
 def refusal(error: Exception) -> Undecodable:
@@ -192,17 +125,17 @@ def refusal(error: Exception) -> Undecodable:
     return Undecodable(Reason.STORAGE_ERROR, said(error))
 
 
-def said(error: Exception) -> str:
-    """Return an error in one line with its kind."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _outcome(begun: Any) -> Content | Undecodable:
+def _outcome(begun: "Future[Got] | Undecodable") -> Content | Undecodable:
+    if isinstance(begun, Undecodable):
+        return begun
     try:
-        content: Content = begun.result()
-    except Undecodable as trouble:
-        return trouble
-    return content
+        found = begun.result()
+    except Exception as error:  # of s3fs, botocore, aiohttp: none may end the run
+        return refusal(error)
+    time_ns = _whole_seconds(found.modified)
+    if found.data is None:
+        return too_large(found.size, time_ns)
+    return Content(found.data, found.size, time_ns)
 
 
 def _whole_seconds(time: datetime) -> int:

@@ -26,8 +26,13 @@ def read_card(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: it is no JSON.
     """
+    return card_of(path.read_bytes(), str(path))
+
+
+def card_of(text: bytes, place: str) -> dict[str, Any]:
+    """Return the card of a file that was read; see `read_card`."""
     try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        card: dict[str, Any] = json.loads(text)
     except ValueError as error:
-        raise ModelError(f"{path} is damaged ({error}): restore it") from error
+        raise ModelError(f"{place} is damaged ({error}): restore it") from error
     return card

@@ -1,122 +1,122 @@
-"""Model versions on disk, their history, and which one serves.
+"""The rules of model versions: which are there, what they have to be, and which one serves.
 
-`models/<version>/` is written once; `models/history.jsonl` only ever grows, and the champion is
-the version that its promotions and rollbacks end with.
+A version never changes once it is registered; the history only ever grows, and the champion is
+the version that its promotions and rollbacks end with. Where both are kept is for
+tasks/model_store.py.
 """
 
 import json
 import shutil
-import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks import history
 from tasks.card import CARD_DIGEST, read_card, sealed
-from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
+from tasks.errors import GateRefused, InputError, ModelError
 from tasks.files import sha256, whole_file, write_text
+from tasks.history import Entry
+from tasks.model_history import entry_of, overridden, removed, served
+from tasks.model_store import open_models
+from tasks.version import CARD_FILE, KERAS_FILE, ONNX_FILE, Known, Version, verified
 
-ONNX_FILE = "model.onnx"
-KERAS_FILE = "model.keras"
-CARD_FILE = "card.json"
-HISTORY_FILE = "history.jsonl"
 READY = Path(__file__).parent / "ready_model"  # ships with the package
+DAY = 86_400.0  # seconds: no registration takes that long
 
-Recheck = Callable[["Version"], object]  # raises if a version must not serve
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered model: its folder and its card."""
-
-    folder: Path
-    card: dict[str, Any]
-
-    @property
-    def name(self) -> str:
-        """Return the name of the version."""
-        return str(self.card["version"])
-
-    @property
-    def onnx(self) -> Path:
-        """Return the file that serves."""
-        return self.folder / ONNX_FILE
-
-    @property
-    def accepted(self) -> bool:
-        """Tell whether the gate accepted it."""
-        return bool(self.card["verdict"]["accepted"])
+Recheck = Callable[[Version], object]  # raises if a version must not serve
 
 
 class Registry:
-    """The models below one folder."""
+    """The models of one place."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the `models` folder; it is made at the first registration."""
-        self.folder = folder
-        self._history = folder / HISTORY_FILE
-
-    def register(self, card: dict[str, Any], onnx: Path, keras: Path) -> Version:
-        """Copy a candidate with its card into `models/<card version>/`, whole or not at all.
+    def __init__(self, place: str | Path) -> None:
+        """Take a folder or the URL of one in a bucket; it is made at the first registration.
 
         Raises:
-            DigitflowError: the version is there already.
+            InputError: models cannot be kept there.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        target = self.folder / card["version"]
-        building = Path(tempfile.mkdtemp(dir=self.folder, prefix=".writing-"))
-        try:
-            files = {ONNX_FILE: onnx, KERAS_FILE: keras}
-            for name, source in files.items():
-                shutil.copyfile(source, building / name)
-            card = sealed({**card, "files": {name: sha256(building / name) for name in files}})
-            write_text(building / CARD_FILE, json.dumps(card, indent=2) + "\n")
-            building.chmod(0o755)
-            if target.exists():
-                raise DigitflowError(f"model version {target.name} is already registered")
-            building.rename(target)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-        self.record(
-            "register", target.name, "a candidate", evidence={CARD_DIGEST: card[CARD_DIGEST]}
-        )
-        return Version(target, card)
+        self._store = open_models(str(place))
+        self.place = self._store.place
 
-    def versions(self) -> list[Version]:
-        """Return every registered version, oldest first; only `load` verifies one."""
-        cards = sorted(self.folder.glob(f"[!.]*/{CARD_FILE}"))
-        return [Version(card.parent, read_card(card)) for card in cards]
+    def require_writable(self) -> None:
+        """Find out before any work whether a version can be registered.
 
-    def load(self, name: str) -> Version:
+        Raises:
+            InputError: it cannot.
+        """
+        self._store.require_writable()
+
+    def where(self, version: Version) -> str:
+        """Return folder or URL of a version."""
+        return str(READY) if version.folder == READY else f"{self.place}/{version.name}"
+
+    def register(self, card: dict[str, Any], onnx: Path, keras: Path) -> Version:
+        """Keep a candidate with its card under the card's version, whole or not at all.
+
+        Raises:
+            DigitflowError: the version is there already, or cannot be written.
+        """
+        files = {ONNX_FILE: onnx, KERAS_FILE: keras}
+        card = sealed({**card, "files": {name: sha256(file) for name, file in files.items()}})
+        name = str(card["version"])
+        self._store.add(name, files, json.dumps(card, indent=2) + "\n")
+        self.record("register", name, "a candidate", evidence={CARD_DIGEST: card[CARD_DIGEST]})
+        return self.load(name)
+
+    def names(self) -> list[str]:
+        """Return the names of all registered versions, oldest first."""
+        gone = removed(self.history())
+        return [name for name in self._store.names() if name not in gone]
+
+    def versions(self) -> list[Known]:
+        """Return what is known of every registered version, oldest first; `load` verifies one."""
+        return [Known(card) for card in self._store.cards(self.names())]
+
+    def load(self, name: str, *, anew: bool = False) -> Version:
         """Return a version whose files are what its card says, and whose card is as registered.
+
+        Args:
+            name: of the version.
+            anew: fetch it even if a copy of what is in the bucket is here.
 
         Raises:
             ModelError: there is no such version, or a file was changed.
         """
-        folder = self.folder / name
-        if Path(name).name != name or not (folder / CARD_FILE).is_file():
+        return self._load(name, self.history(), anew=anew)
+
+    def _load(self, name: str, entries: Sequence[Entry], *, anew: bool = False) -> Version:
+        version = None if name in removed(entries) else self._kept(name, anew=anew)
+        if version is None:
             ready = ready_model()
             if ready and ready.name == name:
                 return ready
-            known = ", ".join(version.name for version in self.versions()) or "none"
-            raise ModelError(f"no model version {name!r} in {self.folder}; there is: {known}")
-        version = verified(folder)
+            known = ", ".join(self.names()) or "none"
+            raise ModelError(f"no model version {name!r} in {self.place}; there is: {known}")
         registered = [
-            entry["evidence"][CARD_DIGEST]
-            for entry in self.history()
-            if (entry["action"], entry["version"]) == ("register", name)
+            line["evidence"][CARD_DIGEST]
+            for line in entries
+            if (line["action"], line["version"]) == ("register", name)
         ]
         if registered and registered[-1] != version.card.get(CARD_DIGEST):
             raise ModelError(
-                f"{folder / CARD_FILE} is not the card that was registered: restore it, or train "
-                "and promote another version"
+                f"{self.place}/{name}/{CARD_FILE} is not the card that was registered: restore it, "
+                "or train and promote another version"
             )
         return version
 
-    def history(self) -> list[history.Entry]:
+    def _kept(self, name: str, *, anew: bool) -> Version | None:
+        if name.startswith(".") or Path(name).name != name:
+            return None
+        folder, place = self._store.fetch(name, anew=anew), f"{self.place}/{name}"
+        try:
+            return verified(folder, place) if folder else None
+        except ModelError:  # or is it only the copy on this machine?
+            again = self._store.fetch(name, anew=True)
+            return verified(again, place) if again else None
+
+    def history(self) -> list[Entry]:
         """Return every entry, oldest first."""
-        return history.entries(self._history)
+        return self._store.history.entries()
 
     def champion(self) -> Version | None:
         """Return the version that serves by this history, or None before the first promotion.
@@ -124,26 +124,23 @@ class Registry:
         Raises:
             ModelError: its files are missing or were changed.
         """
-        names = _served(self.history(), first=None)
-        return self.load(names[-1]) if names else None
+        entries = self.history()
+        names = served(entries, first=None)
+        return self._load(names[-1], entries) if names else None
 
     def serving_name(self) -> str | None:
         """Return the name of what serves, champion or shipped, without looking at its files."""
-        names = _served(self.history(), first=_ready_name())
+        names = served(self.history(), first=_ready_name())
         return names[-1] if names else None
 
     def predecessor(self) -> str | None:
         """Return the name of the version that a rollback leads to."""
-        names = _served(self.history(), first=_ready_name())
+        names = served(self.history(), first=_ready_name())
         return names[-2] if len(names) > 1 else None
 
     def overridden(self) -> dict[str, str]:
         """Return the versions that were promoted against the gate, each with the reason given."""
-        return {
-            entry["version"]: entry["reason"]
-            for entry in self.history()
-            if entry["action"] == "promote" and entry.get("override")
-        }
+        return overridden(self.history())
 
     def promote(
         self,
@@ -165,21 +162,21 @@ class Registry:
 
         Raises:
             GateRefused: the gate did not accept it, or another version serves by now.
+            ModelError: it was deleted.
         """
-        with history.locked(self._history) as log:
-            names = _served(log.entries, first=_ready_name())
+
+        def promotion(entries: list[Entry]) -> list[Entry]:
+            names = served(entries, first=_ready_name())
             serving = names[-1] if names else None
+            if version.name in removed(entries):
+                raise ModelError(f"{version.name} was deleted")
             if not override:
                 _require_accepted(version)
                 _require_same(version, against, serving)
-            log.append(
-                "promote",
-                version=version.name,
-                reason=reason,
-                replaced=serving,
-                override=override,
-                evidence=dict(evidence or {}),
-            )
+            facts = {"replaced": serving, "override": override, "evidence": dict(evidence or {})}
+            return [entry_of("promote", version.name, reason, **facts)]
+
+        self._store.history.append(promotion)
 
     def rollback(self, reason: str, recheck: Recheck) -> Version:
         """Let the version serve again that the champion replaced.
@@ -191,16 +188,20 @@ class Registry:
         Raises:
             ModelError: there is nothing to go back to, or that version is not what it was.
         """
-        with history.locked(self._history) as log:
-            names = _served(log.entries, first=_ready_name())
+        back: list[Version] = []
+
+        def retreat(entries: list[Entry]) -> list[Entry]:
+            names = served(entries, first=_ready_name())
             if len(names) < 2:
                 raise ModelError("there is no earlier version to roll back to")
-            version = self.load(names[-2])
+            version = self._load(names[-2], entries)
             recheck(version)
+            back.append(version)
             shipped = version.folder == READY  # by then another one may ship
-            facts = {"reason": reason, "replaced": names[-1], "shipped": shipped}
-            log.append("rollback", version=version.name, **facts)
-        return version
+            return [entry_of("rollback", version.name, reason, replaced=names[-1], shipped=shipped)]
+
+        self._store.history.append(retreat)
+        return back[-1]
 
     def record(
         self,
@@ -211,38 +212,35 @@ class Registry:
         evidence: Mapping[str, Any] | None = None,
     ) -> None:
         """Append what was done that changes nothing about who serves."""
-        with history.locked(self._history) as log:
-            log.append(action, version=version, reason=reason, evidence=dict(evidence or {}))
+        line = entry_of(action, version, reason, evidence=dict(evidence or {}))
+        self._store.history.append(lambda _: [line])
 
     def remove(self, names: Sequence[str], reason: str, evidence: Mapping[str, Any]) -> None:
         """Delete versions that neither serve nor would serve after a rollback.
 
+        They are not there any more once the history says so; `sweep` deletes what a program that
+        was killed after that has left.
+
         Raises:
             InputError: one of them does.
         """
-        with history.locked(self._history) as log:
-            needed = _served(log.entries, first=None)[-2:]
+
+        def removal(entries: list[Entry]) -> list[Entry]:
+            needed, gone = served(entries, first=None)[-2:], removed(entries)
             if kept := [name for name in names if name in needed]:
                 raise InputError(f"{kept[0]} serves or is what a rollback leads to: it stays")
-            for name in names:
-                gone = Path(tempfile.mkdtemp(dir=self.folder, prefix=".removing-"))
-                (self.folder / name).rename(gone / name)
-                shutil.rmtree(gone)
-                log.append("remove", version=name, reason=reason, evidence=dict(evidence))
+            left = [name for name in names if name not in gone]
+            return [entry_of("remove", name, reason, evidence=dict(evidence)) for name in left]
 
+        self._store.history.append(removal)
+        for name in names:
+            self._store.delete(name)
 
-def _served(entries: Sequence[history.Entry], first: str | None) -> list[str]:
-    """Return the versions that serve one after the other, without those that were rolled back."""
-    names = [first] if first else []
-    for entry in entries:
-        if entry["action"] == "promote":
-            names.append(entry["version"])
-        elif entry["action"] == "rollback" and entry.get("shipped"):
-            names = [first] if first else []
-        elif entry["action"] == "rollback":
-            while names and names[-1] != entry["version"]:
-                names.pop()
-    return names
+    def sweep(self) -> None:
+        """Delete what killed programs have left for a day or more, and what was removed."""
+        for name in set(self._store.names()) & removed(self.history()):
+            self._store.delete(name)
+        self._store.sweep(time.time() - DAY)
 
 
 def _require_accepted(version: Version) -> None:
@@ -258,28 +256,6 @@ def _require_same(version: Version, against: str | None, serving: str | None) ->
             f"stale baseline: {version.name} was judged against {against or 'nothing'}, but "
             f"{serving or 'nothing'} serves: judge it again"
         )
-
-
-def verified(folder: Path) -> Version:
-    """Return the version in a folder, whose files are what its card says.
-
-    Raises:
-        ModelError: a file is missing or was changed.
-    """
-    version = Version(folder, read_card(folder / CARD_FILE))
-    seal = version.card.get(CARD_DIGEST)
-    if seal and sealed(version.card)[CARD_DIGEST] != seal:
-        raise ModelError(
-            f"{folder / CARD_FILE} is not the card that was registered (its content has another "
-            f"SHA-256 than {seal}): restore it, or train and promote another version"
-        )
-    for file, expected in version.card["files"].items():
-        if not (folder / file).is_file() or sha256(folder / file) != expected:
-            raise ModelError(
-                f"{folder / file} is not the file that was registered (its SHA-256 should be "
-                f"{expected}): restore it, or train and promote another version"
-            )
-    return version
 
 
 def ready_model() -> Version | None:
@@ -331,7 +307,7 @@ def find_onnx(model: str, registry: Registry) -> Path:
         champion = serving(registry)
         if champion is None:
             raise ModelError(
-                f"no champion yet in {registry.folder}: run `digitflow train` (some 15 minutes), "
+                f"no champion yet in {registry.place}: run `digitflow train` (some 15 minutes), "
                 "or give a model with --model FILE.onnx"
             )
         return champion.onnx

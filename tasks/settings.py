@@ -22,7 +22,17 @@ def home() -> Path:
 
 def results_table() -> str:
     """Return folder or URL of the results: `DIGITFLOW_RESULTS`, by default below the home."""
-    return os.environ.get("DIGITFLOW_RESULTS") or str(home() / "results")
+    return _place("DIGITFLOW_RESULTS", "results")
+
+
+def models_place() -> str:
+    """Return folder or URL of the model versions: `DIGITFLOW_MODELS`, by default below the home."""
+    return _place("DIGITFLOW_MODELS", "models")
+
+
+def _place(variable: str, name: str) -> str:
+    place = os.environ.get(variable) or str(home() / name)
+    return place if "://" in place else str(Path(place).expanduser().absolute())
 
 
 class FlowSettings(BaseSettings):

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tasks.buckets import LASTING, PAUSES, refusal, said
+from tasks.buckets import refusal
 from tasks.decode import Undecodable
 from tasks.errors import InputError
 from tasks.folders import too_large
 from tasks.inputs import MAX_BYTES, Content, Entry, Inputs
 from tasks.patterns import Chosen
 from tasks.reasons import Reason
+from tasks.s3 import LASTING, PAUSES, said
 
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # as stores call it
 
@@ -61,7 +62,7 @@ class Store(Inputs):
         for pause in PAUSES:
             try:
                 return self._read_once(name)
-            except LASTING as error:
+            except (*LASTING, Undecodable) as error:
                 raise refusal(error) from None
             except Exception:  # each store has its own; the last try tells
                 time.sleep(pause)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -11,6 +12,7 @@ import pytest
 from tasks import registry
 from tasks.dataset import MNIST_DIGEST, Part, ingest, load
 from tests.bars import save_bar_model
+from tests.places import BucketPlace, FolderPlace, Place
 from tests.s3 import s3_server
 
 SAMPLE_PICTURES = 1_200  # of each part of `npz_sample`: enough to learn four digits of five
@@ -47,6 +49,34 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a server of the S3 protocol that runs as long as the tests."""
     with s3_server(tmp_path_factory.mktemp("s3") / "server.log") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def boto(s3: str) -> Any:
+    """Return a client of that server; making one takes as long as a test."""
+    import boto3
+
+    keys = {"aws_access_key_id": "user", "aws_secret_access_key": "secret"}
+    return boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **keys)
+
+
+@pytest.fixture
+def s3_client(s3: str, boto: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return that client; the environment leads to its server, also that of started processes."""
+    variables = {"AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "user", "AWS_REGION": "us-east-1"}
+    variables |= {"AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return boto
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Return an empty place for models, of each kind in turn, with a home of its own."""
+    monkeypatch.setenv("DIGITFLOW_HOME", str(tmp_path / "home"))
+    if request.param == "folder":
+        return FolderPlace(tmp_path / "models")
+    return BucketPlace(request.getfixturevalue("s3_client"))
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ from tasks.decode import Undecodable
 from tasks.golden import golden_answers
 from tasks.inputs import Inputs
 from tasks.reasons import Reason
-from tasks.registry import Registry, Version, serving
+from tasks.registry import Registry, serving
+from tasks.version import Version
 from tests.bars import bar
 
 
@@ -22,8 +23,13 @@ def free_port() -> int:
         return port
 
 
-def register_champion(home: Path, onnx: Path, name: str = "tiny") -> Version:
-    """Register a model with a card that says the gate accepted it, and promote it."""
+def register_champion(
+    home: Path, onnx: Path, name: str = "tiny", place: str | None = None
+) -> Version:
+    """Register a model with a card that says the gate accepted it, and promote it.
+
+    The models of the home count if no other place is given.
+    """
     keras = home / "model.keras"
     keras.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(onnx, keras)
@@ -41,7 +47,7 @@ def register_champion(home: Path, onnx: Path, name: str = "tiny") -> Version:
             **{"against": None, "acceptance": {}},
         },
     }
-    registry = Registry(home / "models")
+    registry = Registry(place or home / "models")
     version = registry.register(card, onnx, keras)
     champion = serving(registry)
     registry.promote(version, "made for a test", against=champion.name if champion else None)

@@ -16,6 +16,18 @@ import requests
 from tests.helpers import free_port
 
 STARTED = 60.0  # seconds, on a busy machine
+# A conditional write is one step, as S3 promises; moto looks and writes in two, in many threads.
+SERVER = """
+import threading
+from moto.s3.responses import S3Response
+from moto.server import main
+lock, put_object = threading.Lock(), S3Response.put_object
+def locked(self):
+    with lock:
+        return put_object(self)
+S3Response.put_object = locked
+main()
+"""
 ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>made for a test</Message></Error>"
 
 
@@ -23,7 +35,7 @@ ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>made for a test
 def s3_server(log: Path) -> Iterator[str]:
     """Start moto's server on a free port, give its URL, and end it."""
     url = f"http://127.0.0.1:{(port := free_port())}"
-    command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-c", SERVER, "-H", "127.0.0.1", "-p", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
@@ -53,7 +65,9 @@ class Failing(ThreadingHTTPServer):
         """Take a free port; the server behind has this URL."""
         super().__init__(("127.0.0.1", 0), _Hand)
         self.behind = urlsplit(url).netloc
-        self.troubles: list[str] = []  # S3's error codes with their status, or `cut`
+        # S3's error codes with their status; `cut`: half an answer; `lost`: done, but the answer
+        # is an error; `unconditional`: as a server that does not know conditions of writes
+        self.troubles: list[str] = []
 
     @property
     def url(self) -> str:
@@ -73,23 +87,44 @@ class Failing(ThreadingHTTPServer):
 
 class _Hand(BaseHTTPRequestHandler):
     server: Failing
+    protocol_version = "HTTP/1.1"  # which knows `Expect: 100-continue`
 
     def do_GET(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         trouble = self.server.troubles.pop(0) if self.server.troubles else ""
-        if trouble and trouble != "cut":
-            status, code = trouble.split()
-            self._send(int(status), ERROR.format(code=code).encode(), {})
+        if " " in trouble:
+            self._refuse(trouble)
             return
+        left_out = ("Expect", "If-Match") if trouble == "unconditional" else ("Expect",)
+        headers = {name: value for name, value in self.headers.items() if name not in left_out}
         connection = http.client.HTTPConnection(self.server.behind)
-        connection.request("GET", self.path, headers=dict(self.headers))
+        connection.request(self.command, self.path, sent, headers)
         answer = connection.getresponse()
         body, headers = answer.read(), dict(answer.getheaders())
         connection.close()
-        self._send(answer.status, body, headers, len(body) // 2 if trouble else len(body))
+        if trouble == "lost":
+            self._refuse("500 InternalError")
+        else:
+            shown = len(body) // 2 if trouble == "cut" else len(body)
+            self._send(answer.status, body, headers, shown)
+
+    def _refuse(self, trouble: str) -> None:
+        status, code = trouble.split()
+        self._send(int(status), ERROR.format(code=code).encode(), {})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], sent: int = 10**9) -> None:
         self.send_response_only(status)
-        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+        more = {"Content-Length": str(len(body)), "Connection": "close"}
+        for name, value in (headers | more).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[:sent])

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.acceptance import AcceptanceSets
 from tasks.errors import InputError
-from tasks.history import entries
+from tasks.history import FileHistory
 from tasks.labelled_folder import copied, labelled_files
 from tests.bars import bar, encoded
 
@@ -60,7 +60,10 @@ def test_a_set_is_removed_with_a_reason_and_its_history_stays(
         sets.remove("other", "typo")
     sets.remove("mine", "labels were wrong")
     assert sets.current() == []
-    log = [(e["action"], e["name"], e["reason"]) for e in entries(sets.folder / "history.jsonl")]
+    log = [
+        (e["action"], e["name"], e["reason"])
+        for e in FileHistory(sets.folder / "history.jsonl").entries()
+    ]
     assert log == [("add", "mine", "first"), ("remove", "mine", "labels were wrong")]
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from tasks.canonical import canonical
 from tasks.device import usable_cores
-from tasks.registry import KERAS_FILE, ONNX_FILE, Registry, Version
+from tasks.registry import Registry
+from tasks.version import KERAS_FILE, ONNX_FILE, Version
 
 BENCH = Path(__file__).parent / "bench"
 

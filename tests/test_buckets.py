@@ -10,6 +10,7 @@ import pytest
 from s3fs import S3FileSystem
 
 from tasks import buckets
+from tasks import s3 as s3_file
 from tasks.buckets import S3Bucket
 from tasks.decode import Undecodable
 from tasks.errors import InputError
@@ -36,7 +37,7 @@ def bucket(s3: str, files: S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> "Bu
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr(buckets, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(s3_file, "PAUSES", (0.01, 0.01, 0.01))
     return Bucket(f"bucket-{uuid.uuid4().hex}", files)
 
 

@@ -35,7 +35,8 @@ def test_the_bound_lies_below_the_difference_and_within_what_is_possible(
 def test_a_picture_won_rather_than_lost_raises_the_bound(ours: int, theirs: int) -> None:
     lost, won = Paired(1000, ours, theirs + 1), Paired(1000, ours + 1, theirs)
     assert won.lower_bound > lost.lower_bound - 1e-12
-    assert won.chance < lost.chance
+    # of 53 coins and more, one that falls the other way is below the last digit of a float
+    assert won.chance < lost.chance or won.chance == lost.chance == 1
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TRAINING = {"network", "train", "export"}  # the stages that are TensorFlow's
-HEAVY = ("tensorflow", "keras", "tf2onnx", "onnx", "prefect")
+HEAVY = ("tensorflow", "keras", "tf2onnx", "onnx", "prefect", "s3fs")
 STARTS = ["flows.cli", "flows.predict", "flows.engine", "flows.doctor", "flows.demo", "flows.train"]
 PROGRAM = """
 import importlib, sys

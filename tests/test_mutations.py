@@ -30,11 +30,11 @@ from tasks.gate import BATCH_SIZES, judge
 from tasks.inputs import open_inputs
 from tasks.judged import answers_of_files
 from tasks.reader import Reader
-from tasks.registry import ONNX_FILE
 from tasks.resources import batches
 from tasks.settings import GateSettings
 from tasks.slices import DRAWN, NOTHING, TEST, SliceFiles, draw_slices, required
 from tasks.verdict import Verdict
+from tasks.version import ONNX_FILE
 from tests import mutants
 
 SHIPPED = Path(tasks.registry.__file__).parent / "ready_model" / ONNX_FILE

@@ -41,6 +41,7 @@ ELSEWHERE = {
 CLUSTER = "digitflow predict s3://bucket/scans --runner dask --address tcp://scheduler:8786"
 ELSEWHERE |= {
     "pip install 'digitflow[dask,s3]'": "the extras are those of pyproject.toml",
+    "export DIGITFLOW_MODELS=s3://bucket/models": "tests/flows/test_shared_models.py",
     CLUSTER: "tests/flows/test_clusters.py and tests/flows/test_bucket.py",
 }
 EXIT_CODES = {

@@ -50,7 +50,7 @@ def test_weights_that_were_fitted_before_are_judged_and_shipped_without_a_fit(
     first = ready_model()
     assert first
     registry = Registry(home / "models")
-    make(registry.folder / first.name)
+    make(Path(registry.place) / first.name)
     again = ready_model()
     assert again
     assert again.name != first.name

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,9 @@ from tasks import registry as registry_file
 from tasks.card import sealed
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.files import sha256
-from tasks.registry import Registry, Version, find_onnx, ready_model, serving, ship
+from tasks.registry import Registry, find_onnx, ready_model, serving, ship
+from tasks.version import Version
+from tests.places import Place
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,9 +37,9 @@ def actions(registry: Registry) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def registry(tmp_path: Path) -> Registry:
-    """Return a registry without versions."""
-    return Registry(tmp_path / "models")
+def registry(place: Place) -> Registry:
+    """Return a registry without versions, in a folder and in a bucket."""
+    return Registry(place.url)
 
 
 @pytest.fixture
@@ -73,18 +74,21 @@ def test_a_version_is_written_once(registry: Registry, add: Any) -> None:
 def test_a_registration_that_fails_leaves_nothing(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         registry.register(card("v1"), tmp_path / "missing", tmp_path / "missing")
-    assert list(registry.folder.iterdir()) == []
+    assert not list(Path(registry.place).glob("*"))
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "model.keras"])
-@pytest.mark.parametrize("change", [lambda p: p.write_bytes(b"other"), lambda p: p.unlink()])
+@pytest.mark.parametrize("deleted", [False, True])
 def test_a_version_whose_file_was_changed_is_refused(
-    registry: Registry, add: Any, file: str, change: Any
+    registry: Registry, place: Place, add: Any, file: str, deleted: bool
 ) -> None:
     promote(registry, add("v1"))
-    change(registry.folder / "v1" / file)
+    if deleted:
+        place.delete(f"v1/{file}")
+    else:
+        place.write(f"v1/{file}", b"other")
     for load in (lambda: registry.load("v1"), registry.champion):
-        with pytest.raises(ModelError, match=f"{file} is not the file that was registered"):
+        with pytest.raises(ModelError, match=f"{place.url}/v1/{file} is not the file that was reg"):
             load()
 
 
@@ -100,23 +104,23 @@ def test_an_unknown_version_is_an_error_that_names_the_known_ones(
 
 @pytest.mark.parametrize("changed", ['"accepted": false', '"card_sha256"', '"checks"'])
 def test_a_card_of_which_a_byte_was_changed_is_refused(
-    registry: Registry, add: Any, changed: str
+    registry: Registry, place: Place, add: Any, changed: str
 ) -> None:
     add("v1", accepted=False)
-    card_file = registry.folder / "v1" / "card.json"
-    text = card_file.read_text()
+    text = place.read("v1/card.json").decode()
     assert changed in text
-    card_file.write_text(text.replace(changed, changed.replace("a", "b").replace("k", "b")))
+    damaged = text.replace(changed, changed.replace("a", "b").replace("k", "b"))
+    place.write("v1/card.json", damaged.encode())
     with pytest.raises(ModelError, match=r"card.json is (not the card that|damaged)"):
         registry.load("v1")
 
 
 def test_a_card_that_was_sealed_again_is_not_the_one_that_was_registered(
-    registry: Registry, add: Any
+    registry: Registry, place: Place, add: Any
 ) -> None:
     refused = add("v1", accepted=False)
     forged = sealed({**refused.card, "verdict": {"accepted": True, "checks": []}})
-    (refused.folder / "card.json").write_text(json.dumps(forged))
+    place.write("v1/card.json", json.dumps(forged).encode())
     with pytest.raises(ModelError, match=r"card.json is not the card that was registered"):
         registry.load("v1")
 
@@ -184,7 +188,9 @@ def test_a_rollback_leads_to_what_the_champion_replaced_and_on_from_there(
     assert registry.history()[-3]["action"] == "rollback"
 
 
-def test_what_fails_its_check_is_not_rolled_back_to(registry: Registry, add: Any) -> None:
+def test_what_fails_its_check_is_not_rolled_back_to(
+    registry: Registry, place: Place, add: Any
+) -> None:
     def broken(version: Version) -> None:
         raise ModelError(f"{version.name} answers otherwise")
 
@@ -192,7 +198,7 @@ def test_what_fails_its_check_is_not_rolled_back_to(registry: Registry, add: Any
     promote(registry, add("v2"))
     with pytest.raises(ModelError, match="v1 answers otherwise"):
         registry.rollback("bad", broken)
-    (registry.folder / "v1" / "model.onnx").write_bytes(b"other")
+    place.write("v1/model.onnx", b"other")
     with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
         registry.rollback("bad", lambda version: None)
     champion = registry.champion()
@@ -201,11 +207,11 @@ def test_what_fails_its_check_is_not_rolled_back_to(registry: Registry, add: Any
 
 
 def test_a_rollback_can_lead_to_what_ships_and_stays_with_what_ships_later(
-    registry: Registry, add: Any
+    add: Any, tmp_path: Path
 ) -> None:
     ship(add("shipped"))
-    own = Registry(registry.folder.parent / "own")
-    onnx = registry.folder / "shipped" / "model.onnx"
+    own = Registry(tmp_path / "own")
+    onnx = add("another").onnx
     version = own.register(card("v1"), onnx, onnx)
     promote(own, version)
     assert own.predecessor() == "shipped"
@@ -216,7 +222,9 @@ def test_a_rollback_can_lead_to_what_ships_and_stays_with_what_ships_later(
     assert later.name == "shipped-later"
 
 
-def test_neither_the_champion_nor_its_predecessor_is_deleted(registry: Registry, add: Any) -> None:
+def test_neither_the_champion_nor_its_predecessor_is_deleted(
+    registry: Registry, place: Place, add: Any
+) -> None:
     for name in ("v1", "v2", "v3"):
         promote(registry, add(name))
     for name in ("v2", "v3"):
@@ -224,18 +232,48 @@ def test_neither_the_champion_nor_its_predecessor_is_deleted(registry: Registry,
             registry.remove([name], "old", {})
     registry.remove(["v1"], "old", {"rows": 0})
     assert [version.name for version in registry.versions()] == ["v2", "v3"]
+    assert not [path for path in place.paths() if path.startswith("v1")]
     assert registry.history()[-1]["action"] == "remove"
 
 
-PROMOTIONS = 25  # of each of two processes
+def test_what_was_deleted_by_another_machine_is_neither_promoted_nor_deleted_again(
+    registry: Registry, add: Any
+) -> None:
+    version = add("v1")
+    registry.remove(["v1"], "old", {})
+    registry.remove(["v1"], "old", {})
+    with pytest.raises(ModelError, match="v1 was deleted"):
+        registry.promote(version, "good", against=None)
+    assert actions(registry) == [("register", "v1"), ("remove", "v1")]
+
+
+def test_a_deletion_that_was_killed_shows_no_half_version_and_is_ended_by_the_next(
+    registry: Registry, place: Place, add: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    add("v1")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(registry._store), "delete", killed)
+        registry.remove(["v1"], "old", {})
+    assert "v1/model.onnx" in place.paths()
+    assert registry.names() == registry.versions() == []
+    with pytest.raises(ModelError, match="no model version 'v1'"):
+        registry.load("v1")
+    registry.sweep()
+    assert place.paths() == ["history.jsonl"]
+
+
+PROMOTIONS = 10  # of each of two processes
 
 PROMOTE = """
 import sys
 from pathlib import Path
 from tasks import registry as file
 from tasks.errors import GateRefused
-file.READY = Path(sys.argv[1]) / "none"
-registry = file.Registry(Path(sys.argv[1]))
+file.READY = Path("none")
+registry = file.Registry(sys.argv[1])
 done = 0
 while done < int(sys.argv[3]):
     champion = file.serving(registry)
@@ -252,7 +290,7 @@ def test_two_processes_that_promote_at_once_leave_a_consistent_history(
     registry: Registry, add: Any
 ) -> None:
     names = [add(name).name for name in ("v1", "v2")]
-    command = [sys.executable, "-c", PROMOTE, str(registry.folder)]
+    command = [sys.executable, "-c", PROMOTE, registry.place]
     running = [subprocess.Popen([*command, name, str(PROMOTIONS)], cwd=ROOT) for name in names]
     assert [process.wait() for process in running] == [0, 0]
     promotions = [entry for entry in registry.history() if entry["action"] == "promote"]
@@ -265,10 +303,11 @@ def test_two_processes_that_promote_at_once_leave_a_consistent_history(
     assert champion.name == promotions[-1]["version"]
 
 
-def test_half_a_line_is_not_read_and_does_not_spoil_the_next(registry: Registry, add: Any) -> None:
+def test_half_a_line_is_not_read_and_does_not_spoil_the_next(
+    registry: Registry, place: Place, add: Any
+) -> None:
     promote(registry, add("v1"))
-    with (registry.folder / "history.jsonl").open("a") as history:
-        history.write('{"time": "2026-01-01T00:00')
+    place.write("history.jsonl", place.read("history.jsonl") + b'{"time": "2026-01-01T00:00')
     assert len(registry.history()) == 2
     registry.record("refuse", "v1", "second")
     assert [entry["reason"] for entry in registry.history()] == ["a candidate", "good", "second"]
@@ -280,7 +319,7 @@ def test_a_model_is_found_by_champion_version_or_file(
     promote(registry, add("v1"))
     second = add("v2")
     monkeypatch.chdir(model_file.parent)
-    assert find_onnx("champion", registry) == registry.folder / "v1" / "model.onnx"
+    assert find_onnx("champion", registry) == registry.load("v1").onnx
     assert find_onnx("v2", registry) == second.onnx
     assert find_onnx(model_file.name, registry) == model_file
 
@@ -300,19 +339,23 @@ def test_a_model_that_is_not_there_is_an_error_with_advice(
         find_onnx(model, registry)
 
 
-def test_a_champion_whose_folder_is_gone_is_an_error(registry: Registry, add: Any) -> None:
+def test_a_champion_whose_folder_is_gone_is_an_error(
+    registry: Registry, place: Place, add: Any
+) -> None:
     promote(registry, add("v1"))
-    shutil.rmtree(registry.folder / "v1")
+    place.delete("v1")
     with pytest.raises(ModelError, match="no model version 'v1'"):
         find_onnx("champion", registry)
 
 
-def test_a_card_is_readable_json(registry: Registry, add: Any) -> None:
+def test_a_card_is_readable_json(place: Place, add: Any) -> None:
     add("v1")
-    assert json.loads((registry.folder / "v1" / "card.json").read_text())["version"] == "v1"
+    assert json.loads(place.read("v1/card.json"))["version"] == "v1"
 
 
-def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add: Any) -> None:
+def test_the_ready_model_reads_until_another_is_promoted(
+    registry: Registry, add: Any, tmp_path: Path
+) -> None:
     assert ready_model() is None
     shipped = add("shipped")
     ship(shipped)
@@ -320,7 +363,7 @@ def test_the_ready_model_reads_until_another_is_promoted(registry: Registry, add
     assert ready
     assert (ready.name, ready.accepted) == ("shipped", True)
     assert sorted(path.name for path in ready.folder.iterdir()) == ["card.json", "model.onnx"]
-    own = Registry(registry.folder.parent / "own")
+    own = Registry(tmp_path / "own")
     assert own.champion() is None
     assert find_onnx("champion", own) == find_onnx("shipped", own) == ready.onnx
     promote(registry, shipped)

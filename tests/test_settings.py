@@ -7,7 +7,14 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from tasks.settings import PredictSettings, PreviewSettings, TrainSettings, home
+from tasks.settings import (
+    PredictSettings,
+    PreviewSettings,
+    TrainSettings,
+    home,
+    models_place,
+    results_table,
+)
 
 
 def test_a_value_given_wins_over_a_variable_and_that_over_the_default(
@@ -79,3 +86,29 @@ def test_home_is_an_absolute_folder_from_its_variable(
 ) -> None:
     monkeypatch.setenv("DIGITFLOW_HOME", value)
     assert home() == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, "{home}/{name}"),
+        ("", "{home}/{name}"),
+        ("s3://bucket/place", "s3://bucket/place"),
+        ("~/place", "{user}/place"),
+        ("place", "{here}/place"),
+    ],
+)
+def test_models_and_results_are_below_the_home_or_where_their_variable_says(
+    given: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = {name: str(tmp_path / name) for name in ("home", "user", "here")}
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(folders["here"])
+    monkeypatch.setenv("HOME", folders["user"])
+    monkeypatch.setenv("DIGITFLOW_HOME", folders["home"])
+    for variable in ("DIGITFLOW_MODELS", "DIGITFLOW_RESULTS"):
+        monkeypatch.delenv(variable, raising=False)
+        if given is not None:
+            monkeypatch.setenv(variable, given)
+    assert models_place() == expected.format(name="models", **folders)
+    assert results_table() == expected.format(name="results", **folders)

@@ -13,7 +13,8 @@ from tasks.device import cpu
 from tasks.evaluate import evaluate
 from tasks.files import sha256
 from tasks.reader import Answers, Reader
-from tasks.registry import CARD_FILE, ONNX_FILE, Version, ready_model
+from tasks.registry import ready_model
+from tasks.version import CARD_FILE, ONNX_FILE, Version
 
 SHIPPED = Path(tasks.registry.__file__).parent / "ready_model"
 LARGEST = 2 * 2**20  # bytes of the file

@@ -44,9 +44,10 @@ from tasks.canonical import CANONICAL_VERSION
 from tasks.dataset import Part, ingest
 from tasks.device import usable_cores
 from tasks.reader import CALIBRATION
-from tasks.registry import KERAS_FILE, ONNX_FILE, READY, Registry
+from tasks.registry import READY, Registry
 from tasks.scene import photo
-from tasks.settings import home
+from tasks.settings import models_place
+from tasks.version import KERAS_FILE, ONNX_FILE
 from tasks.written import digit_ink
 
 LABELLED = re.compile(r"\d+-(\d)\.\w+")  # number and digit, as `write_pictures` names a file
@@ -98,7 +99,7 @@ def write_photos(folder: Path, count: int) -> None:
 
 def find_models(folder: Path) -> tuple[Path, str]:
     """Return the folder of the champion, or of a network made for the purpose; and what it is."""
-    if champion := Registry(home() / "models").champion():
+    if champion := Registry(models_place()).champion():
         return champion.folder, f"champion {champion.name}"
     _child("make", folder)
     return folder, "recipe quick, random weights"

@@ -17,9 +17,10 @@ from tasks.acceptance import AcceptanceSets
 from tasks.dataset import Snapshot, ingest
 from tasks.errors import InputError
 from tasks.evaluate import Parity
-from tasks.registry import ONNX_FILE, Registry
+from tasks.registry import Registry
 from tasks.report import to_html
 from tasks.settings import GateSettings, PredictSettings
+from tasks.version import ONNX_FILE
 from tests import mutants
 from tests.bars import save_bar_model
 from tests.helpers import register_champion

@@ -61,7 +61,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("home")
-    register_champion(home, model_file)
+    register_champion(home, model_file, place=str(home / "shared"))
     (home / "inbox").mkdir()
     picture = _ring()
     cv2.imwrite(str(home / "inbox" / "ring.png"), picture)
@@ -69,6 +69,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Itera
     environment = {
         **os.environ,
         "DIGITFLOW_HOME": str(home),
+        "DIGITFLOW_MODELS": str(home / "shared"),
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
         "PREFECT_WORKER_QUERY_SECONDS": "1",

@@ -1,0 +1,131 @@
+"""Model versions in a bucket, for many machines: the card is written last, and makes a version.
+
+What is read goes into a cache below the home, whole or not at all, in a folder that is named by the
+ETags of the objects: what was changed in the bucket has another name, and is fetched.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tasks.bucket_history import BucketHistory
+from tasks.card import card_of
+from tasks.errors import DigitflowError
+from tasks.model_store import HISTORY_FILE
+from tasks.objects import Conflict, Objects
+from tasks.version import CARD_FILE, KERAS_FILE, ONNX_FILE
+
+FILES = (CARD_FILE, ONNX_FILE, KERAS_FILE)  # a key of another name could lead out of the cache
+SHORT = 16  # characters of a digest that name a folder
+
+
+class ModelBucket:
+    """The objects `<version>/<file>` below a URL."""
+
+    def __init__(self, url: str, cache: Path) -> None:
+        """Take the URL and a folder for copies; nothing is asked yet.
+
+        Raises:
+            InputError: the URL names no bucket.
+        """
+        self._objects = Objects(url)
+        self._cache = cache
+        self.place = self._objects.url
+        self.history = BucketHistory(self._objects, HISTORY_FILE)
+
+    def require_writable(self) -> None:
+        """Try a write whose condition cannot hold."""
+        self._objects.require_conditions()
+
+    def names(self) -> list[str]:
+        """Return what has a card, oldest first."""
+        return sorted(name for name, files in self._folders().items() if CARD_FILE in files)
+
+    def cards(self, names: list[str]) -> list[dict[str, Any]]:
+        """Return the cards of versions; one that is gone is left out."""
+        keys = [f"{name}/{CARD_FILE}" for name in names]
+        found = zip(keys, self._objects.get_each(keys), strict=True)
+        return [card_of(blob.data, f"{self.place}/{key}") for key, blob in found if blob]
+
+    def add(self, name: str, files: Mapping[str, Path], card: str) -> None:
+        """Write the files, then the card; none of them over what is there."""
+        self._objects.require_conditions()
+        for file, source in files.items():
+            self._put_once(name, file, source.read_bytes())
+        self._put_once(name, CARD_FILE, card.encode())
+
+    def _put_once(self, name: str, file: str, data: bytes) -> None:
+        try:
+            self._objects.put(f"{name}/{file}", data, instead_of=None)
+        except Conflict:
+            there = self._objects.get(f"{name}/{file}")
+            if there is None or there.data != data:  # else the answer was lost, not the write
+                raise DigitflowError(f"model version {name} is already registered") from None
+
+    def fetch(self, name: str, *, anew: bool = False) -> Path | None:
+        """Return a copy of what the bucket has at this moment; it is up to the caller to verify."""
+        there = self._objects.below(f"{name}/")
+        etags = {file: there[file].etag for file in FILES if file in there}
+        if CARD_FILE not in etags:
+            return None
+        folder = self._copy_of(name, etags)
+        return folder if folder.is_dir() and not anew else self._fetched(name, list(etags))
+
+    def _fetched(self, name: str, files: list[str]) -> Path | None:
+        blobs = self._objects.get_each([f"{name}/{file}" for file in files])
+        found = {file: blob for file, blob in zip(files, blobs, strict=True) if blob}
+        if CARD_FILE not in found:  # deleted since it was listed
+            return None
+        folder = self._copy_of(name, {file: blob.etag for file, blob in found.items()})
+        self._cache.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=self._cache, prefix=".writing-"))
+        try:
+            for file, blob in found.items():
+                (building / file).write_bytes(blob.data)
+            building.chmod(0o755)
+            _put_in_place(building, folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        return folder
+
+    def _copy_of(self, name: str, etags: Mapping[str, str]) -> Path:
+        facts = [self.place, sorted((file, etag.strip('"')) for file, etag in etags.items())]
+        state = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:SHORT]
+        return self._cache / f"{name}-{state}"
+
+    def delete(self, name: str) -> None:
+        """Delete the card, then the other files."""
+        files = self._objects.below(f"{name}/")
+        for file in sorted(files, key=lambda file: file != CARD_FILE):
+            self._objects.delete(f"{name}/{file}")
+
+    def sweep(self, before: float) -> None:
+        """Delete files without a card: of registrations and deletions that were killed."""
+        for name, files in self._folders().items():
+            newest = max(modified for modified in files.values())
+            if CARD_FILE not in files and newest < before:
+                self.delete(name)
+
+    def _folders(self) -> dict[str, dict[str, float]]:
+        """Return when each file of each version was written, whole versions or not."""
+        found: dict[str, dict[str, float]] = {}
+        for path, facts in self._objects.below("").items():
+            name, slash, file = path.partition("/")
+            if slash and not name.startswith("."):
+                found.setdefault(name, {})[file] = facts.modified.timestamp()
+        return found
+
+
+def _put_in_place(building: Path, folder: Path) -> None:
+    """Rename a folder; one that is there gets the new files, each of them at once."""
+    try:
+        building.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        for file in building.iterdir():
+            file.replace(folder / file.name)

@@ -1,0 +1,88 @@
+"""Where model versions and their history are kept: what every such place can do, and which it is.
+
+tasks/registry.py has the rules; a place only keeps files. A version is there once its card is.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from tasks.errors import InputError
+from tasks.history import History
+from tasks.settings import home
+
+HISTORY_FILE = "history.jsonl"
+
+
+class ModelStore(Protocol):
+    """A folder, or what several machines share in its place."""
+
+    @property
+    def place(self) -> str:
+        """Return folder or URL."""
+
+    @property
+    def history(self) -> History:
+        """Return what was done to the versions."""
+
+    def require_writable(self) -> None:
+        """Find out before any work whether versions can be added.
+
+        Raises:
+            InputError: they cannot.
+        """
+
+    def names(self) -> list[str]:
+        """Return the versions that are there, oldest first."""
+
+    def cards(self, names: list[str]) -> list[dict[str, Any]]:
+        """Return the cards of versions as they are; one that is gone is left out.
+
+        Raises:
+            ModelError: one is damaged.
+        """
+
+    def add(self, name: str, files: Mapping[str, Path], card: str) -> None:
+        """Keep a version, whole or not at all.
+
+        Args:
+            name: of the version.
+            files: those beside the card, by their names there.
+            card: its text.
+
+        Raises:
+            DigitflowError: the version is there already.
+        """
+
+    def fetch(self, name: str, *, anew: bool = False) -> Path | None:
+        """Return a folder of this machine with a version as it is kept, or None without one.
+
+        Args:
+            name: of the version.
+            anew: what was fetched before counts for nothing.
+        """
+
+    def delete(self, name: str) -> None:
+        """Delete a version; it is not there any more before its first file is gone."""
+
+    def sweep(self, before: float) -> None:
+        """Delete what killed programs have left, if it is older than a time (seconds)."""
+
+
+def open_models(place: str) -> ModelStore:
+    """Return what keeps the versions of a place; a bucket is not asked for anything yet.
+
+    Raises:
+        InputError: it is a URL, but none of a bucket.
+    """
+    if place.startswith("s3://"):
+        from tasks.model_bucket import ModelBucket
+
+        return ModelBucket(place, home() / "cache" / "models")
+    if "://" in place:
+        raise InputError(
+            f"models cannot be kept in {place}: DIGITFLOW_MODELS is a folder or s3://BUCKET/FOLDER"
+        )
+    from tasks.model_folder import ModelFolder
+
+    return ModelFolder(Path(place).expanduser().absolute())
