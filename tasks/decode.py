@@ -1,12 +1,14 @@
 """The bytes of a file into upright 8-bit pictures, one for each page, or the reason why not.
 
-The format is found in the content; the name of a file is never looked at.
+The format is found in the content; the name of a file is never looked at. Large JPEG pictures are
+decoded at a half, a quarter or an eighth of their size, where the canonical form would average that
+much away in any case.
 """
 
 import io
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from tasks import png
+from tasks.paper import WORK_SIDE
 from tasks.reasons import Reason
 
 Pixels = NDArray[np.uint8]
@@ -31,9 +34,17 @@ MAGIC = (
     b"MM\0*",
     b"RIFF",
 )  # of FORMATS: content that begins so was meant to be a picture
+REDUCTIONS = (8, 4, 2)  # of each side: what a JPEG decoder can leave out, most first
 FULL_SCALES = (1.0, 255.0, 65535.0, float(2**31 - 1))
 
 Image.MAX_IMAGE_PIXELS = None  # `_opened` checks MAX_PIXELS itself, before memory is taken
+
+
+class Picture(NamedTuple):
+    """A decoded page."""
+
+    pixels: Pixels  # upright: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA
+    reduced: int = 1  # px of the file that each px stands for, each way
 
 
 class Undecodable(Exception):
@@ -53,10 +64,7 @@ class Undecodable(Exception):
 
 
 def decode(data: bytes) -> Pixels:
-    """Return the first page of a picture file.
-
-    Returns:
-        uint8, upright: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA.
+    """Return the pixels of the first page of a picture file, as `Picture` has them.
 
     Raises:
         Undecodable: with the reason code and a detail.
@@ -64,11 +72,11 @@ def decode(data: bytes) -> Pixels:
     first = next(pages(data))
     if isinstance(first, Undecodable):
         raise first
-    return first
+    return first.pixels
 
 
-def pages(data: bytes) -> Iterator[Pixels | Undecodable]:
-    """Yield every page of a picture file, at least one value, as `decode` describes it.
+def pages(data: bytes) -> Iterator[Picture | Undecodable]:
+    """Yield every page of a picture file, at least one value.
 
     A page that cannot be decoded is yielded as its reason and ends the file; so does the page
     after MAX_PAGES.
@@ -76,14 +84,14 @@ def pages(data: bytes) -> Iterator[Pixels | Undecodable]:
     yield from pages_of(data, png.unpacked(data, MAX_PIXELS))
 
 
-def pages_of(data: bytes, packed: png.Packed | None) -> Iterator[Pixels | Undecodable]:
+def pages_of(data: bytes, packed: png.Packed | None) -> Iterator[Picture | Undecodable]:
     """Yield the same; what `png.unpacked` says of the data is known already."""
     if packed:
         # four times as fast as Pillow
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if picture is not None and picture.dtype == np.uint8:
             plain = picture if packed.channels == 1 else picture[..., ::-1]
-            yield np.asarray(plain, np.uint8, order="C")
+            yield Picture(np.asarray(plain, np.uint8, order="C"))
             return
     try:
         with warnings.catch_warnings():
@@ -110,7 +118,7 @@ def _opened(data: bytes) -> Image.Image:
     return image
 
 
-def _frames(image: Image.Image, data: bytes) -> Iterator[Pixels | Undecodable]:
+def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
     # the further pictures of a phone's MPO are previews and depth maps of the same photo
     frames = [image] if image.format == "MPO" else ImageSequence.Iterator(image)
     for number, frame in enumerate(frames):
@@ -121,11 +129,26 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Pixels | Undecodable]:
             detail = f"{frame.width} x {frame.height} = {pixels:,} pixels, limit {MAX_PIXELS:,}"
             yield Undecodable(Reason.TOO_LARGE, detail)
             return
+        reduced = _reduce(frame)
         upright = _eight_bit(ImageOps.exif_transpose(frame))
         if number == 0 and image.format == "PNG" and png.lacks_rows(data):
             yield Undecodable(Reason.TRUNCATED, "fewer rows than its header says")
             return
-        yield upright
+        yield Picture(upright, reduced)
+
+
+def _reduce(image: Image.Image) -> int:
+    """Let a JPEG decoder leave out what the canonical form does not look at; return the factor.
+
+    Scaling belongs to the inverse transform (libjpeg's `scale_denom`): a block of 8 by 8 px becomes
+    4 by 4, 2 by 2 or one.
+    """
+    longer = max(image.size)
+    for factor in REDUCTIONS:
+        if longer >= factor * WORK_SIDE:
+            image.draft(None, (max(1, image.width // factor), max(1, image.height // factor)))
+            return round(longer / max(image.size))
+    return 1
 
 
 def _eight_bit(image: Image.Image) -> Pixels:

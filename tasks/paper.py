@@ -264,8 +264,11 @@ def _dark_strokes(small: Grey) -> bool:
     kernel = np.ones((odd(min(small.shape) * STROKE_SHARE),) * 2, np.uint8)
     below = cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, kernel).astype(np.float32)
     above = cv2.morphologyEx(smooth, cv2.MORPH_TOPHAT, kernel).astype(np.float32)
-    dark, bright = float((weight * below**3).sum()), float((weight * above**3).sum())
-    odds = BRIGHT_PAPER if float(np.median(small)) > DARK_PAPER else 1 / BRIGHT_PAPER
+    # a power of numpy's takes ten times as long
+    dark = float((weight * (below * below * below)).sum())
+    bright = float((weight * (above * above * above)).sum())
+    bright_paper = 2 * cv2.countNonZero(over(small, DARK_PAPER)) > small.size
+    odds = BRIGHT_PAPER if bright_paper else 1 / BRIGHT_PAPER
     return bright <= odds * dark
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from tasks.stretch import Blamed, ReadPlan, Seconds
 
 START_S = 120.0  # a busy machine takes long to import
+# glibc gives freed memory back to the system and takes it again for each large picture, which costs
+# more than decoding it: so much stays with the process
+HEAP = {f"MALLOC_{what}_THRESHOLD_": str(64 * 1024 * 1024) for what in ("TRIM", "MMAP")}  # bytes
 NOBODY = -1  # no file is being decoded
 
 
@@ -68,7 +71,7 @@ def _environment() -> dict[str, str]:
     paths = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
     found_first = os.pathsep.join(filter(None, paths))
     # processes stand beside each other: threads within one would only be in the way
-    return {**os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}
+    return {**HEAP, **os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _how(exit_code: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.canonical import canonical
-from tasks.decode import Undecodable, pages
+from tasks.decode import Picture, Undecodable, pages
 from tasks.inputs import Inputs, unprintable
 from tasks.reading_report import Sample
 
@@ -31,7 +31,7 @@ def opened_again(inputs: Inputs, path: bytes, page: int) -> NDArray[np.uint8] | 
     except Undecodable:
         return None
     picture = next(itertools.islice(pages(data), page, None), None)
-    return None if isinstance(picture, Undecodable) else picture
+    return picture.pixels if isinstance(picture, Picture) else None
 
 
 def _opened(row: Mapping[str, Any], inputs: Inputs) -> Sample | None:

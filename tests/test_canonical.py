@@ -87,6 +87,15 @@ def test_a_drawn_digit_comes_back_near_its_form_at_any_size(digits: np.ndarray, 
     assert np.mean(alike) > 1.3 * np.mean(others)
 
 
+def test_facts_are_told_in_pixels_of_the_file(digits: np.ndarray) -> None:
+    picture = drawn(digits[0], 300)
+    whole, reduced = canonical(picture), canonical(picture, 4)
+    assert np.array_equal(whole[0], reduced[0])
+    assert reduced[1].box == pytest.approx([4 * length for length in whole[1].box], abs=2)
+    assert reduced[1].stroke_width == pytest.approx(4 * whole[1].stroke_width)
+    assert reduced[1].share == whole[1].share
+
+
 def test_polarity_makes_no_difference_and_is_told(digits: np.ndarray) -> None:
     for form in digits[:50]:
         picture = drawn(form, 100)

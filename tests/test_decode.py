@@ -6,6 +6,7 @@ import struct
 import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from tasks.decode import FORMATS, MAX_PAGES, Undecodable, decode, pages
+from tasks.paper import WORK_SIDE
 from tasks.reasons import Reason
 from tests.bars import encoded
 
@@ -109,12 +111,46 @@ def test_pictures_are_turned_as_their_exif_says(orientation: int, turn: Any) -> 
     assert np.array_equal(decode(encoded(RGB, "PNG", exif=exif)), turn(RGB))
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "reduced"),
+    [(447, 200, 1), (448, 301, 2), (300, 895, 2), (896, 896, 4), (1793, 5, 4), (9, 4000, 8)],
+)
+def test_a_large_jpeg_is_decoded_no_larger_than_the_canonical_form_looks_at(
+    height: int, width: int, reduced: int
+) -> None:
+    y, x = np.mgrid[:height, :width]
+    full = np.stack([127 + 100 * np.sin(x / 60), 127 + 100 * np.cos(y / 60), 90 + 0 * x], 2)
+    [picture] = pages(encoded(full.astype(np.uint8), "JPEG", quality=95, subsampling=0))
+    assert picture.reduced == reduced
+    assert picture.pixels.shape == (-(-height // reduced), -(-width // reduced), 3)
+    same = cv2.resize(full, picture.pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(same - picture.pixels).mean() < 3
+    assert max(picture.pixels.shape) >= min(WORK_SIDE, height, width)
+
+
+def test_a_large_jpeg_is_turned_as_its_exif_says() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    bright_left = np.zeros((400, 800, 3), np.uint8)
+    bright_left[:, :100] = 255
+    [picture] = pages(encoded(bright_left, "JPEG", exif=exif))
+    assert picture.pixels.shape == (400, 200, 3)
+    assert picture.pixels[:40].min() > 200
+    assert picture.pixels[60:].max() < 50
+
+
+def test_a_large_jpeg_that_ends_early_is_truncated() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (900, 900, 3), np.uint8)
+    [trouble] = pages(encoded(noise, "JPEG")[:-99])
+    assert trouble.reason == Reason.TRUNCATED
+
+
 @pytest.mark.parametrize("format", ["TIFF", "GIF", "WEBP"])
 def test_pages_come_one_by_one_in_order(format: str) -> None:
     greys = [np.full((8, 8), value, np.uint8) for value in (10, 200, 90)]
     more = [Image.fromarray(grey) for grey in greys[1:]]
     file = encoded(greys[0], format, save_all=True, append_images=more, lossless=True)
-    assert [int(page.flat[0]) for page in pages(file)] == [10, 200, 90]
+    assert [int(page.pixels.flat[0]) for page in pages(file)] == [10, 200, 90]
 
 
 def test_pages_after_the_limit_are_one_reason() -> None:
@@ -127,7 +163,7 @@ def test_pages_after_the_limit_are_one_reason() -> None:
 def test_a_damaged_page_ends_the_file_after_those_before_it() -> None:
     file = encoded(GREY, "TIFF", save_all=True, append_images=[Image.fromarray(GREY.T)])
     first, second = pages(file[:-700])
-    assert np.array_equal(first, GREY)
+    assert np.array_equal(first.pixels, GREY)
     assert isinstance(second, Undecodable)
 
 
@@ -171,9 +207,9 @@ def assert_pictures_or_a_reason(data: bytes) -> None:
     assert not any(isinstance(page, Undecodable) for page in found[:-1])
     for page in found:
         if not isinstance(page, Undecodable):
-            assert page.dtype == np.uint8
-            assert page.size
-            assert page.ndim == 2 or page.shape[2] in (3, 4)
+            assert page.pixels.dtype == np.uint8
+            assert page.pixels.size
+            assert page.pixels.ndim == 2 or page.pixels.shape[2] in (3, 4)
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", *(data[:16] for data in FILES.values())]))
