@@ -255,7 +255,8 @@ def test_any_damage_is_left_to_the_decoders_or_decoded_as_opencv_does(
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from([b"IHDR", b"IEND", *sorted(CHUNKS)]), st.binary(max_size=30)), max_size=4
+        st.tuples(st.sampled_from([b"IHDR", b"IEND", *sorted(CHUNKS)]), st.binary(max_size=30)),
+        max_size=4,
     )
 )
 def test_any_chunks_of_known_names_are_left_or_decoded_as_opencv_does(
