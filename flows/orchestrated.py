@@ -76,7 +76,12 @@ class PrefectEngine(PlainEngine):
                 raise
 
     def require(self, runner: str) -> None:
-        """Take every runner; an extra that is missing is found when it starts."""
+        """Refuse a runner whose extra is not installed.
+
+        Raises:
+            InputError: with the command that installs it.
+        """
+        task_runner(Crew(1, runner))
 
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""

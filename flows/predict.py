@@ -19,9 +19,11 @@ from flows.reading_lines import tell_pending, tell_reading
 from tasks import results
 from tasks.calibrate import Calibration, Threshold, threshold_for
 from tasks.commit import Origin, make_table
+from tasks.compact import MANY, compact, small_files
 from tasks.decide import Thresholds
 from tasks.device import Device, reading_device
 from tasks.discover import Listing, discover
+from tasks.errors import DigitflowError
 from tasks.files import write_text
 from tasks.inputs import Inputs, open_inputs, printable
 from tasks.pending import Choice, Pending, find_pending
@@ -95,6 +97,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             tell_pending(pending, choice, engine)
             plan = ReadPlan(run.folder.name, inputs, thresholds)
             others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
+            with stages.of("compact"):
+                keep_compact(run.table, engine)
             with stages.of("check"):
                 counted = engine.stage(
                     tally, run.table, run.folder.name, pending.listing.count - others
@@ -179,6 +183,15 @@ def current_rows(table: str, listing: Listing, **conditions: Any) -> pa.Table:
     paths = pq.read_table(listing.file, columns=["path"])["path"].to_pylist()
     found = pa.array([printable(path) for path in paths], pa.string())
     return rows.filter(pc.is_in(rows["path"], found))
+
+
+def keep_compact(table: str, engine: Engine) -> None:
+    """Compact a table of many small files; where that fails, its rows are there all the same."""
+    if small_files(table) >= MANY:
+        try:
+            engine.stage(compact, table)
+        except DigitflowError as error:
+            engine.say("Compact", f"left for another run: {error}")
 
 
 def write_out(table: str, listing: Listing, out: Path) -> None:

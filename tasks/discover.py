@@ -13,7 +13,8 @@ from tasks.errors import InputError
 from tasks.files import whole_file
 from tasks.inputs import Entry, Inputs
 
-USUAL_SHARD = 8_192  # files; a commit and a task run each, so not too many
+# A commit and a task run each, so not too many; a run that is stopped reads one anew.
+USUAL_FILES, USUAL_BYTES = 25_000, 250_000_000  # of a shard, whichever comes first
 MOST_SHARDS = 96  # of one run, however many files
 ROW_GROUP = 4_096  # files that are held in memory, written and read together
 LISTING_SCHEMA = pa.schema(
@@ -69,7 +70,8 @@ def bytes_of(files: pa.Table | pa.RecordBatch) -> int:
 
 def shards(listing: Listing, workers: int = 1) -> list[Shard]:
     """Return the listing cut into stretches of equal size: few, and as many for each worker."""
-    rounds = max(1, round(listing.count / USUAL_SHARD / workers))
+    usual = max(listing.count / USUAL_FILES, listing.size / USUAL_BYTES)
+    rounds = max(1, round(usual / workers))
     count = min(MOST_SHARDS, rounds * workers)
     size = max(1, -(-listing.count // count))
     starts = range(0, listing.count, size)

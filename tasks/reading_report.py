@@ -30,6 +30,7 @@ STAGES = {
     "rows": "making rows",
     "commit": "committing rows",
     "wait": "waiting of one process for another",
+    "compact": "writing many small files of the table anew as few",
     "check": "counting the rows",
     "other": "everything else",
 }

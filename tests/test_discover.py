@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tasks.discover import (
     MOST_SHARDS,
     ROW_GROUP,
-    USUAL_SHARD,
+    USUAL_BYTES,
+    USUAL_FILES,
     Listing,
     discover,
     entries_of,
@@ -106,11 +107,16 @@ def test_shards_cover_a_listing_without_gap_or_overlap(count: int, workers: int)
     assert [shard.stop for shard in cut] == edges[1:]
     assert [shard.number for shard in cut] == list(range(len(cut)))
     assert len(cut) <= MOST_SHARDS
-    if workers * USUAL_SHARD <= count <= MOST_SHARDS * USUAL_SHARD / 2:
+    if workers * USUAL_FILES <= count <= MOST_SHARDS * USUAL_FILES / 2:
         size = cut[0].stop
-        assert USUAL_SHARD / 2 <= size <= USUAL_SHARD * 2
+        assert USUAL_FILES / 2 <= size <= USUAL_FILES * 2
         assert size * (len(cut) - 1) < count
     assert all(shard.stop > shard.start for shard in cut)
+
+
+def test_shards_of_large_files_have_fewer_of_them() -> None:
+    photos = Listing("root", Path("file"), count=1_000, size=8 * USUAL_BYTES)
+    assert [shard.stop for shard in shards(photos, workers=2)] == list(range(125, 1_001, 125))
 
 
 @given(start=st.integers(0, 12), length=st.integers(0, 12))

@@ -1,6 +1,6 @@
 """Runs that are killed at a random moment and started again: nothing lost, nothing twice.
 
-    python -m tests.bench.chaos [--rounds 20] [--files 20000] [--seed 1]
+    python -m tests.bench.chaos [--rounds 20] [--files 100000] [--seed 1]
 
 In every second round the whole run is killed with SIGKILL, its reading processes with it, in the
 others one reading process. The same command is then run again. Its rows have to be those of a run
@@ -28,9 +28,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks import results
-from tasks.discover import USUAL_SHARD
+from tasks.discover import Listing, shards
 from tests.bars import bar, encoded, save_bar_model
 
+WORKERS = 2  # reading processes
 IN_OPEN, EVENT = 0x20, struct.Struct("iIII")
 SAME = ["path", "page", "size", "mtime_ns", "content_hash", "status", "reason", "detail"]
 SAME += ["digit", "confidence", "p0", "p9", "ink", "model_version"]
@@ -100,7 +101,8 @@ def make_folder(folder: Path, count: int) -> None:
 
 def command(folder: Path, model: Path) -> list[str]:
     """Return the words that read the folder."""
-    words = ["predict", str(folder), "--model", str(model), "--workers", "2", "--no-prefect"]
+    words = ["predict", str(folder), "--model", str(model), "--no-prefect"]
+    words += ["--workers", str(WORKERS)]
     return [sys.executable, "-m", "flows.cli", *words]
 
 
@@ -196,7 +198,7 @@ def main() -> int:
     """Print a line for each round; exit code 1 if one went wrong."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     done = rounds(options.rounds, options.files, options.seed)
@@ -212,9 +214,10 @@ def main() -> int:
     Console(width=100).print(table)
     wrong = [one for one in done if not one.same or one.twice or one.exit_code]
     most = max(one.again for one in done)
+    shard = shards(Listing("", Path(), options.files), WORKERS)[0].stop
     print(
         f"{len(done) - len(wrong)} of {len(done)} rounds ended with the rows of an undisturbed "
-        f"run; at most {most:,} files were read again (a shard is some {USUAL_SHARD:,}, and two "
+        f"run; at most {most:,} files were read again (a shard is {shard:,}, and {WORKERS} "
         "processes read)"
     )
     return int(bool(wrong))

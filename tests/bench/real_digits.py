@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tasks.calibrate import threshold_for
 from tasks.canonical import Ink, canonical
 from tasks.decide import Thresholds, decide
-from tasks.decode import Undecodable, decode
+from tasks.decode import Picture, Undecodable, decode, pages
 from tasks.device import cpu
 from tasks.reader import Reader
 from tasks.reasons import STATUSES, Status
@@ -155,8 +155,12 @@ def processor_ms(pictures: list[Pixels]) -> float:
 
 def speed(photos: Path, forms: Pixels) -> str:
     """Processor time of photos of 448 px, decoded before, and of pictures in MNIST's frame."""
-    decoded_photos = (picture for picture, _ in labelled(photos))
-    large = [picture for picture in decoded_photos if max(picture.shape) == PHOTO_SIDE]
+    first = (next(pages(path.read_bytes())) for path in sorted(photos.glob("*/*")))
+    large = [
+        page.pixels
+        for page in first
+        if isinstance(page, Picture) and page.reduced * max(page.pixels.shape) == PHOTO_SIDE
+    ]
     return (
         f"canonical form on one core: {processor_ms(large):.2f} ms for each of {len(large)} photos "
         f"of {PHOTO_SIDE} px (at most {PHOTO_MS:g} ms), "

@@ -1,5 +1,6 @@
 """The flows as Prefect runs them: states, task runs, artifacts, and what a refusal looks like."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,16 @@ def test_a_folder_that_is_missing_fails_the_run_with_our_error(
     with pytest.raises(InputError, match="does not exist"):
         orchestrated.predict(PredictSettings(source=str(tmp_path / "none")))
     assert last_run(server, f"read {tmp_path / 'none'}").state.is_failed()
+
+
+@pytest.mark.parametrize("runner", ["dask", "ray"])
+def test_a_cluster_whose_extra_is_not_installed_is_refused_before_any_work(
+    server: SyncPrefectClient, home: Path, monkeypatch: pytest.MonkeyPatch, runner: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, f"prefect_{runner}.task_runners", None)
+    with pytest.raises(InputError, match=rf"pip install 'digitflow\[{runner}\]'"):
+        orchestrated.predict(PredictSettings(source=str(home), runner=runner))
+    assert not (home / "runs").exists()
 
 
 def test_a_refused_candidate_is_a_completed_run_named_refused(

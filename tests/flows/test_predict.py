@@ -249,6 +249,30 @@ def test_by_content_a_file_that_was_merely_touched_is_not_read_again(
     assert outcomes(summary, run=summary.run_id) == {("2.png", 0): ("ok", 3)}
 
 
+def test_a_table_of_many_small_files_is_compacted_by_the_run_that_finds_it(
+    folder: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.predict.MANY", 3)
+    for digit in range(4):
+        (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
+        summary = read(folder, model_file)
+        assert outcomes(summary, run=summary.run_id) == {(f"{digit}.png", 0): ("ok", digit)}
+    assert len(results.open_table(summary.results).file_uris()) == 2
+    assert len(outcomes(summary)) == 4
+
+
+def test_a_table_that_cannot_be_compacted_is_as_good(
+    folder: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.predict.MANY", 1)
+    monkeypatch.setattr("tasks.compact.RETENTION", 1)  # less than the table allows
+    (folder / "5.png").write_bytes(encoded(bar(5)))
+    watcher = Watcher()
+    summary = read(folder, model_file, watcher)
+    assert "RETENTION" in watcher.lines["Compact"].upper()
+    assert outcomes(summary) == {("5.png", 0): ("ok", 5)}
+
+
 def test_the_seconds_of_the_stages_add_up_to_those_of_the_run(
     mixed: Path, model_file: Path
 ) -> None:

@@ -1,0 +1,117 @@
+"""Compacting makes few files of many and changes no row, whoever else writes at the same time."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from deltalake import DeltaTable
+
+from tasks import results
+from tasks.commit import Committed, Origin, commit, make_table
+from tasks.compact import LARGE, RETENTION, compact, small_files
+from tests.test_results import read_row, rejected_row, table_of
+
+RUNS = 12
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """Return a table of several runs, each with a commit of its own; every third only rejects."""
+    place = str(tmp_path / "results")
+    for number in range(RUNS):
+        add(place, f"run-{number}")
+    return place
+
+
+def add(table: str, run: str) -> Committed:
+    """Commit a row of a run."""
+    row = rejected_row if int(run.split("-")[1]) % 3 == 0 else read_row
+    origin = Origin(table, "/pictures", run, make_table(table))
+    return commit(table_of(row(f"{run}.png", run)), f"{run}/0", origin)
+
+
+def rows_of(table: str, **conditions: str) -> pa.Table:
+    """Return all rows, those of superseded readings, too."""
+    return results.select(table, history=True, **conditions)
+
+
+def files_of(table: str) -> int:
+    """Return how many files the table consists of."""
+    return len(DeltaTable(table).file_uris())
+
+
+def test_few_files_hold_the_same_rows(table: str) -> None:
+    before = rows_of(table)
+    assert small_files(table) == files_of(table) == RUNS
+    assert compact(table)
+    assert small_files(table) == files_of(table) == 1
+    assert rows_of(table).equals(before)
+
+
+def test_every_row_is_found_by_every_column_of_a_compacted_table(table: str) -> None:
+    compact(table)
+    rows = rows_of(table)
+    dataset = results.open_table(table).to_pyarrow_dataset()
+    for name in set(rows.column_names) - {"ink"}:
+        for value in rows[name].unique():
+            same = pc.field(name) == value if value.is_valid else pc.field(name).is_null()
+            expected = rows.filter(same).num_rows
+            assert dataset.count_rows(filter=same) == expected, (name, value)
+    assert rows_of(table, run="run-3")["path"].to_pylist() == ["run-3.png"]
+
+
+def test_a_shard_that_was_committed_before_is_not_committed_again(table: str) -> None:
+    compact(table)
+    assert add(table, "run-4").rows == 1
+    assert rows_of(table)["path"].to_pylist().count("run-4.png") == 1
+
+
+def test_commits_at_the_same_time_are_neither_lost_nor_doubled(table: str) -> None:
+    over, outcomes = threading.Event(), list[bool]()
+
+    def keep_compacting() -> None:
+        while not over.is_set():
+            outcomes.append(compact(table))
+
+    compacting = threading.Thread(target=keep_compacting)
+    compacting.start()
+    for number in range(RUNS, 2 * RUNS):
+        add(table, f"run-{number}")
+    over.set()
+    compacting.join()
+    assert any(outcomes)
+    expected = sorted(f"run-{number}.png" for number in range(2 * RUNS))
+    assert sorted(rows_of(table)["path"].to_pylist()) == expected
+
+
+def test_a_reader_of_the_table_as_it_was_goes_on(table: str) -> None:
+    reader = DeltaTable(table).to_pyarrow_dataset()
+    compact(table)
+    assert reader.count_rows() == RUNS
+
+
+def test_what_a_killed_run_left_behind_goes_when_it_is_old(table: str) -> None:
+    old, fresh = Path(table) / "old.parquet", Path(table) / "fresh.parquet"
+    for left in (old, fresh):
+        left.write_bytes(b"half of a file")
+    week_ago = time.time() - 3600 * (RETENTION + 1)
+    os.utime(old, (week_ago, week_ago))
+    compact(table)
+    assert not old.exists()
+    assert fresh.exists()
+    assert len(rows_of(table)) == RUNS
+
+
+def test_large_files_are_left_alone(table: str) -> None:
+    noise = os.urandom(2 * LARGE).hex()
+    rows = [read_row(noise[at : at + 2**20], "run-99") for at in range(0, len(noise), 2**20)]
+    commit(table_of(*rows), "run-99/0", Origin(table, "/pictures", "run-99", make_table(table)))
+    assert small_files(table) == RUNS
+    large = max(Path(table).glob("*.parquet"), key=lambda file: file.stat().st_size)
+    compact(table)
+    assert files_of(table) == 2
+    assert any(uri.endswith(large.name) for uri in DeltaTable(table).file_uris())
