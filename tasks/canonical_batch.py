@@ -6,6 +6,7 @@ as MNIST stores them.
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ Form = tuple[Pixels, Ink]
 
 MOST_INK = 0.6  # of the pixels
 _Y, _X = np.mgrid[:SIDE, :SIDE].reshape(2, -1)
-_MOMENTS = np.stack([np.ones(SIDE * SIDE), _X, _Y], axis=1).astype(np.float32)
+_MOMENTS = np.stack([np.ones(SIDE * SIDE), _X, _Y]).astype(np.float32)
 
 
 def canonical_batch(pictures: Sequence[Pixels]) -> list[Form]:
@@ -36,11 +37,14 @@ def _ready(stack: Pixels) -> list[Form | None]:
     page = stack[:, 0, 0]
     dark = page > 127
     above = _above(stack, page, dark)
-    inked = np.greater(above, 0)
-    left, width = _extent(np.any(inked, axis=1))
-    top, height = _extent(np.any(inked, axis=2))
-    count = inked.sum(axis=(1, 2))
-    mass, x, y = (above.reshape(len(above), -1) @ _MOMENTS).T
+    # pictures last: numpy is slow along short rows
+    values = np.asarray(cv2.transpose(above.reshape(len(above), -1)), np.uint8)
+    by_row = values.reshape(SIDE, SIDE, -1)
+    columns, rows = by_row.max(axis=0), by_row.max(axis=1)
+    left, width = _extent(columns > 0)
+    top, height = _extent(rows > 0)
+    count = (values > 0).sum(axis=0, dtype=np.int16)
+    mass, x, y = _MOMENTS @ values.astype(np.float32)
     longer = np.maximum(width, height)
     # what is blank has no centre of mass
     middle_x, middle_y = x / np.maximum(mass, 1), y / np.maximum(mass, 1)
@@ -60,7 +64,7 @@ def _ready(stack: Pixels) -> list[Form | None]:
         above,
         dark.tolist(),
         page.tolist(),
-        above.max(axis=(1, 2)).tolist(),
+        rows.max(axis=0).tolist(),
         (count / (SIDE * SIDE)).tolist(),
         left.tolist(),
         top.tolist(),
@@ -99,6 +103,6 @@ def _above(stack: Pixels, page: Pixels, dark: NDArray[np.bool_]) -> Pixels:
 
 
 def _extent(inked: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where the ink of (N, 28) begins, and how far it reaches."""
-    first = inked.argmax(axis=1)
-    return first, inked.shape[1] - inked[:, ::-1].argmax(axis=1) - first
+    """Return where the ink of (28, N) begins, and how far it reaches."""
+    first = inked.argmax(axis=0)
+    return first, SIDE - inked[::-1].argmax(axis=0) - first

@@ -18,7 +18,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import DigitflowError
-from tasks.results import SCHEMA, open_table, storage_options
+from tasks.results import open_table, storage_options
+from tasks.schema import SCHEMA
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
 # Files are skipped by these columns alone. By default the first 32 count, which run_id is not

@@ -9,10 +9,12 @@ import sys
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import DeviceError
-from tasks.settings import DeviceChoice
+
+if TYPE_CHECKING:  # pydantic takes a third of a reading process's start
+    from tasks.settings import DeviceChoice
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
 CPU_PROVIDER = "CPUExecutionProvider"
@@ -94,7 +96,7 @@ def _describe_gpu(driver: ctypes.CDLL) -> Device:
     return Device("cuda", name.value.decode(errors="replace"), detail)
 
 
-def reading_device(choice: DeviceChoice) -> Device:
+def reading_device(choice: "DeviceChoice") -> Device:
     """Return the device ONNX Runtime will read on.
 
     `auto` takes the GPU when its libraries really load, and the CPU otherwise.

@@ -16,7 +16,7 @@ from tasks.errors import InputError
 from tasks.inputs import Entry, Inputs
 from tasks.reading_process import Start
 from tasks.reasons import Status
-from tasks.results import PROBABILITIES
+from tasks.schema import PROBABILITIES
 from tasks.shard import Processes, processes_for, read_rows
 from tasks.stretch import ReadPlan
 

@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from tasks.device import Device
 from tasks.errors import DigitflowError
+from tasks.inputs import Entry
 
 if TYPE_CHECKING:
-    from tasks.inputs import Entry
     from tasks.stretch import Blamed, ReadPlan, Seconds
 
 START_S = 120.0  # a busy machine takes long to import
@@ -132,7 +132,7 @@ class ReadingProcess:
         return self._facts
 
     def read(
-        self, plan: "ReadPlan", entries: "Sequence[Entry]", blamed: "Blamed"
+        self, plan: "ReadPlan", entries: Sequence[Entry], blamed: "Blamed"
     ) -> tuple[pa.Table, "Seconds"]:
         """Return the rows of a stretch, and where the time went.
 
@@ -142,7 +142,8 @@ class ReadingProcess:
         """
         self.facts()
         try:
-            self._connection.send((plan, entries, blamed))
+            # columns of plain values: named tuples are pickled one by one
+            self._connection.send((plan, tuple(zip(*entries, strict=True)), blamed))
             answer = self._connection.recv()
             if isinstance(answer, Exception):
                 raise answer
@@ -218,7 +219,8 @@ def _serve(parent: Connection, place: mmap.mmap) -> None:
 
 
 def _answer(read_stretch: Any, job: Any, reader: Any, watch: _Watch) -> tuple[Any, Any]:
-    plan, entries, blamed = job
+    plan, columns, blamed = job
+    entries = list(map(Entry._make, zip(*columns, strict=True)))
     try:
         stretch = read_stretch(plan, entries, reader, watch, blamed)
     except Exception as error:  # a defect: the run has to end with what happened, not hang

@@ -14,7 +14,7 @@ from tasks.decode import Undecodable
 from tasks.inputs import printable
 from tasks.reader import Answers
 from tasks.reasons import STATUSES, Reason, Status
-from tasks.results import INK_TYPE, PROBABILITIES, SCHEMA
+from tasks.schema import INK_TYPE, PROBABILITIES, SCHEMA
 
 LONGEST_DETAIL = 500  # characters of what a decoder said
 

@@ -27,7 +27,7 @@ from tasks.stretch import ReadPlan, Seconds
 
 # starting a process costs what so many small files do, or photos of so many bytes
 FILES_A_PROCESS, BYTES_A_PROCESS = 1_500, 5_000_000
-STRETCH = 512  # files that a process reads in one go: enough for the network, few to read again
+STRETCH = 1_024  # files that a process reads in one go: enough for the network, few to read again
 DEATHS_OF_ONE_FILE = 2  # the first can be anybody's fault: an operator's kill, a full memory
 DEATHS_OUTSIDE = 3  # of processes that decoded nothing at that moment
 

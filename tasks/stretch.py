@@ -18,7 +18,7 @@ from tasks import png
 from tasks.canonical import CANONICAL_VERSION, canonical
 from tasks.canonical_batch import canonical_batch
 from tasks.decide import Thresholds
-from tasks.decode import MAX_PIXELS, Undecodable, decode, pages_of
+from tasks.decode import MAX_PIXELS, Undecodable, pages_of
 from tasks.inputs import Content, Entry, Inputs
 from tasks.reader import Reader
 from tasks.rows import Page, rows_of
@@ -192,6 +192,8 @@ def _decode_small(small: Sequence[Small], watch: Watch, seconds: Seconds) -> Non
 
 def _watched(one: Small, watch: Watch) -> NDArray[np.uint8]:
     watch.begin(one.number)
-    picture = decode(one.data)
+    picture = next(pages_of(one.data, one.packed))
     watch.end()
-    return picture
+    if isinstance(picture, Undecodable):
+        raise picture
+    return picture.pixels

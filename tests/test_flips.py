@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks import results
 from tasks.commit import Origin, make_table
 from tasks.commit import commit as commit_rows
 from tasks.device import cpu
 from tasks.evidence import Flip, Flips, Trouble
 from tasks.flips import LISTED, SHOWN, flip_report, flips, recent_batches
 from tasks.report import to_html
+from tasks.schema import SCHEMA
 from tests import mutants
 from tests.bars import bar, encoded
 
@@ -25,7 +25,7 @@ def commit(table: Path, run: str, root: Path, paths: list[str], minutes: int) ->
         **{"model_version": "v1", "canonical_version": "2"},
         "read_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes),
     }
-    rows = pa.Table.from_pylist([same | {"path": path} for path in paths], results.SCHEMA)
+    rows = pa.Table.from_pylist([same | {"path": path} for path in paths], SCHEMA)
     place = str(table)
     commit_rows(rows, run, Origin(place, str(root), run, make_table(place)))
 

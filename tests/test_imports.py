@@ -27,6 +27,13 @@ def test_no_stage_but_those_of_training_and_no_flow_loads_what_is_heavy() -> Non
     assert answer.stdout == ""
 
 
+def test_a_reading_process_loads_no_settings_and_no_table() -> None:
+    modules = "tasks.reading_process tasks.reader tasks.stretch"
+    command = [sys.executable, "-c", PROGRAM, modules, "pydantic deltalake"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout == ""
+
+
 def test_packages_import_nothing() -> None:
     for package in ("flows", "tasks"):
         source = (ROOT / package / "__init__.py").read_text()

@@ -225,6 +225,8 @@ FORGED = {
     + chunk(b"IHDR", struct.pack(">II", 28, 28) + png.GREY + b"\0")
     + GOOD[HEADER_END:],
     "a second header": file_of(DIGIT, [1], header(28, 28)),
+    "an end with content": GOOD[:-12] + chunk(b"IEND", b"?"),
+    "an end with a wrong checksum": GOOD[:-1] + b"?",
 }
 
 
@@ -253,7 +255,8 @@ def test_any_damage_is_left_to_the_decoders_or_decoded_as_opencv_does(
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from([b"IHDR", *sorted(CHUNKS)]), st.binary(max_size=30)), max_size=4
+        st.tuples(st.sampled_from([b"IHDR", b"IEND", *sorted(CHUNKS)]), st.binary(max_size=30)),
+        max_size=4,
     )
 )
 def test_any_chunks_of_known_names_are_left_or_decoded_as_opencv_does(

@@ -18,7 +18,7 @@ from tasks.errors import GateRefused, InputError, RejectedInputs
 from tasks.idx import to_bytes
 from tasks.mnist import RAW_SHA256
 from tasks.reasons import MEANINGS
-from tasks.results import SCHEMA
+from tasks.schema import SCHEMA
 from tests.bars import bar, encoded
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ import pytest
 from tasks import results
 from tasks.commit import Origin, commit, make_table
 from tasks.errors import InputError
-from tasks.results import PROBABILITIES, SCHEMA
+from tasks.schema import PROBABILITIES, SCHEMA
 
 LATER = datetime(2026, 1, 3, tzinfo=UTC)
 INK = {

@@ -15,8 +15,8 @@ from tasks.decode import Undecodable
 from tasks.inputs import printable, unprintable
 from tasks.reader import Answers
 from tasks.reasons import STATUSES, Reason
-from tasks.results import PROBABILITIES, SCHEMA
 from tasks.rows import LONGEST_DETAIL, Page, rows_of
+from tasks.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar
 
 THRESHOLDS = Thresholds(0.8, 0.5, 0.6)

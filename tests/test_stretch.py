@@ -16,7 +16,7 @@ from tasks.discover import discover, entries_of
 from tasks.inputs import MAX_BYTES, open_inputs
 from tasks.reader import Reader
 from tasks.reasons import Reason, Status
-from tasks.results import PROBABILITIES, SCHEMA
+from tasks.schema import PROBABILITIES, SCHEMA
 from tasks.stretch import ReadPlan, read_stretch
 from tests.bars import bar, encoded, save_bar_model
 
