@@ -45,14 +45,14 @@ class Ink(NamedTuple):
         return self.polarity == "none"
 
 
-def canonical(picture: Pixels, reduced: int = 1) -> tuple[Grey, Ink]:
+def canonical(picture: Pixels, side: int | None = None) -> tuple[Grey, Ink]:
     """Bring uint8 (H, W), (H, W, 3) RGB or (H, W, 4) RGBA to uint8 (28, 28), ink bright on 0.
 
     What already is in MNIST's frame passes unchanged, or inverted. Without ink all is 0.
 
     Args:
         picture: any picture.
-        reduced: px that each of its px stands for, each way; facts are told in those.
+        side: px of its longer side in the file, if it was decoded smaller: facts are told in those.
     """
     if max(picture.shape[:2]) <= SMALL:
         plain = _plain(picture)
@@ -64,7 +64,7 @@ def canonical(picture: Pixels, reduced: int = 1) -> tuple[Grey, Ink]:
     grey = paper.mix_channels(work) if work.ndim == 3 else work
     margin = _lacking_margin(grey) if max(grey.shape) <= SMALL else 0
     if not margin:
-        return _search(paper.enlarge(grey), reduced * max(picture.shape[:2]))
+        return _search(paper.enlarge(grey), side or max(picture.shape[:2]))
     page = int(np.median(_rim(grey)))
     framed = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_CONSTANT, value=page)
     image, facts = _search(paper.enlarge(np.asarray(framed, np.uint8)), max(framed.shape))

@@ -44,7 +44,8 @@ class Picture(NamedTuple):
     """A decoded page."""
 
     pixels: Pixels  # upright: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA
-    reduced: int = 1  # px of the file that each px stands for, each way
+    width: int  # px in the file, upright; the pixels may be fewer, of the same shape
+    height: int
 
 
 class Undecodable(Exception):
@@ -91,7 +92,8 @@ def pages_of(data: bytes, packed: png.Packed | None) -> Iterator[Picture | Undec
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if picture is not None and picture.dtype == np.uint8:
             plain = picture if packed.channels == 1 else picture[..., ::-1]
-            yield Picture(np.asarray(plain, np.uint8, order="C"))
+            upright = np.asarray(plain, np.uint8, order="C")
+            yield Picture(upright, packed.width, packed.height)
             return
     try:
         with warnings.catch_warnings():
@@ -129,16 +131,20 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
             detail = f"{frame.width} x {frame.height} = {pixels:,} pixels, limit {MAX_PIXELS:,}"
             yield Undecodable(Reason.TOO_LARGE, detail)
             return
-        reduced = _reduce(frame)
-        upright = _eight_bit(ImageOps.exif_transpose(frame))
+        size = frame.size
+        _reduce(frame)
+        turned = ImageOps.exif_transpose(frame)
+        if turned.size != frame.size:
+            size = (size[1], size[0])
+        upright = _eight_bit(turned)
         if number == 0 and image.format == "PNG" and png.lacks_rows(data):
             yield Undecodable(Reason.TRUNCATED, "fewer rows than its header says")
             return
-        yield Picture(upright, reduced)
+        yield Picture(upright, *size)
 
 
-def _reduce(image: Image.Image) -> int:
-    """Let a JPEG decoder leave out what the canonical form does not look at; return the factor.
+def _reduce(image: Image.Image) -> None:
+    """Let a JPEG decoder leave out what the canonical form does not look at.
 
     Scaling belongs to the inverse transform (libjpeg's `scale_denom`): a block of 8 by 8 px becomes
     4 by 4, 2 by 2 or one.
@@ -147,8 +153,7 @@ def _reduce(image: Image.Image) -> int:
     for factor in REDUCTIONS:
         if longer >= factor * WORK_SIDE:
             image.draft(None, (max(1, image.width // factor), max(1, image.height // factor)))
-            return round(longer / max(image.size))
-    return 1
+            return
 
 
 def _eight_bit(image: Image.Image) -> Pixels:

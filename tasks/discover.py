@@ -14,7 +14,7 @@ from tasks.files import whole_file
 from tasks.inputs import Entry, Inputs
 
 # A commit and a task run each, so not too many; a run that is stopped reads one anew.
-USUAL_FILES, USUAL_BYTES = 25_000, 250_000_000  # of a shard, whichever comes first
+USUAL_FILES, USUAL_BYTES = 16_384, 160_000_000  # of a shard, whichever comes first
 MOST_SHARDS = 96  # of one run, however many files
 ROW_GROUP = 4_096  # files that are held in memory, written and read together
 LISTING_SCHEMA = pa.schema(

@@ -164,7 +164,7 @@ def _tiles(changed: Sequence[Flip]) -> Iterator[Tile]:
         picture = opened_again(inputs, unprintable(flip.path), flip.page)
         if picture is not None:
             words = f"{_words(flip.before)} → {_words(flip.after)}"
-            yield Tile(canonical(picture)[0], words, tone="warn", hint=flip.path)
+            yield Tile(canonical(picture.pixels)[0], words, tone="warn", hint=flip.path)
 
 
 def _words(digit: int | None) -> str:

@@ -86,8 +86,10 @@ def _section(
 
 def _figure(page: Page, row: Mapping[str, Any], inputs: Inputs, tone: Tone) -> Figure:
     original = opened_again(inputs, page.path, page.number)
-    shown = np.full((1, 1, 3), BACKGROUND, np.uint8) if original is None else thumbnail(original)
-    size = "gone since" if original is None else times(original.shape[1::-1])
+    if original:
+        shown, size = thumbnail(original.pixels), times((original.width, original.height))
+    else:
+        shown, size = np.full((1, 1, 3), BACKGROUND, np.uint8), "gone since"
     seen = np.zeros((28, 28), np.uint8) if page.form is None else page.form
     tiles = [
         Tile(255 - shown, _end(row["path"]), note=size, hint=row["path"]),

@@ -4,9 +4,6 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tasks.canonical import canonical
 from tasks.decode import Picture, Undecodable, pages
 from tasks.inputs import Inputs, unprintable
@@ -24,14 +21,14 @@ def opened(rows: Iterable[Mapping[str, Any]], inputs: Inputs) -> list[Sample]:
     return [sample for sample in samples if sample is not None]
 
 
-def opened_again(inputs: Inputs, path: bytes, page: int) -> NDArray[np.uint8] | None:
+def opened_again(inputs: Inputs, path: bytes, page: int) -> Picture | None:
     """Return a page of a file that was read before, or None when it is not there any more."""
     try:
         data = inputs.read(path).data
     except Undecodable:
         return None
     picture = next(itertools.islice(pages(data), page, None), None)
-    return picture.pixels if isinstance(picture, Picture) else None
+    return picture if isinstance(picture, Picture) else None
 
 
 def _opened(row: Mapping[str, Any], inputs: Inputs) -> Sample | None:
@@ -40,7 +37,7 @@ def _opened(row: Mapping[str, Any], inputs: Inputs) -> Sample | None:
         return None
     return Sample(
         path=row["path"],
-        picture=canonical(picture)[0],
+        picture=canonical(picture.pixels)[0],
         digit=row["digit"],
         confidence=row["confidence"],
         status=row["status"],

@@ -53,6 +53,9 @@ def test_a_page_is_opened_again_as_it_is(tmp_path: Path) -> None:
     picture = np.arange(300, dtype=np.uint32).astype(np.uint8).reshape(10, 10, 3)
     (tmp_path / "colour.png").write_bytes(encoded(picture))
     inputs = open_inputs(str(tmp_path))
-    assert np.array_equal(opened_again(inputs, b"colour.png", 0), picture)
+    again = opened_again(inputs, b"colour.png", 0)
+    assert again
+    assert np.array_equal(again.pixels, picture)
+    assert (again.width, again.height) == (10, 10)
     assert opened_again(inputs, b"colour.png", 1) is None
     assert opened_again(inputs, b"gone.png", 0) is None

@@ -159,7 +159,7 @@ def speed(photos: Path, forms: Pixels) -> str:
     large = [
         page.pixels
         for page in first
-        if isinstance(page, Picture) and page.reduced * max(page.pixels.shape) == PHOTO_SIDE
+        if isinstance(page, Picture) and max(page.width, page.height) == PHOTO_SIDE
     ]
     return (
         f"canonical form on one core: {processor_ms(large):.2f} ms for each of {len(large)} photos "

@@ -19,7 +19,7 @@ from tasks import results
 from tests.bars import bar, encoded
 from tests.test_reading_process import is_running, wait_until
 
-FILES = 14_000  # three shards, so that some are left when the first is committed
+FILES = 26_000  # two shards, so that some are left when the first is committed
 ROOT = Path(__file__).parents[2]
 
 
