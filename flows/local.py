@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from flows.prefect_defaults import set_defaults
 from flows.quiet import quietly
 from tasks.errors import DigitflowError
+from tasks.heap import uncollected
 from tasks.settings import PredictSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def run_train(settings: TrainSettings, *, quiet: bool = False) -> "Outcome":
     """Run the train flow and return its outcome."""
     with _prefect(quiet=quiet):
-        from flows.orchestrated import train
+        with uncollected():
+            from flows.orchestrated import train
 
         return cast("Outcome", train(settings))
 
@@ -25,7 +27,8 @@ def run_train(settings: TrainSettings, *, quiet: bool = False) -> "Outcome":
 def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
     """Run the predict flow and return its summary."""
     with _prefect(quiet=quiet):
-        from flows.orchestrated import predict
+        with uncollected():
+            from flows.orchestrated import predict
 
         return cast("Summary", predict(settings))
 
@@ -38,10 +41,11 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
         DigitflowError: the server cannot be reached.
     """
     set_defaults()
-    import httpx
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    with uncollected():
+        import httpx
+        from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from deployments.local import running_server
+        from deployments.local import running_server
 
     configured = PREFECT_API_URL.value()
     local = None if configured else running_server()

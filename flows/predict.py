@@ -25,6 +25,7 @@ from tasks.device import Device, reading_device
 from tasks.discover import Listing, discover
 from tasks.errors import DigitflowError
 from tasks.files import write_text
+from tasks.heap import settled
 from tasks.inputs import Inputs, open_inputs, printable
 from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
@@ -72,7 +73,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     device = reading_device(settings.device)
     run = Run(open_run("predict", home()), inputs, results_table(), device, started, stages)
 
-    with Processes(Start(model, device, settings.decode_timeout)) as processes:
+    with settled(), Processes(Start(model, device, settings.decode_timeout)) as processes:
         with stages.of("list"):
             listing = engine.stage(
                 discover, inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty

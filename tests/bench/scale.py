@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from flows.prefect_defaults import set_defaults
 from tests.bench.predict_vs_keras import write_pictures
 
 DIFFERENT = 10_000  # files; the others are links to them
@@ -130,6 +131,7 @@ def measure(counts: list[int], model: Path, *, orchestrated: bool) -> list[Readi
 
 
 def _with_server(folder: Path, model: Path, count: int) -> Reading:
+    set_defaults()  # a server as `digitflow up` starts it
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 

@@ -16,11 +16,10 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from prefect.settings import PREFECT_API_URL
-from prefect.testing.utilities import prefect_test_harness
 from rich.console import Console
 from rich.table import Table
 
+from flows.prefect_defaults import set_defaults
 from tests.bench.predict_vs_keras import write_pictures
 
 FILES = 10
@@ -43,6 +42,10 @@ def seconds(command: list[str], **environment: str) -> float:
 
 def measure(folder: Path, home: Path, rounds: int) -> dict[str, list[float]]:
     """Return the seconds of each command in each round."""
+    set_defaults()  # a server as `digitflow up` starts it
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
     predict = [sys.executable, "-m", "flows.cli", "predict", str(folder), "--again"]
     empty = [sys.executable, "-c", EMPTY]
     ours = {"DIGITFLOW_HOME": str(home / "digitflow")}
