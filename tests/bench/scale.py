@@ -3,8 +3,10 @@
     python -m tests.bench.scale [--counts 10000 100000 1000000] [--model FILE.onnx]
 
 The files are made on the spot, as links to 10,000 different ones, so that the engine is measured
-and not the disk, and removed after. Each reading is a process of its own. Peak memory is that of
-the largest process of the run, as the kernel counts it (VmHWM).
+and not the disk, and removed after. Each reading is a process of its own; of up to 100,000 files
+the median of five counts, with and without Prefect in turns. The Prefect server runs already, with
+digitflow's defaults, and has seen a run before. Peak memory is that of the largest process of the
+run, as the kernel counts it (VmHWM).
 """
 
 import argparse
@@ -15,6 +17,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,9 @@ from tests.bench.predict_vs_keras import write_pictures
 
 DIFFERENT = 10_000  # files; the others are links to them
 IN_A_FOLDER = 10_000  # links
+ORCHESTRATED = 100_000  # files: from so many on, what Prefect takes is measured
+ROUNDS = 5  # up to so many files
+REST = 2.0  # seconds: what a run has left to the server is not to count for the next
 SHIPPED = Path(__file__).parents[2] / "tasks" / "ready_model" / "model.onnx"
 
 
@@ -50,14 +57,15 @@ def make_links(originals: list[Path], folder: Path, count: int) -> None:
             os.link(originals[number % len(originals)], below / f"{number:07}.png")
 
 
-def read(folder: Path, model: Path, count: int, *, prefect: bool, server: str | None) -> Reading:
-    """Read the folder in a process of its own, with a new home."""
+def read(folder: Path, model: Path, count: int, server: str | None) -> Reading:
+    """Read the folder in a process of its own, with a new home; on a Prefect server, or plainly."""
     with tempfile.TemporaryDirectory() as home:
         environment = os.environ | {"DIGITFLOW_HOME": home, "DIGITFLOW_MAX_ERROR": "1"}
         if server:
             environment["PREFECT_API_URL"] = server
         command = [sys.executable, "-m", "flows.cli", "predict", str(folder), "--model", str(model)]
-        command += ["--json"] if prefect else ["--json", "--no-prefect"]
+        command += ["--json"] if server else ["--json", "--no-prefect"]
+        time.sleep(REST)
         began = time.perf_counter()
         run = subprocess.Popen(
             command,
@@ -72,7 +80,7 @@ def read(folder: Path, model: Path, count: int, *, prefect: bool, server: str | 
         summary: dict[str, Any] = json.loads(said)
         if summary["found"] != count:
             sys.exit(f"{count:,} files, but {summary['found']:,} rows")
-        return Reading(count, prefect, whole, summary["seconds"], peak.end())
+        return Reading(count, bool(server), whole, summary["seconds"], peak.end())
 
 
 class Peak:
@@ -111,32 +119,41 @@ def _high_water(pid: int) -> int:
     return int(lines[0].split()[1]) * 1024 if lines else 0
 
 
-def measure(counts: list[int], model: Path, *, orchestrated: bool) -> list[Reading]:
-    """Return a reading of each count, and with a Prefect server one more from 100,000 files on."""
+def measure(counts: list[int], model: Path, server: str | None) -> list[Reading]:
+    """Return a reading of each count, and on a Prefect server one more from 100,000 files on."""
     readings = []
     with tempfile.TemporaryDirectory() as name:
         originals = Path(name) / "originals"
         originals.mkdir()
         write_pictures(originals, DIFFERENT)
         files = sorted(originals.iterdir())
+        if server:
+            read(originals, model, DIFFERENT, server)
         for count in counts:
             folder = Path(name) / str(count)
             make_links(files, folder, count)
             subprocess.run(["find", folder, "-size", "+1M"], check=True)  # names into the cache
-            readings.append(read(folder, model, count, prefect=False, server=None))
-            if orchestrated and count >= 100_000:
-                readings.append(_with_server(folder, model, count))
+            on = [None, server] if server and count >= ORCHESTRATED else [None]
+            rounds = ROUNDS if count <= ORCHESTRATED else 1
+            found = [[read(folder, model, count, where) for where in on] for _ in range(rounds)]
+            readings += [_median(list(one)) for one in zip(*found, strict=True)]
             subprocess.run(["rm", "-rf", folder], check=True)
     return readings
 
 
-def _with_server(folder: Path, model: Path, count: int) -> Reading:
-    set_defaults()  # a server as `digitflow up` starts it
+def _median(readings: list[Reading]) -> Reading:
+    return sorted(readings, key=lambda one: one.run)[len(readings) // 2]
+
+
+@contextmanager
+def prefect_server() -> Iterator[str]:
+    """Start a server as `digitflow up` does, and give its URL."""
+    set_defaults()
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
     with prefect_test_harness(server_startup_timeout=120):
-        return read(folder, model, count, prefect=True, server=PREFECT_API_URL.value())
+        yield str(PREFECT_API_URL.value())
 
 
 def main() -> None:
@@ -146,7 +163,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--no-orchestrator", action="store_true")
     options = parser.parse_args()
-    readings = measure(options.counts, options.model, orchestrated=not options.no_orchestrator)
+    with nullcontext() if options.no_orchestrator else prefect_server() as server:
+        readings = measure(options.counts, options.model, server)
     table = Table(box=None, header_style="bold", title=f"load {os.getloadavg()[0]:.1f}")
     for head in ("files", "Prefect", "whole s", "run s", "us a file", "files/s", "peak MB"):
         table.add_column(head, justify="right")
