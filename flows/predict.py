@@ -98,8 +98,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             tell_pending(pending, choice, engine)
             plan = ReadPlan(run.folder.name, inputs, thresholds)
             others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
-            with stages.of("compact"):
-                keep_compact(run.table, engine)
+            keep_compact(run.table, stages, engine)
             with stages.of("check"):
                 counted = engine.stage(
                     tally, run.table, run.folder.name, pending.listing.count - others
@@ -186,9 +185,11 @@ def current_rows(table: str, listing: Listing, **conditions: Any) -> pa.Table:
     return rows.filter(pc.is_in(rows["path"], found))
 
 
-def keep_compact(table: str, engine: Engine) -> None:
+def keep_compact(table: str, stages: Stages, engine: Engine) -> None:
     """Compact a table of many small files; where that fails, its rows are there all the same."""
-    if small_files(table) >= MANY:
+    if small_files(table) < MANY:
+        return
+    with stages.of("compact"):
         try:
             engine.stage(compact, table)
         except DigitflowError as error:
