@@ -25,7 +25,7 @@ def small_files(table: str) -> int:
 def compact(table: str) -> bool:
     """Write the small files anew as few; False if another writer came between, who may do it next.
 
-    What earlier compacting and killed runs left behind is deleted once it is a week old.
+    Files that earlier compacting has replaced are deleted once that is a week ago.
 
     Raises:
         DigitflowError: the table cannot be written.
@@ -34,7 +34,8 @@ def compact(table: str) -> bool:
     try:
         # one at a time: how much memory it takes does not depend on the table
         opened.optimize.compact(target_size=LARGE, max_concurrent_tasks=1)
-        opened.vacuum(RETENTION, dry_run=False, full=True)
+        # by the table's own log: other files in its folder are somebody else's, pictures perhaps
+        opened.vacuum(RETENTION, dry_run=False, full=False)
     except CommitFailedError:
         return False
     except (OSError, DeltaError) as error:

@@ -94,16 +94,25 @@ def test_a_reader_of_the_table_as_it_was_goes_on(table: str) -> None:
     assert reader.count_rows() == RUNS
 
 
-def test_what_a_killed_run_left_behind_goes_when_it_is_old(table: str) -> None:
-    old, fresh = Path(table) / "old.parquet", Path(table) / "fresh.parquet"
-    for left in (old, fresh):
-        left.write_bytes(b"half of a file")
-    week_ago = time.time() - 3600 * (RETENTION + 1)
-    os.utime(old, (week_ago, week_ago))
+def test_files_in_its_folder_that_are_not_the_tables_own_stay_however_old(table: str) -> None:
+    others = [Path(table) / name for name in ("scan.png", "other.parquet", "scans/7.png")]
+    year_ago = time.time() - 365 * 86_400
+    for other in others:
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(b"somebody else's")
+        os.utime(other, (year_ago, year_ago))
     compact(table)
-    assert not old.exists()
-    assert fresh.exists()
-    assert len(rows_of(table)) == RUNS
+    assert all(other.exists() for other in others)
+
+
+def test_replaced_files_stay_for_a_week(table: str) -> None:
+    replaced = set(Path(table).glob("*.parquet"))
+    compact(table)
+    assert replaced < set(Path(table).glob("*.parquet"))
+    later = DeltaTable(table)
+    assert later.vacuum(RETENTION, dry_run=True) == []
+    gone = later.vacuum(0, dry_run=True, enforce_retention_duration=False)
+    assert set(gone) == {file.name for file in replaced}
 
 
 def test_large_files_are_left_alone(table: str) -> None:
