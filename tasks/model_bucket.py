@@ -6,6 +6,7 @@ ETags of the objects: what was changed in the bucket has another name, and is fe
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +20,9 @@ from tasks.model_store import HISTORY_FILE
 from tasks.objects import Conflict, Objects
 from tasks.version import CARD_FILE, KERAS_FILE, ONNX_FILE
 
-FILES = (CARD_FILE, ONNX_FILE, KERAS_FILE)  # a key of another name could lead out of the cache
+# The card first: without it there is no version. A key of another name could lead out of the cache.
+FILES = (CARD_FILE, ONNX_FILE, KERAS_FILE)
+TRAINED = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")  # how a training names its version
 SHORT = 16  # characters of a digest that name a folder
 
 
@@ -98,16 +101,19 @@ class ModelBucket:
         return self._cache / f"{name}-{state}"
 
     def delete(self, name: str) -> None:
-        """Delete the card, then the other files."""
-        files = self._objects.below(f"{name}/")
-        for file in sorted(files, key=lambda file: file != CARD_FILE):
+        """Delete the card, then the other files; what is no file of a version stays."""
+        there = self._objects.below(f"{name}/")
+        for file in (file for file in FILES if file in there):
             self._objects.delete(f"{name}/{file}")
 
     def sweep(self, before: float) -> None:
-        """Delete files without a card: of registrations and deletions that were killed."""
+        """Delete files without a card: of registrations and deletions that were killed.
+
+        Other people's objects may lie below the same URL: the names have to be ours, all of them.
+        """
         for name, files in self._folders().items():
-            newest = max(modified for modified in files.values())
-            if CARD_FILE not in files and newest < before:
+            ours = TRAINED.fullmatch(name) and set(files) < set(FILES)
+            if ours and CARD_FILE not in files and max(files.values()) < before:
                 self.delete(name)
 
     def _folders(self) -> dict[str, dict[str, float]]:

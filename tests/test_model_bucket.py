@@ -112,12 +112,27 @@ def test_what_was_left_half_is_deleted_once_it_is_old(
 ) -> None:
     one = store(place, tmp_path)
     one.add("v1", files, "{}")
-    place.write("v2/model.onnx", b"half of a version")
+    half = "20261125-101501-ff0f/model.onnx"
+    place.write(half, b"half of a version")
     place.write("history.jsonl", b"")
     one.sweep(time.time() - 3600)
-    assert "v2/model.onnx" in place.paths()
+    assert half in place.paths()
     one.sweep(time.time() + 3600)
     assert place.paths() == ["history.jsonl", "v1/card.json", "v1/model.keras", "v1/model.onnx"]
+
+
+def test_objects_that_are_no_files_of_versions_are_never_deleted(
+    place: BucketPlace, files: dict[str, Path], tmp_path: Path
+) -> None:
+    others = ["20261125-101501-ff0f/model.onnx", "20261125-101501-ff0f/notes.txt"]
+    others += ["models/model.onnx", "scans/2026/7.png", "scans/7.png", "v1/notes.txt"]
+    for other in others:
+        place.write(other, b"somebody else's")
+    one = store(place, tmp_path)
+    one.add("v1", files, "{}")
+    one.delete("v1")
+    one.sweep(time.time() + 3600)
+    assert place.paths() == others
 
 
 def test_a_copy_that_was_damaged_on_this_machine_is_replaced_and_the_bucket_is_to_be_right(
