@@ -14,7 +14,7 @@ Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
 
-CANONICAL_VERSION = "3"
+CANONICAL_VERSION = "4"
 SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
 FINE = 4  # fine px per px of the canonical form: pens are normalised at that size
 MARGIN = 8  # fine px around the ink while its pen grows
@@ -22,6 +22,7 @@ PEN_LEAST, PEN_MOST = 2.2, 4.0  # px: MNIST's pens, from their first to their ni
 CENTRE = (13.3, 14.7)  # px: where the centre of mass of a canonical picture lies
 PAGE = 16  # greys: an even page is that near to black or to white
 PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page
+LOOK_SIDE = 112  # px: large enough to tell ink from paper and the digit from what is around it
 SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
 DUST = 0.025  # of the picture's longer side: smaller ink is none
 
@@ -60,11 +61,14 @@ def canonical(picture: Pixels, side: int | None = None) -> tuple[Grey, Ink]:
             return plain
     if picture.ndim == 3 and picture.shape[2] == 4:
         picture = paper.flatten_alpha(picture)
+    side = side or max(picture.shape[:2])
     work = paper.shrink(picture, paper.WORK_SIDE)
-    grey = paper.mix_channels(work) if work.ndim == 3 else work
+    if max(work.shape[:2]) >= paper.LEAST_SIDE and min(work.shape[:2]) >= paper.PAPER_SIDE:
+        return _search(work, side)
+    grey = paper.mixer(work)(work)
     margin = _lacking_margin(grey) if max(grey.shape) <= SMALL else 0
     if not margin:
-        return _search(paper.enlarge(grey), side or max(picture.shape[:2]))
+        return _search(paper.enlarge(grey), side)
     page = int(np.median(_rim(grey)))
     framed = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_CONSTANT, value=page)
     image, facts = _search(paper.enlarge(np.asarray(framed, np.uint8)), max(framed.shape))
@@ -178,6 +182,7 @@ class _Found:
     """Stroke groups of a picture, weightiest first, and what they were found in."""
 
     groups: list[strokes.Group]
+    count: int  # of all labels
     labels: NDArray[np.uint16]  # (h, w)
     parts: cut.Cut
     clean: Grey  # mask without printed lines, (h, w)
@@ -188,13 +193,27 @@ def _groups(parts: cut.Cut) -> _Found:
     """Ink without printed lines, in groups."""
     printed = lines.find_lines(parts.mask, parts.ink)
     clean = lines.remove_lines(parts.mask, *printed) if printed else parts.mask
-    groups, labels = strokes.groups(clean, parts.ink, parts.sure)
-    return _Found(groups, labels, parts, clean, printed is not None)
+    groups, count, labels = strokes.groups(clean, parts.ink, parts.sure)
+    return _Found(groups, count, labels, parts, clean, printed is not None)
 
 
-def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
-    """Find the digit in a grey picture at working size; `side`: the longer one before."""
-    rough, dark = paper.ink_map(grey)
+def _search(work: Pixels, side: int) -> tuple[Grey, Ink]:
+    """Find the digit in a picture at working size, grey or RGB; `side`: the longer one before.
+
+    It is looked for in a smaller picture, and drawn from this one.
+    """
+    mix = paper.mixer(work)
+    small = paper.shrink(work, LOOK_SIDE)
+    look = mix(small)
+    if small is work:
+        look = work = np.asarray(cv2.GaussianBlur(look, (3, 3), 0), np.uint8)
+        mix = paper.mixer(work)
+    below, dark = paper.find_paper(mix(paper.shrink(work, paper.PAPER_SIDE)))
+    if not dark:
+        look = 255 - look
+    share = cv2.resize(-1 / below, look.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    rough = cv2.multiply(look, share, dtype=cv2.CV_32F)
+    rough += 1
     found = _groups(cut.threshold(rough))
     if not found.groups:
         faint = cut.faint_threshold(rough)
@@ -203,18 +222,20 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
         removed = "lines" if found.printed else ""
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed)
     chosen = strokes.choose(found.groups)
-    x, y, w, h = chosen.box
-    if max(w, h) < max(4, DUST * max(grey.shape)):
+    box = _scaled(chosen.box, work.shape, look.shape)
+    if max(box[2:]) < max(4, DUST * max(work.shape[:2])):
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
-    (left, top, w, h), soft = _crop(_soft(found, chosen))
-    x, y = x + left, y + top
-    image, pen = _draw(soft)
-    factor = side / max(grey.shape)
+    left, top, w, h = box
+    part = mix(work[top : top + h, left : left + w])
+    mask = _mask(found, chosen, part if dark else 255 - part, share)
+    image, pen = _draw(mask)
+    x, y, w, h = _ink_box(mask, box)
+    factor = side / max(work.shape[:2])
     removed = ",".join(["lines"] * found.printed + ["neighbours"] * bool(chosen.neighbours))
     facts = Ink(
         polarity="dark_on_light" if dark else "light_on_dark",
         contrast=min(255, round(255 * chosen.groups[0].contrast)),
-        share=sum(group.mass for group in chosen.groups) / grey.size,
+        share=sum(group.mass for group in chosen.groups) / look.size,
         stroke_width=pen * max(w, h) / BOX * factor,
         box=(round(x * factor), round(y * factor), round(w * factor), round(h * factor)),
         groups=len(chosen.groups) + chosen.rivals,
@@ -225,25 +246,60 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
     return image, facts
 
 
-def _soft(found: _Found, chosen: strokes.Chosen) -> NDArray[np.float32]:
-    """How far the chosen ink is above its level, in its box: edges lie at 1 whatever the level."""
+def _scaled(box: strokes.Box, to: tuple[int, ...], of: tuple[int, ...]) -> strokes.Box:
+    """The same box in a picture of another (h, w)."""
+    x, y, w, h = box
+    across, down = to[1] / of[1], to[0] / of[0]
+    left, top = round(x * across), round(y * down)
+    return left, top, round((x + w) * across) - left, round((y + h) * down) - top
+
+
+def _mask(
+    found: _Found, chosen: strokes.Chosen, grey: Grey, share: NDArray[np.float32]
+) -> Grey:
+    """The chosen ink as a mask whose longer side is 80 fine px, with a margin.
+
+    It was found in a small picture; its edges are those in `grey`, its box in the large one.
+    """
     x, y, w, h = chosen.box
     part = np.s_[y : y + h, x : x + w]
     parts, labels = found.parts, found.labels
-    wanted = np.zeros(int(labels.max()) + 1, np.float32)
-    wanted[[group.label for group in chosen.groups]] = 1
-    soft = parts.ink[part] / parts.level[part] * wanted[labels[part]]
+    wanted = np.zeros(found.count, np.uint8)
+    wanted[[group.label for group in chosen.groups]] = 255
+    mine = wanted[labels[part]]
     if found.printed:
-        soft[cv2.compare(parts.mask[part], found.clean[part], cv2.CMP_NE) > 0] = 0
-    return np.asarray(soft, np.float32)
+        mine = cv2.min(mine, cv2.compare(parts.mask[part], found.clean[part], cv2.CMP_EQ))
+    factor = BOX * FINE / max(grey.shape)
+    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
+    mine = cv2.resize(mine, size, interpolation=cv2.INTER_NEAREST)
+    full = 1 / parts.level[part]
+    if parts.calmed:
+        soft = cv2.resize(parts.ink[part] * full, size)
+    else:
+        # A line thinner than a fine px would be averaged away: it is widened to one first.
+        reach = round(1 / factor)
+        if reach > 1:
+            grey = np.asarray(cv2.erode(grey, np.ones((reach, reach), np.uint8)), np.uint8)
+        how = cv2.INTER_LINEAR if factor < 1 else cv2.INTER_CUBIC
+        edges = cv2.resize(grey, size, interpolation=how)
+        soft = cv2.multiply(edges, cv2.resize(share[part] * full, size), dtype=cv2.CV_32F)
+        soft += cv2.resize(full, size)
+    mask = cv2.min(paper.over(soft, 1), mine)
+    if not cv2.countNonZero(mask):
+        mask = mine  # so thin and faint that nothing is left of it at this size
+    frame = (MARGIN,) * 4
+    return np.asarray(cv2.copyMakeBorder(mask, *frame, cv2.BORDER_CONSTANT, value=0), np.uint8)
 
 
-def _crop(soft: NDArray[np.float32]) -> tuple[strokes.Box, NDArray[np.float32]]:
-    """Box of what is above 1 in (h, w), and that part; all of it if there is none."""
-    x, y, w, h = cv2.boundingRect(paper.over(soft, 1))
-    if not w:
-        return (0, 0, soft.shape[1], soft.shape[0]), soft
-    return (x, y, w, h), soft[y : y + h, x : x + w]
+def _ink_box(mask: Grey, box: strokes.Box) -> strokes.Box:
+    """The box of the ink in `mask`, which shows `box` at another size and with a margin."""
+    x, y, w, h = cv2.boundingRect(mask)
+    left, top, w, h = _scaled(
+        (x - MARGIN, y - MARGIN, w, h),
+        (box[3], box[2]),
+        (mask.shape[0] - 2 * MARGIN, mask.shape[1] - 2 * MARGIN),
+    )
+    return box[0] + left, box[1] + top, w, h
 
 
 @lru_cache(maxsize=64)
@@ -251,30 +307,11 @@ def _disc(radius: int) -> Grey:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), np.uint8)
 
 
-def _fine(soft: NDArray[np.float32]) -> Grey:
-    """What is above 1 in `soft`, as a mask whose longer side is 80 fine px, with a margin."""
-    height, width = soft.shape
-    factor = BOX * FINE / max(height, width)
-    if factor < 1:
-        # A line thinner than a fine px would be averaged away: it is widened to one first.
-        reach = round(1 / factor)
-        wide = cv2.dilate(soft, np.ones((reach, reach), np.uint8)) if reach > 1 else soft
-        how = cv2.INTER_AREA
-    else:
-        wide = np.minimum(soft, 3)
-        how = cv2.INTER_CUBIC if max(height, width) > 6 else cv2.INTER_NEAREST
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    mask = paper.over(cv2.resize(wide, size, interpolation=how), 1)
-    frame = (MARGIN,) * 4
-    return np.asarray(cv2.copyMakeBorder(mask, *frame, cv2.BORDER_CONSTANT, value=0), np.uint8)
-
-
-def _draw(soft: NDArray[np.float32]) -> tuple[Grey, float]:
-    """Ink above 1 in `soft` in the canonical frame with a pen like MNIST's; its own pen in px.
+def _draw(mask: Grey) -> tuple[Grey, float]:
+    """Ink of a mask in the canonical frame with a pen like MNIST's; its own pen in px.
 
     A stroke of width w has a mean distance from its edge of w / 4.
     """
-    mask = _fine(soft)
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     pen = 4 * (cv2.mean(depth, mask)[0] - 0.25)
     if pen < PEN_LEAST * FINE:

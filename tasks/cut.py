@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from tasks.paper import TWO_TONES, Grey, odd, over
 
+SIGMAS = (0.6, 1.0)  # px: how far rough paper is smoothed
+SAMPLE = 1024  # px that tell the texture
 QUANTUM = 0.003  # of the light: no paper is smoother than the rounding to 256 greys
 CLEAR_INK = 3.5  # deviations: the strongest hundredth of mere noise is at 2.3
 CLEAR = 10.0  # deviations of that texture: ink this strong needs no smoothing
@@ -21,7 +23,7 @@ def _texture(ink: NDArray[np.float32]) -> tuple[float, float, float]:
     Of two robust estimates the lower one counts: the median absolute deviation bears a tenth of
     the picture too bright beside a dark frame; the 10 and 30 % quantiles bear a third of it as ink.
     """
-    sample = np.sort(ink.ravel()[:: max(1, ink.size // 2048)])
+    sample = np.sort(ink.ravel()[:: max(1, ink.size // SAMPLE)])
     count = len(sample)
     low, high, middle, top = (float(sample[int(count * q)]) for q in (0.1, 0.3, 0.5, 0.99))
     by_quantiles = (high - low) / 0.757  # distance of those quantiles of a normal distribution
@@ -31,15 +33,18 @@ def _texture(ink: NDArray[np.float32]) -> tuple[float, float, float]:
     return high + 0.524 * by_quantiles, by_quantiles + QUANTUM, top
 
 
-def _calm(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float, float]:
+def _calm(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float, float, float]:
     """Ink smoothed until its strongest hundredth stands out of the paper's texture; the latter."""
+    rough = ink
     middle, noise, top = _texture(ink)
-    for sigma in (1.0, 1.6):
+    calmed = 0.0
+    for sigma in SIGMAS:
         if top - middle > CLEAR * noise:
             break
-        ink = np.asarray(cv2.GaussianBlur(ink, (0, 0), sigma), np.float32)
+        calmed = sigma
+        ink = np.asarray(cv2.GaussianBlur(rough, (0, 0), sigma), np.float32)
         middle, noise, top = _texture(ink)
-    return ink, middle, noise, top
+    return ink, middle, noise, top, calmed
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Cut:
     mask: Grey
     level: NDArray[np.float32]  # (h, w)
     sure: float  # what some of each stroke has to reach
+    calmed: float  # deviation by which ink was smoothed, px
 
 
 def threshold(rough: NDArray[np.float32]) -> Cut:
@@ -58,7 +64,7 @@ def threshold(rough: NDArray[np.float32]) -> Cut:
     The level is half the highest contrast nearby (Bernsen 1986), never below the paper's texture:
     some deviations of it, or Otsu's level where that parts the picture well.
     """
-    ink, middle, noise, top = _calm(rough)
+    ink, middle, noise, top, calmed = _calm(rough)
     floor, sure = middle + NOISE_FLOOR * noise, middle + NOISE_SURE * noise
     # Light that was not quite removed counts as texture: clear ink is found in spite of it.
     if top - middle > CLEAR_INK * noise:
@@ -68,7 +74,7 @@ def threshold(rough: NDArray[np.float32]) -> Cut:
     parted = _parted(small)
     if parted > middle + 2 * noise:
         floor, sure = min(floor, parted), min(sure, parted)
-    return _cut(ink, small, floor, sure)
+    return _cut(ink, small, floor, sure, calmed)
 
 
 def faint_threshold(rough: NDArray[np.float32]) -> Cut | None:
@@ -77,29 +83,31 @@ def faint_threshold(rough: NDArray[np.float32]) -> Cut | None:
     Ink, and light that was not quite removed, lie above the paper; so the paper's texture is what
     its darker, lower half tells.
     """
-    ink = np.asarray(cv2.GaussianBlur(rough, (0, 0), 1.0), np.float32)
-    sample = np.sort(ink.ravel()[:: max(1, ink.size // 2048)])
+    ink = np.asarray(cv2.GaussianBlur(rough, (0, 0), SIGMAS[0]), np.float32)
+    sample = np.sort(ink.ravel()[:: max(1, ink.size // SAMPLE)])
     low, middle, top = (float(sample[int(len(sample) * q)]) for q in (0.02, 0.5, 0.99))
     noise = (middle - low) / 2.05 + QUANTUM  # the lowest fiftieth of a normal distribution
     if top - middle < CLEAR_INK * noise:
         return None
     floor, sure = middle + 0.4 * (top - middle), middle + 0.7 * (top - middle)
-    return _cut(ink, _quarter(ink), floor, sure)
+    return _cut(ink, _quarter(ink), floor, sure, SIGMAS[0])
 
 
 def _quarter(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(
-        cv2.resize(ink, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.float32
+        cv2.resize(ink, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32
     )
 
 
-def _cut(ink: NDArray[np.float32], small: NDArray[np.float32], floor: float, sure: float) -> Cut:
+def _cut(
+    ink: NDArray[np.float32], small: NDArray[np.float32], floor: float, sure: float, calmed: float
+) -> Cut:
     """Cut `ink`, of which `small` is a quarter as large, at half the local peak, above `floor`."""
     reach = odd(max(small.shape) * 0.12)
     peak = cv2.dilate(small, np.ones((reach, reach), np.uint8))
     local = np.maximum(0.5 * cv2.blur(peak, (reach, reach)), floor, dtype=np.float32)
     level = np.asarray(cv2.resize(local, (ink.shape[1], ink.shape[0])), np.float32)
-    return Cut(ink, over(ink, level), level, sure)
+    return Cut(ink, over(ink, level), level, sure, calmed)
 
 
 def _parted(ink: NDArray[np.float32]) -> float:

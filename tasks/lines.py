@@ -1,6 +1,8 @@
 """Printed lines, grids and frames: found in a mask of ink and taken out of it."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,8 +28,8 @@ RIM, RIM_THICK = 0.25, 0.2  # of that side: so near the edge a frame's line may 
 class _Run:
     """A straight run of ink along x that may be a line."""
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    part: tuple[slice, slice]  # of the picture
+    mask: Grey  # of that part
     slope: float
     thickness: float
     whole: bool  # crosses the picture
@@ -46,7 +48,7 @@ class _Straight:
 def _straight(mask: Grey) -> _Straight | None:
     """Opening of ink by a long box that forgives gaps, bends and slopes; None if all is short."""
     width = mask.shape[1]
-    window = max(5, int(width * LINE_WINDOW)) | 1
+    window = _window(width)
     long = np.ones((1, window), np.uint8)
     bent = np.asarray(cv2.dilate(mask, np.ones((3, 1), np.uint8)), np.uint8)
     if _columns(bent) < LINE_INK * width:
@@ -66,44 +68,53 @@ def _runs_across(straight: _Straight) -> list[_Run]:
     )
     found = []
     for label in np.flatnonzero(stats[1:, 2] >= LINE_PARTIAL * width) + 1:
-        left, top, w, h, _ = (int(v) for v in stats[label])
+        left, top, w, h, _ = stats[label].tolist()
         part = np.s_[top : top + h, left : left + w]
-        rows, columns = np.nonzero((labels[part] == label) & (straight.ink[part] > 0))
-        run = _run(rows + top, columns + left, straight.ink.shape)
+        mask = straight.ink[part] * (labels[part] == label)
+        run = _run(part, mask, straight.ink.shape)
         if run:
             found.append(run)
     return found
 
 
+def _reach(profile: Grey) -> int:
+    """How many places of a side have ink within the half of a window, which gaps may not exceed."""
+    return cv2.countNonZero(cv2.dilate(profile[None], np.ones((1, _window(len(profile))), np.uint8)))
+
+
+def _window(side: int) -> int:
+    return max(5, int(side * LINE_WINDOW)) | 1
+
+
 def _columns(mask: Grey) -> int:
     """How many columns have some ink."""
-    return cv2.countNonZero(cv2.reduce(mask, 0, cv2.REDUCE_MAX))
+    return int(np.count_nonzero(mask.max(axis=0)))
 
 
-def _run(rows: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, ...]) -> _Run | None:
-    """The run of these pixels if it is as long, thin and straight as print; else None."""
+def _run(part: tuple[slice, slice], mask: Grey, shape: tuple[int, ...]) -> _Run | None:
+    """The run of ink in this part if it is as long, thin and straight as print; else None."""
     height, width = shape
-    first, last = int(columns.min()), int(columns.max())
-    span, edge = last - first + 1, max(2, width // 40)
+    left, _, span, _ = cv2.boundingRect(mask)
+    first, edge = part[1].start + left, max(2, width // 40)
     whole = span >= LINE_WHOLE * width
-    enters = first <= edge or last >= width - 1 - edge
+    enters = first <= edge or first + span >= width - edge
     if not whole and not (enters and span >= LINE_PARTIAL * width):
         return None
-    middle = float(rows.mean())
+    moments = cv2.moments(mask, binaryImage=True)
+    middle = part[0].start + moments["m01"] / moments["m00"]
     # Bent lines were found by a margin of one px on both sides.
-    thickness = len(rows) / span - 2
+    thickness = moments["m00"] / span - 2
     thick = thickness > max(2, LINE_THICK * height)
     if thick:
         at_rim = min(middle, height - middle) < RIM * height
         if not (whole and at_rim and thickness <= RIM_THICK * height):
             return None
-    x, y = columns - columns.mean(), rows - middle
-    slope = float((x * y).sum() / max(1.0, float((x * x).sum())))
-    off = float(np.sqrt(((y - slope * x) ** 2).mean()))
+    slope = moments["mu11"] / max(1.0, moments["mu20"])
+    off = math.sqrt(max(0.0, moments["mu02"] - slope * moments["mu11"]) / moments["m00"])
     # A straight band t px thick lies t / sqrt(12) px off its middle line, a double one t / 2.
     if off > (0.6 if thick else 0.35) * (thickness + 2) + LINE_BEND * span:
         return None
-    return _Run(rows, columns, slope, thickness, whole, thick)
+    return _Run(part, mask > 0, slope, thickness, whole, thick)
 
 
 def _lines(runs: list[_Run], ink: NDArray[np.float32]) -> Grey:
@@ -112,11 +123,16 @@ def _lines(runs: list[_Run], ink: NDArray[np.float32]) -> Grey:
     whole = [run for run in runs if run.whole]
     for run in runs:
         if run.whole or _alike(run, whole):
-            own = ink[run.rows, run.columns]
+            own = ink[run.part][run.mask]
             # The run's margins are lighter than the line itself.
-            line = float(np.median(own[own >= own.mean()]))
-            found[run.rows, run.columns] = over(LINE_DARKER * line - own, 0)
+            line = _middle(own[own >= own.mean()])
+            found[run.part][run.mask] = over(LINE_DARKER * line - own, 0)
     return found
+
+
+def _middle(values: NDArray[Any]) -> float:
+    """Upper median: a twentieth of the time of numpy's."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2])
 
 
 def _alike(run: _Run, whole: list[_Run]) -> bool:
@@ -127,19 +143,19 @@ def _alike(run: _Run, whole: list[_Run]) -> bool:
     return off < LINE_PARALLEL and run.thickness <= max(line.thickness for line in whole) + 1
 
 
-def halved(mask: Grey) -> Grey:
-    """Mask of half the size: any ink in two by two pixels counts, so that thin lines stay whole."""
-    half = (max(1, (mask.shape[1] + 1) // 2), max(1, (mask.shape[0] + 1) // 2))
-    return over(cv2.resize(mask, half, interpolation=cv2.INTER_AREA), 60)
-
-
 def find_lines(mask: Grey, ink: NDArray[np.float32]) -> tuple[Grey, Grey] | None:
     """Masks of printed lines along x and along y; None where there are none.
 
     One that crosses the whole picture is a line; parallel to it, those that fade are, too.
     """
-    small = halved(mask)
-    both = [_straight(turned) for turned in (small, np.ascontiguousarray(small.T))]
+    turned = np.asarray(cv2.transpose(mask), np.uint8)
+    profiles = [mask.max(axis=0), turned.max(axis=0)]
+    if not any(_reach(profile) >= LINE_WHOLE * len(profile) for profile in profiles):
+        return None
+    both = [
+        _straight(one) if _reach(profile) >= LINE_PARTIAL * len(profile) else None
+        for one, profile in zip((mask, turned), profiles, strict=True)
+    ]
     if not any(one and one.columns >= LINE_WHOLE * one.ink.shape[1] for one in both):
         return None
     across, down = (_runs_across(one) if one else [] for one in both)
@@ -148,16 +164,7 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> tuple[Grey, Grey] | None
         across, down = ([run for run in runs if not run.thick] for runs in (across, down))
     if not any(run.whole for run in across + down):
         return None
-    size = (mask.shape[1], mask.shape[0])
-    half = small.shape[::-1]
-    small_ink = np.asarray(cv2.resize(ink, half, interpolation=cv2.INTER_AREA), np.float32)
-    rows = _lines(across, small_ink)
-    columns = cv2.transpose(_lines(down, small_ink.T))
-    near = cv2.INTER_NEAREST
-    return (
-        np.asarray(cv2.resize(rows, size, interpolation=near), np.uint8),
-        np.asarray(cv2.resize(columns, size, interpolation=near), np.uint8),
-    )
+    return _lines(across, ink), np.asarray(cv2.transpose(_lines(down, ink.T)), np.uint8)
 
 
 def remove_lines(mask: Grey, across: Grey, down: Grey) -> Grey:
@@ -171,9 +178,9 @@ def remove_lines(mask: Grey, across: Grey, down: Grey) -> Grey:
         if not cv2.countNonZero(drawn):
             continue
         thickness = np.count_nonzero(drawn, axis=axis)
-        run = int(float(np.median(thickness[thickness > 0])) * 1.5) + 3
+        run = int(_middle(thickness[thickness > 0]) * 1.5) + 2
         tall = np.ones((run, 1) if axis == 0 else (1, run), np.uint8)
-        near = np.ones((5, 1) if axis == 0 else (1, 5), np.uint8)
+        near = np.ones((3, 1) if axis == 0 else (1, 3), np.uint8)
         crossing = cv2.morphologyEx(cv2.subtract(mask, other), cv2.MORPH_OPEN, tall)
         erase |= cv2.subtract(cv2.dilate(line, near), crossing).astype(np.uint8)
     return np.asarray(cv2.subtract(mask, erase), np.uint8)

@@ -1,5 +1,6 @@
 """Paper and ink apart: from an upright picture to a map of ink without light and shadow."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,12 +12,16 @@ from numpy.typing import NDArray
 Grey = NDArray[np.uint8]
 
 WORK_SIDE = 224  # px: longer sides are averaged down first
-PAPER_SIDE = 80  # px: the paper is smooth, so it is estimated in a picture this small
+LEAST_SIDE = 80  # px: smaller pictures are enlarged first
+PAPER_SIDE = 64  # px: the paper is smooth, so it is estimated in a picture this small
+MEDIAN_SIDE = 32  # px: a median takes its time, so it is taken in a picture smaller still
 COLOUR_SIDE = 48  # px: large enough for the ink's colour
 STROKE_SHARE = 0.12  # of the shorter side: narrower marks are strokes, not light
+DARKEST = 16  # grey: paper is no darker, so that noise is not taken for ink
 BRIGHT_PAPER = 2.0  # odds of dark ink on paper that is not black, and of bright ink on black
 DARK_PAPER = 70  # grey: darker paper is black
 PEN_SHARE = 0.22  # of the shorter side: darker patches at least this wide are paper in shadow
+NEAR = (0.16, 0.08, 0.04)
 EVEN = 0.03  # of the light: as much as even paper varies
 EVEN_SHARE = 0.4  # of the picture: what has to be even paper to go by it
 RIM_AREA = 0.05  # of the rim: areas off the paper that cover more of it are shadow
@@ -65,7 +70,7 @@ def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def enlarge(grey: Grey) -> Grey:
-    """Double a picture until its longer side has 80 px: strokes of one pixel get an inside.
+    """Double a picture until its longer side has LEAST_SIDE px: strokes of one pixel get an inside.
 
     Strips are widened to a tenth of their length by repeating their border.
     """
@@ -76,7 +81,7 @@ def enlarge(grey: Grey) -> Grey:
             cv2.copyMakeBorder(grey, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8
         )
     factor = 1
-    while max(grey.shape) * factor < PAPER_SIDE:
+    while max(grey.shape) * factor < LEAST_SIDE:
         factor *= 2
     if factor == 1:
         return grey
@@ -96,26 +101,35 @@ def over(values: NDArray[Any], level: NDArray[Any] | float) -> Grey:
     return np.asarray(np.greater(values, level).view(np.uint8) * np.uint8(255), np.uint8)
 
 
-def mix_channels(picture: NDArray[np.uint8]) -> Grey:
-    """Grey with the most contrast between ink and paper.
+def mixer(picture: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], Grey]:
+    """Return what turns a part of (H, W, 3), at any size, into grey; (H, W) is grey already.
 
-    The weights are the main axis of the differences from the local paper, so that red, cyan and
+    It gives the most contrast between ink and paper: the weights are the main axis of the differences from the local paper, so that red, cyan and
     pencil are all as dark as they can be (first principal component).
     """
+    if picture.ndim == 2:
+        return lambda part: part
     factor = min(1.0, COLOUR_SIDE / max(picture.shape[:2]))
     size = (max(3, int(picture.shape[1] * factor)), max(3, int(picture.shape[0] * factor)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
     around = (odd(min(small.shape[:2]) * 0.4),) * 2
     local = cv2.blur(small, around)
-    difference = (small.astype(np.float32) - local).reshape(-1, 3)
-    _, _, axes = cv2.eigen(difference.T @ difference)  # the main one first
-    axis = axes[0]
-    axis = np.maximum(axis if axis.sum() >= 0 else -axis, 1e-6)
-    red, green, blue = (float(share) for share in axis / axis.sum())
-    first, second, third = cv2.split(picture)
-    # Two weighted sums are half the time of cv2.transform.
-    both = cv2.addWeighted(first, red / (red + green), second, green / (red + green), 0)
-    return np.asarray(cv2.addWeighted(both, red + green, third, blue, 0), np.uint8)
+    some = (small.astype(np.float32) - local).reshape(-1, 3)[::3]
+    _, _, axes = cv2.eigen(some.T @ some)  # the main one first
+    axis = axes[0].tolist()
+    sign = 1 if sum(axis) >= 0 else -1
+    red, green, blue = (max(sign * share, 1e-6) for share in axis)
+    whole = red + green + blue
+
+    def mix(part: NDArray[np.uint8]) -> Grey:
+        first, second, third = cv2.split(part)
+        # Two weighted sums are half the time of cv2.transform.
+        both = cv2.addWeighted(first, red / (red + green), second, green / (red + green), 0)
+        return np.asarray(
+            cv2.addWeighted(both, (red + green) / whole, third, blue / whole, 0), np.uint8
+        )
+
+    return mix
 
 
 @dataclass(frozen=True)
@@ -137,6 +151,11 @@ def _plane(shape: tuple[int, int]) -> _Plane:
     return _Plane(full, some, (some[:, :, None] * some[:, None]).reshape(-1, 36))
 
 
+def _commonest(counts: NDArray[np.float32]) -> float:
+    """The grey about which most of a picture lies, by 32 counts."""
+    return 8.0 * float((counts[:-2] + counts[1:-1] + counts[2:]).argmax()) + 12
+
+
 def _even_light(small: Grey) -> NDArray[np.float32]:
     """Quadratic surface through the paper: least squares of what lies near the commonest grey.
 
@@ -145,14 +164,14 @@ def _even_light(small: Grey) -> NDArray[np.float32]:
     plane = _plane((small.shape[0], small.shape[1]))
     grey = small.reshape(-1)[::7].astype(np.float32)
     counts = cv2.calcHist([small], [0], None, [32], [0, 256]).ravel()
-    commonest = 8.0 * float(np.argmax(cv2.blur(counts[None], (3, 1)))) + 4
-    surface, fit = np.full_like(grey, commonest), np.zeros((6, 1), np.float32)
-    for near in (0.16, 0.1, 0.06, 0.04):
+    surface: NDArray[np.float32] | float = _commonest(counts)
+    fit = np.zeros((6, 1), np.float32)
+    for near in NEAR:
         chosen = np.abs(grey - surface) <= near * np.maximum(surface, 40)
         weight = chosen.astype(np.float32)
-        if weight.sum() < 12:
-            break
         squares = (weight @ plane.products).reshape(6, 6) + RIDGE
+        if squares[0, 0] < 12:
+            break
         _, fit = cv2.solve(squares, (weight * grey) @ plane.some, flags=cv2.DECOMP_CHOLESKY)
         surface = plane.some @ fit[:, 0]
     return np.asarray(np.clip(plane.full @ fit[:, 0], 8, 255).reshape(small.shape), np.float32)
@@ -185,7 +204,7 @@ def _two_tones(small: Grey) -> Grey | None:
 
 def _off_paper(flat: Grey) -> Grey | None:
     """Mask of what is off the even paper (128 in `flat`), where most of the picture is on it."""
-    by = np.asarray(cv2.absdiff(flat, np.full_like(flat, 128)), np.uint8)
+    by = np.asarray(cv2.convertScaleAbs(flat, alpha=1, beta=-128), np.uint8)
     off = over(by, 128 * EVEN)
     if cv2.countNonZero(off) > (1 - EVEN_SHARE) * off.size:
         return None
@@ -244,13 +263,20 @@ def _paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
             return np.asarray(surface + near, np.float32), float(
                 (difference * (ink > 0)).sum()
             ) <= 0
+    return _median_light(small), _dark_strokes(small)
+
+
+def _median_light(small: Grey) -> NDArray[np.float32]:
+    """Median of a window wider than two pens, smoothed."""
+    little = shrink(small, MEDIAN_SIDE)
+    shorter = min(little.shape)
     window = odd(shorter * PEN_SHARE * 1.6)
     # Mirrored, because a line along the rim would outvote the paper if it were repeated.
     pad = window // 2 if shorter > 3 else 0
-    wide = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REFLECT)
-    median = cv2.medianBlur(wide, window)[pad : pad + small.shape[0], pad : pad + small.shape[1]]
-    soft = cv2.blur(median.astype(np.float32), (5, 5))
-    return np.asarray(soft, np.float32), _dark_strokes(small)
+    wide = cv2.copyMakeBorder(little, pad, pad, pad, pad, cv2.BORDER_REFLECT)
+    median = cv2.medianBlur(wide, window)[pad : pad + little.shape[0], pad : pad + little.shape[1]]
+    full = cv2.resize(median, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.blur(full.astype(np.float32), (5, 5)), np.float32)
 
 
 def _dark_strokes(small: Grey) -> bool:
@@ -279,14 +305,10 @@ def centrality(shape: tuple[int, int]) -> NDArray[np.float32]:
     return np.outer(y, x).astype(np.float32)
 
 
-def ink_map(grey: Grey) -> tuple[NDArray[np.float32], bool]:
-    """Share of the paper's light that is missing (dark ink) or too much (bright ink), (h, w)."""
-    small = shrink(grey, PAPER_SIDE)
+def find_paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
+    """The paper's light under the ink, (h, w), and whether ink is darker than it.
+
+    Where ink is brighter, the light is that of the inverted picture.
+    """
     below, dark = _paper(small)
-    if not dark:
-        grey, below = 255 - grey, 255 - below
-    size = (grey.shape[1], grey.shape[0])
-    share = cv2.resize(-1 / np.maximum(below, 16), size, interpolation=cv2.INTER_LINEAR)
-    ink = cv2.multiply(cv2.GaussianBlur(grey, (3, 3), 0), share, dtype=cv2.CV_32F)
-    ink += 1
-    return np.asarray(ink, np.float32), dark
+    return np.maximum(below if dark else 255 - below, DARKEST), dark

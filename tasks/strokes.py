@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import lines
 from tasks.paper import centrality
 
 Grey = NDArray[np.uint8]
@@ -44,37 +43,43 @@ class Chosen:
 
 def groups(
     mask: Grey, ink: NDArray[np.float32], sure: float
-) -> tuple[list[Group], NDArray[np.uint16]]:
-    """Groups of ink in (h, w), weightiest first, and their labels; some of each is above `sure`.
+) -> tuple[list[Group], int, NDArray[np.uint16]]:
+    """Groups of ink in (h, w), weightiest first; how many labels there are, and the labels, (h, w).
 
-    Gaps are bridged at half size, so boxes are exact to two pixels.
+    Some ink of each group is above `sure`.
+
+    Gaps of one px are bridged.
     """
     height, width = mask.shape
-    # Two by two reaches one px to the right and down, which bridges gaps of one px: two of `mask`.
-    joined = cv2.dilate(lines.halved(mask), np.ones((2, 2), np.uint8))
-    count, small, stats, _ = cv2.connectedComponentsWithStats(
+    # Two by two reaches one px to the right and down, which bridges gaps of one px.
+    joined = cv2.dilate(mask, np.ones((2, 2), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
         joined, connectivity=8, ltype=cv2.CV_16U
     )
-    labels = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
     where = np.flatnonzero(mask.ravel().view(np.bool_))
+    if not len(where):
+        return [], count, np.asarray(labels, np.uint16)
     label, value = labels.ravel()[where], ink.ravel()[where]
     mass = np.bincount(label, minlength=count)
     total = np.bincount(label, value, count)
     weight = np.bincount(label, value * centrality((height, width)).ravel()[where], count)
     strong = np.bincount(label[value > sure], minlength=count) > 0
-    first, end = stats[:, :2], stats[:, :2] + stats[:, 2:4]
-    edge = (first <= 1).any(axis=1) | (end >= joined.shape[::-1]).any(axis=1)
-    weight = weight * np.where(edge, EDGE_WEIGHT, 1.0)
-    boxes = np.hstack((2 * first, np.minimum(2 * end, (width, height)) - 2 * first))
-    found = []
-    for i in np.argsort(-weight)[:MOST_GROUPS]:
-        if i and strong[i]:
-            x, y, w, h = (int(v) for v in boxes[i])
-            contrast = float(total[i] / mass[i])
-            found.append(
-                Group(int(i), (x, y, w, h), int(mass[i]), float(weight[i]), contrast, bool(edge[i]))
-            )
-    return found, np.asarray(labels, np.uint16)
+    x, y, w, h, _ = stats.T
+    edge = (x <= 1) | (y <= 1) | (x + w >= width) | (y + h >= height)
+    weight[edge] *= EDGE_WEIGHT
+    weight[0] = 0  # what is no ink
+    first = np.argsort(-weight)[:MOST_GROUPS]
+    first = first[strong[first] & (first > 0)]
+    each = zip(
+        first.tolist(),
+        map(tuple, stats[first, :4].tolist()),
+        mass[first].tolist(),
+        weight[first].tolist(),
+        (total[first] / mass[first]).tolist(),
+        edge[first].tolist(),
+        strict=True,
+    )
+    return [Group(*one) for one in each], count, np.asarray(labels, np.uint16)
 
 
 def _gap(a: Box, b: Box) -> int:
