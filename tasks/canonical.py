@@ -1,7 +1,7 @@
 """Any decoded picture to the 28x28 canonical form: MNIST's frame, ink bright on 0, with facts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import cv2
@@ -9,20 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import cut, lines, paper, strokes
+from tasks.glyph import BOX, FINE, MARGIN, SIDE, draw
 
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
 
 CANONICAL_VERSION = "4"
-SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
-FINE = 4  # fine px per px of the canonical form: pens are normalised at that size
-MARGIN = 8  # fine px around the ink while its pen grows
-PEN_LEAST, PEN_MOST = 2.2, 4.0  # px: MNIST's pens, from their first to their ninth tenth
 CENTRE = (13.3, 14.7)  # px: where the centre of mass of a canonical picture lies
 PAGE = 16  # greys: an even page is that near to black or to white
 PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page
-LOOK_SIDE = 112  # px: large enough to tell ink from paper and the digit from what is around it
+LOOK_SIDE = 112  # px: the digit is looked for in a picture this small, and drawn from a larger one
 SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
 DUST = 0.025  # of the picture's longer side: smaller ink is none
 
@@ -202,17 +199,16 @@ def _search(work: Pixels, side: int) -> tuple[Grey, Ink]:
 
     It is looked for in a smaller picture, and drawn from this one.
     """
+    if max(work.shape[:2]) <= LOOK_SIDE:
+        # Averaging smooths a larger one.
+        work = np.asarray(cv2.GaussianBlur(paper.mixer(work)(work), (3, 3), 0), np.uint8)
     mix = paper.mixer(work)
-    small = paper.shrink(work, LOOK_SIDE)
-    look = mix(small)
-    if small is work:
-        look = work = np.asarray(cv2.GaussianBlur(look, (3, 3), 0), np.uint8)
-        mix = paper.mixer(work)
+    look = mix(paper.shrink(work, LOOK_SIDE))
     below, dark = paper.find_paper(mix(paper.shrink(work, paper.PAPER_SIDE)))
     if not dark:
         look = 255 - look
-    share = cv2.resize(-1 / below, look.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    rough = cv2.multiply(look, share, dtype=cv2.CV_32F)
+    share = _resized(-1 / below, look.shape[::-1])
+    rough = np.asarray(cv2.multiply(look, share, dtype=cv2.CV_32F), np.float32)
     rough += 1
     found = _groups(cut.threshold(rough))
     if not found.groups:
@@ -228,7 +224,7 @@ def _search(work: Pixels, side: int) -> tuple[Grey, Ink]:
     left, top, w, h = box
     part = mix(work[top : top + h, left : left + w])
     mask = _mask(found, chosen, part if dark else 255 - part, share)
-    image, pen = _draw(mask)
+    image, pen = draw(mask)
     x, y, w, h = _ink_box(mask, box)
     factor = side / max(work.shape[:2])
     removed = ",".join(["lines"] * found.printed + ["neighbours"] * bool(chosen.neighbours))
@@ -254,9 +250,7 @@ def _scaled(box: strokes.Box, to: tuple[int, ...], of: tuple[int, ...]) -> strok
     return left, top, round((x + w) * across) - left, round((y + h) * down) - top
 
 
-def _mask(
-    found: _Found, chosen: strokes.Chosen, grey: Grey, share: NDArray[np.float32]
-) -> Grey:
+def _mask(found: _Found, chosen: strokes.Chosen, grey: Grey, share: NDArray[np.float32]) -> Grey:
     """The chosen ink as a mask whose longer side is 80 fine px, with a margin.
 
     It was found in a small picture; its edges are those in `grey`, its box in the large one.
@@ -266,15 +260,15 @@ def _mask(
     parts, labels = found.parts, found.labels
     wanted = np.zeros(found.count, np.uint8)
     wanted[[group.label for group in chosen.groups]] = 255
-    mine = wanted[labels[part]]
+    mine: Grey = wanted[labels[part]]
     if found.printed:
-        mine = cv2.min(mine, cv2.compare(parts.mask[part], found.clean[part], cv2.CMP_EQ))
+        mine[parts.mask[part] != found.clean[part]] = 0
     factor = BOX * FINE / max(grey.shape)
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    mine = cv2.resize(mine, size, interpolation=cv2.INTER_NEAREST)
+    mine = np.asarray(cv2.resize(mine, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     full = 1 / parts.level[part]
-    if parts.calmed:
-        soft = cv2.resize(parts.ink[part] * full, size)
+    if parts.calmed:  # the picture's own edges are rough
+        soft = _resized(parts.ink[part] * full, size)
     else:
         # A line thinner than a fine px would be averaged away: it is widened to one first.
         reach = round(1 / factor)
@@ -282,13 +276,19 @@ def _mask(
             grey = np.asarray(cv2.erode(grey, np.ones((reach, reach), np.uint8)), np.uint8)
         how = cv2.INTER_LINEAR if factor < 1 else cv2.INTER_CUBIC
         edges = cv2.resize(grey, size, interpolation=how)
-        soft = cv2.multiply(edges, cv2.resize(share[part] * full, size), dtype=cv2.CV_32F)
-        soft += cv2.resize(full, size)
+        light = _resized(share[part] * full, size)
+        soft = np.asarray(cv2.multiply(edges, light, dtype=cv2.CV_32F), np.float32)
+        soft += _resized(full, size)
     mask = cv2.min(paper.over(soft, 1), mine)
     if not cv2.countNonZero(mask):
         mask = mine  # so thin and faint that nothing is left of it at this size
     frame = (MARGIN,) * 4
     return np.asarray(cv2.copyMakeBorder(mask, *frame, cv2.BORDER_CONSTANT, value=0), np.uint8)
+
+
+def _resized(smooth: NDArray[np.floating], size: Sequence[int]) -> NDArray[np.float32]:
+    """Return something smooth, (h, w), at another size: width and height."""
+    return np.asarray(cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _ink_box(mask: Grey, box: strokes.Box) -> strokes.Box:
@@ -300,47 +300,3 @@ def _ink_box(mask: Grey, box: strokes.Box) -> strokes.Box:
         (mask.shape[0] - 2 * MARGIN, mask.shape[1] - 2 * MARGIN),
     )
     return box[0] + left, box[1] + top, w, h
-
-
-@lru_cache(maxsize=64)
-def _disc(radius: int) -> Grey:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2), np.uint8)
-
-
-def _draw(mask: Grey) -> tuple[Grey, float]:
-    """Ink of a mask in the canonical frame with a pen like MNIST's; its own pen in px.
-
-    A stroke of width w has a mean distance from its edge of w / 4.
-    """
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    pen = 4 * (cv2.mean(depth, mask)[0] - 0.25)
-    if pen < PEN_LEAST * FINE:
-        radius = min(MARGIN, round((PEN_LEAST * FINE - pen) / 2))
-        mask = np.asarray(cv2.dilate(mask, _disc(radius)) if radius else mask, np.uint8)
-    elif pen > PEN_MOST * FINE:
-        mask = _thin(mask, np.asarray(depth, np.float32), (pen - PEN_MOST * FINE) / 2)
-    x, y, w, h = cv2.boundingRect(mask)
-    return _frame(mask[y : y + h, x : x + w]), pen / FINE
-
-
-def _thin(mask: Grey, depth: NDArray[np.float32], by: float) -> Grey:
-    """Erode by `by`, but nowhere more than half of the pen's own radius, so that nothing breaks."""
-    local = cv2.dilate(depth, _disc(max(1, int(by))))
-    thinner = paper.over(depth, np.minimum(0.5 * local, by))
-    return np.asarray(thinner if cv2.countNonZero(thinner) else mask, np.uint8)
-
-
-def _frame(mask: Grey) -> Grey:
-    """Scale ink to an 80 fine px box, centre its mass, average down to 28x28."""
-    height, width = mask.shape
-    factor = BOX * FINE / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    glyph = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
-    moments = cv2.moments(glyph)
-    mass = max(moments["m00"], 1e-6)
-    full = SIDE * FINE
-    left = min(max(round(full / 2 - 0.5 - moments["m10"] / mass), 0), full - size[0])
-    top = min(max(round(full / 2 - 0.5 - moments["m01"] / mass), 0), full - size[1])
-    fine = np.zeros((full, full), np.uint8)
-    fine[top : top + size[1], left : left + size[0]] = glyph
-    return np.asarray(cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)

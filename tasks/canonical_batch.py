@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.canonical import BOX, CENTRE, PAGE, SIDE, Ink, Polarity, canonical
+from tasks.canonical import CENTRE, PAGE, Ink, Polarity, canonical
+from tasks.glyph import BOX, SIDE
 
 Pixels = NDArray[np.uint8]
 Form = tuple[Pixels, Ink]

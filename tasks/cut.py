@@ -1,6 +1,7 @@
 """Ink cut from paper: from a map of ink to a mask of it, however strong paper's texture is."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from tasks.paper import TWO_TONES, Grey, odd, over
 
 SIGMAS = (0.6, 1.0)  # px: how far rough paper is smoothed
-SAMPLE = 1024  # px that tell the texture
+SAMPLE = 1024  # px, about: so many tell the texture
 QUANTUM = 0.003  # of the light: no paper is smoother than the rounding to 256 greys
 CLEAR_INK = 3.5  # deviations: the strongest hundredth of mere noise is at 2.3
 CLEAR = 10.0  # deviations of that texture: ink this strong needs no smoothing
@@ -17,8 +18,16 @@ NOISE_FLOOR = 3.2  # deviations of the paper's texture: what is ink has to be ab
 NOISE_SURE = 5.5  # and this, somewhere in each stroke (hysteresis, Canny 1986)
 
 
-def _texture(ink: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Middle and deviation of the paper's texture, and the ink of the strongest hundredth.
+class _Texture(NamedTuple):
+    """Middle and deviation of the paper's texture, and the ink of the strongest hundredth."""
+
+    middle: float
+    noise: float
+    top: float
+
+
+def _texture(ink: NDArray[np.float32]) -> _Texture:
+    """The texture of the paper under a map of ink.
 
     Of two robust estimates the lower one counts: the median absolute deviation bears a tenth of
     the picture too bright beside a dark frame; the 10 and 30 % quantiles bear a third of it as ink.
@@ -29,22 +38,19 @@ def _texture(ink: NDArray[np.float32]) -> tuple[float, float, float]:
     by_quantiles = (high - low) / 0.757  # distance of those quantiles of a normal distribution
     by_median = 1.4826 * float(np.partition(np.abs(sample - middle), count // 2)[count // 2])
     if by_median <= by_quantiles:
-        return middle, by_median + QUANTUM, top
-    return high + 0.524 * by_quantiles, by_quantiles + QUANTUM, top
+        return _Texture(middle, by_median + QUANTUM, top)
+    return _Texture(high + 0.524 * by_quantiles, by_quantiles + QUANTUM, top)
 
 
-def _calm(ink: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, float, float, float]:
+def _calm(rough: NDArray[np.float32]) -> tuple[NDArray[np.float32], _Texture]:
     """Ink smoothed until its strongest hundredth stands out of the paper's texture; the latter."""
-    rough = ink
-    middle, noise, top = _texture(ink)
-    calmed = 0.0
+    ink, texture = rough, _texture(rough)
     for sigma in SIGMAS:
-        if top - middle > CLEAR * noise:
+        if texture.top - texture.middle > CLEAR * texture.noise:
             break
-        calmed = sigma
         ink = np.asarray(cv2.GaussianBlur(rough, (0, 0), sigma), np.float32)
-        middle, noise, top = _texture(ink)
-    return ink, middle, noise, top, calmed
+        texture = _texture(ink)
+    return ink, texture
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Cut:
     mask: Grey
     level: NDArray[np.float32]  # (h, w)
     sure: float  # what some of each stroke has to reach
-    calmed: float  # deviation by which ink was smoothed, px
+    calmed: bool  # whether ink had to be smoothed
 
 
 def threshold(rough: NDArray[np.float32]) -> Cut:
@@ -64,17 +70,17 @@ def threshold(rough: NDArray[np.float32]) -> Cut:
     The level is half the highest contrast nearby (Bernsen 1986), never below the paper's texture:
     some deviations of it, or Otsu's level where that parts the picture well.
     """
-    ink, middle, noise, top, calmed = _calm(rough)
+    ink, (middle, noise, top) = _calm(rough)
     floor, sure = middle + NOISE_FLOOR * noise, middle + NOISE_SURE * noise
     # Light that was not quite removed counts as texture: clear ink is found in spite of it.
     if top - middle > CLEAR_INK * noise:
         floor = min(floor, middle + 0.5 * (top - middle))
         sure = min(sure, middle + 0.75 * (top - middle))
-    small = _quarter(ink)
+    small = _halved(ink)
     parted = _parted(small)
     if parted > middle + 2 * noise:
         floor, sure = min(floor, parted), min(sure, parted)
-    return _cut(ink, small, floor, sure, calmed)
+    return _cut(ink, small, floor, sure, calmed=ink is not rough)
 
 
 def faint_threshold(rough: NDArray[np.float32]) -> Cut | None:
@@ -90,19 +96,24 @@ def faint_threshold(rough: NDArray[np.float32]) -> Cut | None:
     if top - middle < CLEAR_INK * noise:
         return None
     floor, sure = middle + 0.4 * (top - middle), middle + 0.7 * (top - middle)
-    return _cut(ink, _quarter(ink), floor, sure, SIGMAS[0])
+    return _cut(ink, _halved(ink), floor, sure, calmed=True)
 
 
-def _quarter(ink: NDArray[np.float32]) -> NDArray[np.float32]:
+def _halved(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(
         cv2.resize(ink, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.float32
     )
 
 
 def _cut(
-    ink: NDArray[np.float32], small: NDArray[np.float32], floor: float, sure: float, calmed: float
+    ink: NDArray[np.float32],
+    small: NDArray[np.float32],
+    floor: float,
+    sure: float,
+    *,
+    calmed: bool,
 ) -> Cut:
-    """Cut `ink`, of which `small` is a quarter as large, at half the local peak, above `floor`."""
+    """Cut `ink`, of which `small` is half as large, at half the local peak, above `floor`."""
     reach = odd(max(small.shape) * 0.12)
     peak = cv2.dilate(small, np.ones((reach, reach), np.uint8))
     local = np.maximum(0.5 * cv2.blur(peak, (reach, reach)), floor, dtype=np.float32)

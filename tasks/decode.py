@@ -170,7 +170,7 @@ def _reduction(image: Image.Image) -> int:
 
 
 def _by_opencv(image: Image.Image, data: bytes) -> Pixels | None:
-    """The pixels of an upright JPEG picture; None where Pillow has to turn it or to say what is wrong.
+    """The pixels of an upright JPEG picture; None where Pillow turns it or says what is wrong.
 
     Both decode by libjpeg and to the same pixels; Pillow takes half as long again.
     """

@@ -29,7 +29,7 @@ class _Run:
     """A straight run of ink along x that may be a line."""
 
     part: tuple[slice, slice]  # of the picture
-    mask: Grey  # of that part
+    mask: NDArray[np.bool_]  # of that part
     slope: float
     thickness: float
     whole: bool  # crosses the picture
@@ -70,7 +70,7 @@ def _runs_across(straight: _Straight) -> list[_Run]:
     for label in np.flatnonzero(stats[1:, 2] >= LINE_PARTIAL * width) + 1:
         left, top, w, h, _ = stats[label].tolist()
         part = np.s_[top : top + h, left : left + w]
-        mask = straight.ink[part] * (labels[part] == label)
+        mask = np.where(labels[part] == label, straight.ink[part], np.uint8(0))
         run = _run(part, mask, straight.ink.shape)
         if run:
             found.append(run)
@@ -79,7 +79,9 @@ def _runs_across(straight: _Straight) -> list[_Run]:
 
 def _reach(profile: Grey) -> int:
     """How many places of a side have ink within the half of a window, which gaps may not exceed."""
-    return cv2.countNonZero(cv2.dilate(profile[None], np.ones((1, _window(len(profile))), np.uint8)))
+    return cv2.countNonZero(
+        cv2.dilate(profile[None], np.ones((1, _window(len(profile))), np.uint8))
+    )
 
 
 def _window(side: int) -> int:

@@ -104,8 +104,9 @@ def over(values: NDArray[Any], level: NDArray[Any] | float) -> Grey:
 def mixer(picture: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], Grey]:
     """Return what turns a part of (H, W, 3), at any size, into grey; (H, W) is grey already.
 
-    It gives the most contrast between ink and paper: the weights are the main axis of the differences from the local paper, so that red, cyan and
-    pencil are all as dark as they can be (first principal component).
+    It gives the most contrast between ink and paper: the weights are the main axis of the
+    differences from the local paper, so that red, cyan and pencil are all as dark as they can be
+    (first principal component).
     """
     if picture.ndim == 2:
         return lambda part: part
@@ -164,7 +165,7 @@ def _even_light(small: Grey) -> NDArray[np.float32]:
     plane = _plane((small.shape[0], small.shape[1]))
     grey = small.reshape(-1)[::7].astype(np.float32)
     counts = cv2.calcHist([small], [0], None, [32], [0, 256]).ravel()
-    surface: NDArray[np.float32] | float = _commonest(counts)
+    surface: NDArray[np.float32] | float = _commonest(np.asarray(counts, np.float32))
     fit = np.zeros((6, 1), np.float32)
     for near in NEAR:
         chosen = np.abs(grey - surface) <= near * np.maximum(surface, 40)

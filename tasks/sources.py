@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import idx
-from tasks.canonical import SIDE, canonical
+from tasks.canonical import canonical
 from tasks.decode import Pixels, Undecodable, decode
 from tasks.errors import DatasetError
+from tasks.glyph import SIDE
 from tasks.reasons import Reason
 
 Labels = NDArray[np.int8]

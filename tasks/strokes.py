@@ -46,9 +46,7 @@ def groups(
 ) -> tuple[list[Group], int, NDArray[np.uint16]]:
     """Groups of ink in (h, w), weightiest first; how many labels there are, and the labels, (h, w).
 
-    Some ink of each group is above `sure`.
-
-    Gaps of one px are bridged.
+    Some ink of each group is above `sure`. Gaps of one px are bridged.
     """
     height, width = mask.shape
     # Two by two reaches one px to the right and down, which bridges gaps of one px.
