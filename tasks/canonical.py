@@ -60,9 +60,7 @@ def canonical(picture: Pixels, side: int | None = None) -> tuple[Grey, Ink]:
         picture = paper.flatten_alpha(picture)
     side = side or max(picture.shape[:2])
     work = paper.shrink(picture, paper.WORK_SIDE)
-    if max(work.shape[:2]) >= paper.LEAST_SIDE and min(work.shape[:2]) >= paper.PAPER_SIDE:
-        return _search(work, side)
-    grey = paper.mixer(work)(work)
+    grey = paper.mix_channels(work) if work.ndim == 3 else work
     margin = _lacking_margin(grey) if max(grey.shape) <= SMALL else 0
     if not margin:
         return _search(paper.enlarge(grey), side)
@@ -194,19 +192,18 @@ def _groups(parts: cut.Cut) -> _Found:
     return _Found(groups, count, labels, parts, clean, printed is not None)
 
 
-def _search(work: Pixels, side: int) -> tuple[Grey, Ink]:
-    """Find the digit in a picture at working size, grey or RGB; `side`: the longer one before.
+def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
+    """Find the digit in a grey picture at working size; `side`: the longer one before.
 
     It is looked for in a smaller picture, and drawn from this one.
     """
-    if max(work.shape[:2]) <= LOOK_SIDE:
+    if max(grey.shape) <= LOOK_SIDE:
         # Averaging smooths a larger one.
-        work = np.asarray(cv2.GaussianBlur(paper.mixer(work)(work), (3, 3), 0), np.uint8)
-    mix = paper.mixer(work)
-    look = mix(paper.shrink(work, LOOK_SIDE))
-    below, dark = paper.find_paper(mix(paper.shrink(work, paper.PAPER_SIDE)))
+        grey = np.asarray(cv2.GaussianBlur(grey, (3, 3), 0), np.uint8)
+    below, dark = paper.find_paper(grey)
     if not dark:
-        look = 255 - look
+        grey = 255 - grey
+    look = paper.shrink(grey, LOOK_SIDE)
     share = _resized(-1 / below, look.shape[::-1])
     rough = np.asarray(cv2.multiply(look, share, dtype=cv2.CV_32F), np.float32)
     rough += 1
@@ -218,15 +215,14 @@ def _search(work: Pixels, side: int) -> tuple[Grey, Ink]:
         removed = "lines" if found.printed else ""
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed)
     chosen = strokes.choose(found.groups)
-    box = _scaled(chosen.box, work.shape, look.shape)
-    if max(box[2:]) < max(4, DUST * max(work.shape[:2])):
+    box = _scaled(chosen.box, grey.shape, look.shape)
+    if max(box[2:]) < max(4, DUST * max(grey.shape)):
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
     left, top, w, h = box
-    part = mix(work[top : top + h, left : left + w])
-    mask = _mask(found, chosen, part if dark else 255 - part, share)
+    mask = _mask(found, chosen, grey[top : top + h, left : left + w], share)
     image, pen = draw(mask)
     x, y, w, h = _ink_box(mask, box)
-    factor = side / max(work.shape[:2])
+    factor = side / max(grey.shape)
     removed = ",".join(["lines"] * found.printed + ["neighbours"] * bool(chosen.neighbours))
     facts = Ink(
         polarity="dark_on_light" if dark else "light_on_dark",

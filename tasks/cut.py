@@ -34,7 +34,7 @@ def _texture(ink: NDArray[np.float32]) -> _Texture:
     """
     sample = np.sort(ink.ravel()[:: max(1, ink.size // SAMPLE)])
     count = len(sample)
-    low, high, middle, top = (float(sample[int(count * q)]) for q in (0.1, 0.3, 0.5, 0.99))
+    low, high, middle, top = sample[[int(count * q) for q in (0.1, 0.3, 0.5, 0.99)]].tolist()
     by_quantiles = (high - low) / 0.757  # distance of those quantiles of a normal distribution
     by_median = 1.4826 * float(np.partition(np.abs(sample - middle), count // 2)[count // 2])
     if by_median <= by_quantiles:

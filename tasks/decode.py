@@ -36,6 +36,7 @@ MAGIC = (
     b"RIFF",
 )  # of FORMATS: content that begins so was meant to be a picture
 REDUCTIONS = (8, 4, 2)  # of each side: what a JPEG decoder can leave out, most first
+JPEG_END = b"\xff\xd9"
 OPENCV_REDUCED = {
     1: cv2.IMREAD_GRAYSCALE,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
@@ -174,7 +175,9 @@ def _by_opencv(image: Image.Image, data: bytes) -> Pixels | None:
 
     Both decode by libjpeg and to the same pixels; Pillow takes half as long again.
     """
-    if image.mode not in OPENCV_COLOURS or image.getexif().get(Base.Orientation, 1) != 1:
+    whole = data.rstrip(b"\0").endswith(JPEG_END)
+    upright = image.getexif().get(Base.Orientation, 1) == 1
+    if not (whole and upright and image.mode in OPENCV_COLOURS):
         return None
     flags = OPENCV_REDUCED[_reduction(image)] | OPENCV_COLOURS[image.mode]
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -1,6 +1,5 @@
 """Paper and ink apart: from an upright picture to a map of ink without light and shadow."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -101,15 +100,12 @@ def over(values: NDArray[Any], level: NDArray[Any] | float) -> Grey:
     return np.asarray(np.greater(values, level).view(np.uint8) * np.uint8(255), np.uint8)
 
 
-def mixer(picture: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], Grey]:
-    """Return what turns a part of (H, W, 3), at any size, into grey; (H, W) is grey already.
+def mix_channels(picture: NDArray[np.uint8]) -> Grey:
+    """Grey with the most contrast between ink and paper.
 
-    It gives the most contrast between ink and paper: the weights are the main axis of the
-    differences from the local paper, so that red, cyan and pencil are all as dark as they can be
-    (first principal component).
+    The weights are the main axis of the differences from the local paper, so that red, cyan and
+    pencil are all as dark as they can be (first principal component).
     """
-    if picture.ndim == 2:
-        return lambda part: part
     factor = min(1.0, COLOUR_SIDE / max(picture.shape[:2]))
     size = (max(3, int(picture.shape[1] * factor)), max(3, int(picture.shape[0] * factor)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)
@@ -121,16 +117,12 @@ def mixer(picture: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], Grey]:
     sign = 1 if sum(axis) >= 0 else -1
     red, green, blue = (max(sign * share, 1e-6) for share in axis)
     whole = red + green + blue
-
-    def mix(part: NDArray[np.uint8]) -> Grey:
-        first, second, third = cv2.split(part)
-        # Two weighted sums are half the time of cv2.transform.
-        both = cv2.addWeighted(first, red / (red + green), second, green / (red + green), 0)
-        return np.asarray(
-            cv2.addWeighted(both, (red + green) / whole, third, blue / whole, 0), np.uint8
-        )
-
-    return mix
+    first, second, third = cv2.split(picture)
+    # Two weighted sums are half the time of cv2.transform.
+    both = cv2.addWeighted(first, red / (red + green), second, green / (red + green), 0)
+    return np.asarray(
+        cv2.addWeighted(both, (red + green) / whole, third, blue / whole, 0), np.uint8
+    )
 
 
 @dataclass(frozen=True)
@@ -211,14 +203,14 @@ def _off_paper(flat: Grey) -> Grey | None:
         return None
     # Ink and print are strokes; areas off the surface that come in from the rim are shadow.
     wide = min(off.shape) * PEN_SHARE
-    if _on_rim(_areas(off, wide)) <= RIM_AREA:
+    if _wide_on_rim(off, wide) <= RIM_AREA:
         return off
     # Lines of a frame that lie close together look like an area until their soft edges go.
     strong = over(
         by,
         max(128 * EVEN, STRONG * float(np.partition(by.ravel(), -by.size // 50)[-by.size // 50])),
     )
-    if _on_rim(_areas(strong, wide)) > RIM_AREA:
+    if _wide_on_rim(strong, wide) > RIM_AREA:
         return None
     weak = np.asarray(cv2.subtract(off, cv2.dilate(strong, np.ones((5, 5), np.uint8))), np.uint8)
     shadow = _areas(weak, 0.5 * wide)
@@ -233,9 +225,15 @@ def _areas(mask: Grey, wide: float) -> Grey:
     )
 
 
+def _wide_on_rim(mask: Grey, wide: float) -> float:
+    """Share of the picture's outermost pixels that wide areas of a mask cover; 0 is all below."""
+    return _on_rim(_areas(mask, wide)) if _on_rim(mask) > RIM_AREA else 0.0
+
+
 def _on_rim(mask: Grey) -> float:
     """Share of the picture's outermost pixels that a mask covers."""
-    return float(np.concatenate((mask[0], mask[-1], mask[:, 0], mask[:, -1])).mean()) / 255
+    sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    return sum(map(cv2.countNonZero, sides)) / sum(map(len, sides))
 
 
 def _paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
@@ -306,10 +304,10 @@ def centrality(shape: tuple[int, int]) -> NDArray[np.float32]:
     return np.outer(y, x).astype(np.float32)
 
 
-def find_paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
-    """The paper's light under the ink, (h, w), and whether ink is darker than it.
+def find_paper(grey: Grey) -> tuple[NDArray[np.float32], bool]:
+    """The paper's light under the ink, at most PAPER_SIDE wide, and whether ink is darker than it.
 
     Where ink is brighter, the light is that of the inverted picture.
     """
-    below, dark = _paper(small)
+    below, dark = _paper(shrink(grey, PAPER_SIDE))
     return np.maximum(below if dark else 255 - below, DARKEST), dark

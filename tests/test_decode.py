@@ -140,6 +140,19 @@ def test_a_large_jpeg_is_turned_as_its_exif_says() -> None:
     assert picture.pixels[60:].max() < 50
 
 
+@pytest.mark.parametrize("shape", [(70, 99), (70, 99, 3), (500, 451, 3), (901, 700)])
+def test_a_jpeg_has_the_same_pixels_whether_it_lies_upright_or_has_to_be_turned(
+    shape: tuple[int, ...],
+) -> None:
+    # the one is decoded by OpenCV, the other by Pillow
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    rough = np.random.default_rng(8).integers(0, 255, shape, np.uint8)
+    smooth = np.asarray(cv2.GaussianBlur(rough, (0, 0), 2), np.uint8)
+    upright, turned = (decode(encoded(smooth, "JPEG", **how)) for how in ({}, {"exif": exif}))
+    assert (np.rot90(turned, 2) == upright).all()
+
+
 def test_a_large_jpeg_that_ends_early_is_truncated() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (900, 900, 3), np.uint8)
     [trouble] = pages(encoded(noise, "JPEG")[:-99])
