@@ -2,7 +2,8 @@
 
 The format is found in the content; the name of a file is never looked at. Large JPEG pictures are
 decoded at a half, a quarter or an eighth of their size, where the canonical form would average that
-much away in any case.
+much away in any case. Pillow reads every header and says what is wrong; the pixels of PNG and of
+upright JPEG come from OpenCV, which takes less time to the same ones.
 """
 
 import io

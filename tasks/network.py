@@ -122,7 +122,7 @@ RECIPES = {
         smoothing=0.03,
         weight_decay=0.02,
         average=0.999,
-        simulation=Simulation(bent=3, digits=160_000, no_digits=48_000),
+        simulation=Simulation(bent=2, digits=160_000, no_digits=48_000),
     ),
 }
 
