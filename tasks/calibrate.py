@@ -20,7 +20,7 @@ BINS = 15  # of equal width, in the calibration error (Guo et al. 2017)
 KEPT_DIGITS = (
     0.9995  # share of the clean calibration digits whose digit score is no reason to reject
 )
-SURE_DIGITS = 0.994  # and of those whose digit score is no reason for a review
+SURE_DIGITS = 0.993  # and of those whose digit score is no reason for a review
 TEMPERATURES = (0.05, 20.0)  # between which the best one is looked for
 BOUND_TOLERANCE = 1e-12  # of an error rate
 LOG_TOLERANCE = 1e-5  # of the logarithm of the temperature
