@@ -26,7 +26,7 @@ BOUND_TOLERANCE = 1e-12  # of an error rate
 LOG_TOLERANCE = 1e-5  # of the logarithm of the temperature
 GRID = (
     *(0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99),
-    *(0.995, 0.998, 0.999, 0.9995, 0.9999),
+    *(0.995, 0.996, 0.997, 0.998, 0.999, 0.9995, 0.9999),
 )  # thresholds that can be chosen, fixed before any picture was seen
 
 
