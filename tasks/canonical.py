@@ -216,10 +216,10 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed)
     chosen = strokes.choose(found.groups)
     box = _scaled(chosen.box, grey.shape, look.shape)
-    if max(box[2:]) < max(4, DUST * max(grey.shape)):
-        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
     left, top, w, h = box
     mask = _mask(found, chosen, grey[top : top + h, left : left + w], share)
+    if max(w, h) < max(4, DUST * max(grey.shape)) or not cv2.countNonZero(mask):
+        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
     image, pen = draw(mask)
     x, y, w, h = _ink_box(mask, box)
     factor = side / max(grey.shape)
