@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flows.engine import Engine
-from flows.reading import read_all
+from flows.engine import LOCAL, Engine
+from flows.reading import lanes_for, read_all
 from flows.reading_lines import tell_pending, tell_reading
 from tasks import results
 from tasks.calibrate import Calibration, Threshold, threshold_for
@@ -79,6 +79,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
                 discover, inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty
             )
         engine.say("Source", f"{listing.root}: {plural(listing.count, 'file')}")
+        if settings.runner == LOCAL:  # while the first loads the model; perhaps all is to be read
+            processes.limit(lanes_for(listing, settings))
         with stages.of("start"):
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)

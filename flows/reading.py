@@ -54,7 +54,7 @@ def read_all(
         telling_how_to_go_on(plan, pending, done, engine),
         engine.reading(pending.count) as advance,
     ):
-        lanes = settings.workers or processes_for(pending.count, pending.size)
+        lanes = lanes_for(pending, settings)
         if settings.runner == LOCAL:
             done.extend(_here(plan, pending, processes, origin, lanes, advance, engine))
         else:
@@ -67,6 +67,11 @@ def read_all(
     committing = sum(shard_done.commit_seconds for shard_done in done)
     stages.beside(time.perf_counter() - began, vars(spent) | {"commit": committing}, lanes)
     return sum(shard_done.others for shard_done in done)
+
+
+def lanes_for(listing: Listing, settings: PredictSettings) -> int:
+    """Return how many processes of this machine are to read so many files."""
+    return settings.workers or processes_for(listing.count, listing.size)
 
 
 def _here(

@@ -1,6 +1,6 @@
 """Any decoded picture to the 28x28 canonical form: MNIST's frame, ink bright on 0, with facts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -14,14 +14,17 @@ from tasks.glyph import BOX, FINE, MARGIN, SIDE, draw
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
+Colour = Callable[[], Pixels | None]
+"""Gives the same picture in colour, (h, w, 3) RGB; None if that cannot be had."""
 
-CANONICAL_VERSION = "4"
+CANONICAL_VERSION = "5"
 CENTRE = (13.3, 14.7)  # px: where the centre of mass of a canonical picture lies
 PAGE = 16  # greys: an even page is that near to black or to white
 PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page
 LOOK_SIDE = 112  # px: the digit is looked for in a picture this small, and drawn from a larger one
 SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
 DUST = 0.025  # of the picture's longer side: smaller ink is none
+PALE = 20  # contrast of 255: where the light alone shows no more, the colours are looked at
 
 
 class Ink(NamedTuple):
@@ -43,7 +46,9 @@ class Ink(NamedTuple):
         return self.polarity == "none"
 
 
-def canonical(picture: Pixels, side: int | None = None) -> tuple[Grey, Ink]:
+def canonical(
+    picture: Pixels, side: int | None = None, colour: Colour | None = None
+) -> tuple[Grey, Ink]:
     """Bring uint8 (H, W), (H, W, 3) RGB or (H, W, 4) RGBA to uint8 (28, 28), ink bright on 0.
 
     What already is in MNIST's frame passes unchanged, or inverted. Without ink all is 0.
@@ -51,6 +56,7 @@ def canonical(picture: Pixels, side: int | None = None) -> tuple[Grey, Ink]:
     Args:
         picture: any picture.
         side: px of its longer side in the file, if it was decoded smaller: facts are told in those.
+        colour: gives it in colour, if `picture` is the light alone of a coloured one.
     """
     if max(picture.shape[:2]) <= SMALL:
         plain = _plain(picture)
@@ -60,7 +66,24 @@ def canonical(picture: Pixels, side: int | None = None) -> tuple[Grey, Ink]:
         picture = paper.flatten_alpha(picture)
     side = side or max(picture.shape[:2])
     work = paper.shrink(picture, paper.WORK_SIDE)
-    grey = paper.mix_channels(work) if work.ndim == 3 else work
+    if work.ndim == 2:
+        found = _in_grey(work, side)
+    else:
+        found = _in_grey(paper.light(work), side)
+        colour = lambda: work  # noqa: E731
+    if not colour or found[1].contrast >= PALE:
+        return found
+    # A pen as bright as the paper differs in colour alone.
+    coloured = colour()
+    if coloured is None:
+        return found
+    mixed = paper.mix_channels(paper.shrink(coloured, paper.WORK_SIDE))
+    again = _in_grey(mixed, side)
+    return found if again[1].blank else again
+
+
+def _in_grey(grey: Grey, side: int) -> tuple[Grey, Ink]:
+    """Find the digit in a grey picture, at most WORK_SIDE wide; `side`: its longer one before."""
     margin = _lacking_margin(grey) if max(grey.shape) <= SMALL else 0
     if not margin:
         return _search(paper.enlarge(grey), side)

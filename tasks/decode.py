@@ -2,13 +2,15 @@
 
 The format is found in the content; the name of a file is never looked at. Large JPEG pictures are
 decoded at a half, a quarter or an eighth of their size, where the canonical form would average that
-much away in any case. Pillow reads every header and says what is wrong; the pixels of PNG and of
-upright JPEG come from OpenCV, which takes less time to the same ones.
+much away in any case, and without their colours, which it seldom asks for. Pillow reads every
+header and says what is wrong; the pixels of PNG and of whole JPEG come from OpenCV, which takes
+less time to the same ones.
 """
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import cv2
@@ -38,13 +40,18 @@ MAGIC = (
 )  # of FORMATS: content that begins so was meant to be a picture
 REDUCTIONS = (8, 4, 2)  # of each side: what a JPEG decoder can leave out, most first
 JPEG_END = b"\xff\xd9"
+OPENCV_TURNS = {
+    1: None,
+    3: cv2.ROTATE_180,
+    6: cv2.ROTATE_90_CLOCKWISE,
+    8: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}  # by EXIF's orientation; those that mirror, too, are Pillow's
 OPENCV_REDUCED = {
     1: cv2.IMREAD_GRAYSCALE,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-OPENCV_COLOURS = {"L": 0, "RGB": cv2.IMREAD_COLOR_RGB}
 FULL_SCALES = (1.0, 255.0, 65535.0, float(2**31 - 1))
 
 Image.MAX_IMAGE_PIXELS = None  # `_opened` checks MAX_PIXELS itself, before memory is taken
@@ -56,6 +63,17 @@ class Picture(NamedTuple):
     pixels: Pixels  # upright: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA
     width: int  # px in the file, upright; the pixels may be fewer, of the same shape
     height: int
+    colour: Callable[[], Pixels | None] | None = None  # decodes it again, where they are its light
+
+    @property
+    def side(self) -> int:
+        """Return the px of the longer side in the file."""
+        return max(self.width, self.height)
+
+    def shown(self) -> Pixels:
+        """Return the pixels as a person has to see them: in colour, if there is any."""
+        coloured = self.colour() if self.colour else None
+        return self.pixels if coloured is None else coloured
 
 
 class Undecodable(Exception):
@@ -74,8 +92,8 @@ class Undecodable(Exception):
         return type(self), (self.reason, self.detail, self.size, self.mtime_ns)
 
 
-def decode(data: bytes) -> Pixels:
-    """Return the pixels of the first page of a picture file, as `Picture` has them.
+def decode(data: bytes) -> Picture:
+    """Return the first page of a picture file.
 
     Raises:
         Undecodable: with the reason code and a detail.
@@ -83,7 +101,7 @@ def decode(data: bytes) -> Pixels:
     first = next(pages(data))
     if isinstance(first, Undecodable):
         raise first
-    return first.pixels
+    return first
 
 
 def pages(data: bytes) -> Iterator[Picture | Undecodable]:
@@ -141,18 +159,21 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
             detail = f"{frame.width} x {frame.height} = {pixels:,} pixels, limit {MAX_PIXELS:,}"
             yield Undecodable(Reason.TOO_LARGE, detail)
             return
-        size = frame.size
-        upright = _by_opencv(frame, data) if image.format in ("JPEG", "MPO") else None
-        if upright is None:
-            _reduce(frame)
-            turned = ImageOps.exif_transpose(frame)
-            if turned.size != frame.size:
-                size = (size[1], size[0])
-            upright = _eight_bit(turned)
+        jpeg = _by_opencv(frame, data) if image.format in ("JPEG", "MPO") else None
+        picture = jpeg or _by_pillow(frame)
         if number == 0 and image.format == "PNG" and png.lacks_rows(data):
             yield Undecodable(Reason.TRUNCATED, "fewer rows than its header says")
             return
-        yield Picture(upright, *size)
+        yield picture
+
+
+def _by_pillow(frame: Image.Image) -> Picture:
+    size = frame.size
+    _reduce(frame)
+    turned = ImageOps.exif_transpose(frame)
+    if turned.size != frame.size:
+        size = (size[1], size[0])
+    return Picture(_eight_bit(turned), *size)
 
 
 def _reduce(image: Image.Image) -> None:
@@ -171,17 +192,29 @@ def _reduction(image: Image.Image) -> int:
     return next((f for f in REDUCTIONS if longer >= f * WORK_SIDE and shorter >= f), 1)
 
 
-def _by_opencv(image: Image.Image, data: bytes) -> Pixels | None:
-    """The pixels of an upright JPEG picture; None where Pillow turns it or says what is wrong.
+def _by_opencv(image: Image.Image, data: bytes) -> Picture | None:
+    """A JPEG picture's light, and its colours on demand; None where Pillow has to say more.
 
     Both decode by libjpeg and to the same pixels; Pillow takes half as long again.
     """
     whole = data.rstrip(b"\0").endswith(JPEG_END)
-    upright = image.getexif().get(Base.Orientation, 1) == 1
-    if not (whole and upright and image.mode in OPENCV_COLOURS):
+    orientation = image.getexif().get(Base.Orientation, 1)
+    if not whole or image.mode not in ("L", "RGB") or orientation not in OPENCV_TURNS:
         return None
-    flags = OPENCV_REDUCED[_reduction(image)] | OPENCV_COLOURS[image.mode]
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    flags = OPENCV_REDUCED[_reduction(image)] | cv2.IMREAD_IGNORE_ORIENTATION
+    turn = OPENCV_TURNS[orientation]
+    pixels = _jpeg(data, flags, turn)
+    if pixels is None:
+        return None
+    in_colour = partial(_jpeg, data, flags | cv2.IMREAD_COLOR_RGB, turn)
+    size = image.size if turn in (None, cv2.ROTATE_180) else image.size[::-1]
+    return Picture(pixels, *size, in_colour if image.mode == "RGB" else None)
+
+
+def _jpeg(data: bytes, flags: int, turn: int | None) -> Pixels | None:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is not None and turn is not None:
+        pixels = cv2.rotate(pixels, turn)
     return None if pixels is None else np.asarray(pixels, np.uint8)
 
 

@@ -164,7 +164,8 @@ def _tiles(changed: Sequence[Flip]) -> Iterator[Tile]:
         picture = opened_again(inputs, unprintable(flip.path), flip.page)
         if picture is not None:
             words = f"{_words(flip.before)} → {_words(flip.after)}"
-            yield Tile(canonical(picture.pixels)[0], words, tone="warn", hint=flip.path)
+            form, _ = canonical(picture.pixels, picture.side, picture.colour)
+            yield Tile(form, words, tone="warn", hint=flip.path)
 
 
 def _words(digit: int | None) -> str:

@@ -100,6 +100,14 @@ def over(values: NDArray[Any], level: NDArray[Any] | float) -> Grey:
     return np.asarray(np.greater(values, level).view(np.uint8) * np.uint8(255), np.uint8)
 
 
+def light(picture: NDArray[np.uint8]) -> Grey:
+    """Return the luma of (h, w, 3) RGB (ITU-R BT.601), which is what JPEG keeps as its first part.
+
+    A JPEG decoder that is asked for no more takes two thirds of the time.
+    """
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
 def mix_channels(picture: NDArray[np.uint8]) -> Grey:
     """Grey with the most contrast between ink and paper.
 

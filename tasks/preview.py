@@ -87,7 +87,7 @@ def _section(
 def _figure(page: Page, row: Mapping[str, Any], inputs: Inputs, tone: Tone) -> Figure:
     original = opened_again(inputs, page.path, page.number)
     if original:
-        shown, size = thumbnail(original.pixels), times((original.width, original.height))
+        shown, size = thumbnail(original.shown()), times((original.width, original.height))
     else:
         shown, size = np.full((1, 1, 3), BACKGROUND, np.uint8), "gone since"
     seen = np.zeros((28, 28), np.uint8) if page.form is None else page.form

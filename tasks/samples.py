@@ -37,7 +37,7 @@ def _opened(row: Mapping[str, Any], inputs: Inputs) -> Sample | None:
         return None
     return Sample(
         path=row["path"],
-        picture=canonical(picture.pixels)[0],
+        picture=canonical(picture.pixels, picture.side, picture.colour)[0],
         digit=row["digit"],
         confidence=row["confidence"],
         status=row["status"],

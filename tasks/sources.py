@@ -292,7 +292,8 @@ def _digit(path: Path) -> Pixels:
         raise Undecodable(Reason.PERMISSION_DENIED, str(error)) from error
     except OSError as error:
         raise Undecodable(Reason.UNREADABLE, str(error)) from error
-    picture, ink = canonical(decode(data))
+    picture = decode(data)
+    form, ink = canonical(picture.pixels, picture.side, picture.colour)
     if ink.blank:
         raise Undecodable(Reason.BLANK, f"only {ink.contrast} grey levels between ink and paper")
-    return picture
+    return form

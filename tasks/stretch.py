@@ -170,7 +170,7 @@ def _decoded(
         if isinstance(picture, Undecodable):
             page.trouble = picture
         else:
-            page.show(*canonical(picture.pixels, max(picture.width, picture.height)))
+            page.show(*canonical(picture.pixels, picture.side, picture.colour))
         clock = perf_counter()
         seconds.canonical += clock - decoded
         yield page

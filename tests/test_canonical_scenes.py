@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tasks import hands, pens, scene
 from tasks.canonical import canonical, is_canonical
+from tasks.paper import light
 
 Pixels = NDArray[np.uint8]
 
@@ -54,7 +55,37 @@ def test_uneven_light_and_shadow_are_not_ink() -> None:
 def test_coloured_ink_of_the_papers_brightness_is_found() -> None:
     picture = np.full((200, 200, 3), (150, 150, 150), np.uint8)
     picture[five() > 127] = (235, 120, 130)
-    assert alike(canonical(picture)[0], PLAIN) > 0.9
+    form, ink = canonical(picture)
+    assert alike(form, PLAIN) > 0.9
+    assert canonical(light(picture))[1].contrast < ink.contrast
+
+
+@pytest.mark.parametrize(("ink", "looked"), [((235, 120, 130), 1), ((90, 20, 30), 0)])
+def test_colours_are_looked_at_where_the_light_alone_shows_little(
+    ink: tuple[int, int, int], looked: int
+) -> None:
+    picture = np.full((200, 200, 3), 150, np.uint8)
+    picture[five() > 127] = ink
+    looks = []
+
+    def in_colour() -> Pixels:
+        looks.append(picture)
+        return picture
+
+    form, facts = canonical(light(picture), colour=in_colour)
+    expected, expected_facts = canonical(picture)
+    assert np.array_equal(form, expected)
+    assert facts == expected_facts
+    assert len(looks) == looked
+
+
+def test_a_picture_whose_colours_cannot_be_had_keeps_the_form_of_its_light() -> None:
+    grey = np.full((200, 200), 150, np.uint8)
+    grey[five() > 127] = 145
+    form, ink = canonical(grey)
+    again, same = canonical(grey, colour=lambda: None)
+    assert np.array_equal(form, again)
+    assert ink == same
 
 
 @pytest.mark.parametrize("dark", [True, False])

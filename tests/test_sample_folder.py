@@ -20,7 +20,7 @@ def test_digits_lie_below_their_names_in_several_formats_sizes_and_polarities(
     files = [path for path in made.folder.rglob("*.*") if path.parent.name != "broken"]
     kinds = set()
     for path in files:
-        picture = decode(path.read_bytes())
+        picture = decode(path.read_bytes()).pixels
         dark_on_light = bool(picture[0, 0] > 127)
         ink = (255 - picture if dark_on_light else picture).astype(float) / 255
         columns = ink.sum() / (len(picture) / 28) ** 2 / 20
