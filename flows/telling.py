@@ -74,8 +74,7 @@ def tell_evaluation(evaluation: "Evaluation", engine: Engine) -> None:
 def tell_verdict(verdict: Verdict, engine: Engine) -> None:
     """Say what was refused, one check a line, and how many passed."""
     failed = [check for check in verdict.checks if not check.passed]
-    against = f", compared with {verdict.against}" if verdict.against else ""
-    passed = len(verdict.checks) - len(failed)
-    engine.say("Gate", f"{passed} of {len(verdict.checks)} checks passed{against}")
+    counted = f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)} checks passed"
+    engine.say("Gate", ", ".join(filter(None, (counted, verdict.comparison()))))
     for check in failed:
         engine.say("", f"FAIL  {check.finding} (required {check.requirement})")

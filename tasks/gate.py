@@ -42,7 +42,8 @@ def judge(evidence: Evidence, settings: GateSettings) -> Verdict:
             checks.append(failed(title, str(missing)))
         except Exception as error:  # a check that breaks has shown nothing
             checks.append(failed(title, f"the check broke: {type(error).__name__}: {error}"))
-    return Verdict(checks, _against(evidence), evidence.acceptance)
+    compared = not isinstance(evidence.serving, Outdated)
+    return Verdict(checks, _against(evidence), compared, evidence.acceptance)
 
 
 def _against(evidence: Evidence) -> str | None:

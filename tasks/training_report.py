@@ -249,7 +249,7 @@ def _gate(verdict: Mapping[str, Any]) -> Section:
         )
         for check in sorted(verdict["checks"], key=lambda check: bool(check["passed"]))
     ]
-    against = f" It was compared with {verdict['against']}." if verdict["against"] else ""
+    against = f" It was {verdict['comparison']}." if verdict["comparison"] else ""
     serves = (
         "The model may serve, since every check passed."
         if verdict["accepted"]

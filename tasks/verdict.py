@@ -31,7 +31,8 @@ class Verdict:
 
     accepted: bool = field(init=False)
     checks: Sequence[Check]
-    against: str | None = None  # the version that served, and that it was compared with
+    against: str | None = None  # the version that served
+    compared: bool = True  # with it, answer by answer; False if it cannot read any more
     acceptance: Mapping[str, str] = field(default_factory=dict)  # sets it was judged on: digests
 
     def __post_init__(self) -> None:
@@ -41,13 +42,21 @@ class Verdict:
 
     def facts(self) -> dict[str, Any]:
         """Return the same as plain values."""
-        return asdict(self) | {"sentence": self.sentence()}
+        return asdict(self) | {"sentence": self.sentence(), "comparison": self.comparison()}
 
     def failures(self) -> str:
         """Return one line that names the first failed checks with their figures."""
         findings = [check.finding for check in self.checks if not check.passed]
         more = len(findings) - SHOWN_FAILURES
         return "; ".join(findings[:SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
+
+    def comparison(self) -> str:
+        """Return in words what the candidate was compared with; empty if nothing served."""
+        if not self.against:
+            return ""
+        if self.compared:
+            return f"compared with {self.against}"
+        return f"not compared with {self.against}, which this digitflow cannot read"
 
     def sentence(self) -> str:
         """Return the whole answer in one sentence."""

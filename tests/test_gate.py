@@ -231,6 +231,7 @@ def test_without_a_model_that_serves_only_an_improvement_cannot_be_shown() -> No
     first = replace(EVIDENCE, serving=None, flips=None)
     assert refusals(first) == []
     assert judge(first, SETTINGS).against is None
+    assert not judge(first, SETTINGS).comparison()
     [finding] = refusals(first, GateSettings(require="improvement"))
     assert finding == "against what serves: nothing serves yet"
 
@@ -238,7 +239,9 @@ def test_without_a_model_that_serves_only_an_improvement_cannot_be_shown() -> No
 def test_a_champion_that_reads_nothing_by_now_is_replaced_by_what_passes_all_else() -> None:
     outdated = replace(EVIDENCE, serving=Outdated("v1", "made for canonical form 1"), flips=None)
     assert refusals(outdated) == []
-    assert judge(outdated, SETTINGS).against == "v1"
+    verdict = judge(outdated, SETTINGS)
+    assert verdict.against == "v1"
+    assert verdict.comparison() == "not compared with v1, which this digitflow cannot read"
     assert refusals(outdated, GateSettings(require="improvement"))
 
 

@@ -81,6 +81,7 @@ CARD: dict[str, Any] = {
     "verdict": {
         "accepted": True,
         "against": "20251101-11aa",
+        "comparison": "compared with 20251101-11aa",
         "sentence": "Accepted: all 1 checks passed",
         "checks": [
             {
@@ -96,7 +97,7 @@ CARD: dict[str, Any] = {
     "files": {"model.onnx": "ab12"},
 }
 NOTHING_CHECKED = {
-    **{"accepted": False, "checks": [], "against": None},
+    **{"accepted": False, "checks": [], "against": None, "comparison": ""},
     "sentence": "Refused: nothing was checked",
 }
 SUMMARY: dict[str, Any] = {
