@@ -62,7 +62,7 @@ class ProcessDied(Exception):
         """Keep the place of the file, None if none was being decoded."""
         super().__init__(f"ended with {exit_code}: {said}")
         self.number, self.said = number, said
-        self.timed_out = exit_code == -signal.SIGALRM
+        self.timed_out, self.failed = exit_code == -signal.SIGALRM, exit_code > 0
         self.how = _how(exit_code)
 
 
@@ -72,6 +72,11 @@ def _environment() -> dict[str, str]:
     found_first = os.pathsep.join(filter(None, paths))
     # processes stand beside each other: threads within one would only be in the way
     return {**HEAP, **os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}
+
+
+def noted(place: mmap.mmap) -> int:
+    """Return the file that is being decoded, by what `_Watch` has noted; NOBODY if none is."""
+    return int.from_bytes(place[:8], sys.byteorder, signed=True)
 
 
 def _how(exit_code: int) -> str:
@@ -154,7 +159,7 @@ class ReadingProcess:
 
     def _died(self) -> ProcessDied:
         exit_code = self._process.wait()
-        number = int.from_bytes(self._place[:8], sys.byteorder, signed=True)
+        number = noted(self._place)
         self._said.seek(0)
         said = self._said.read().decode("utf-8", "replace").strip()[-500:]
         return ProcessDied(None if number == NOBODY else number, exit_code, said)
@@ -171,6 +176,11 @@ class _Watch:
     def __init__(self, place: mmap.mmap, seconds: float) -> None:
         self._place, self._seconds = place, seconds
         self.end()
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether a file is being decoded."""
+        return noted(self._place) != NOBODY
 
     def begin(self, number: int) -> None:
         """Note the file; SIGALRM, which nobody handles, ends the process when time is up."""
@@ -223,8 +233,10 @@ def _answer(read_stretch: Any, job: Any, reader: Any, watch: _Watch) -> tuple[An
     entries = list(map(Entry._make, zip(*columns, strict=True)))
     try:
         stretch = read_stretch(plan, entries, reader, watch, blamed)
-    except Exception as error:  # a defect: the run has to end with what happened, not hang
-        watch.end()
+    except Exception as error:  # a defect
+        if watch.busy:  # that one file brings up: it costs itself alone, as if it had crashed us
+            raise
+        # the run has to end with what happened, not hang
         return DigitflowError(f"reading failed: {type(error).__name__}: {error}"), None
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, stretch.rows.schema) as writer:

@@ -46,7 +46,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.UNREADABLE: "a picture by its first bytes, but damaged or forged",
     Reason.TRUNCATED: "the picture ends before its data does",
     Reason.TOO_LARGE: "more pixels, bytes or pages than the limit",
-    Reason.DECODER_CRASHED: "decoding it killed the process that did, twice",
+    Reason.DECODER_CRASHED: "reading it ended the process that did, twice",
     Reason.DECODER_TIMEOUT: "decoding it took longer than the limit, twice",
     Reason.PERMISSION_DENIED: "the file may not be read by this user",
     Reason.VANISHED: "the file was listed, but gone when it was read",

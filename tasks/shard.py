@@ -270,4 +270,6 @@ def _outside(died: ProcessDied) -> DigitflowError:
 def _blame(died: ProcessDied, limit: float) -> Undecodable:
     if died.timed_out:
         return Undecodable(Reason.DECODER_TIMEOUT, f"longer than {limit:g} s, twice")
-    return Undecodable(Reason.DECODER_CRASHED, f"ended its process ({died.how}), twice")
+    # a Python process that ends by itself has said why in its last line
+    said = f": {died.said.splitlines()[-1]}" if died.failed and died.said else ""
+    return Undecodable(Reason.DECODER_CRASHED, f"ended its process ({died.how}{said}), twice")

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from tasks import png
 from tasks.canonical import CANONICAL_VERSION, canonical
-from tasks.canonical_batch import canonical_batch
+from tasks.canonical_batch import Form, canonical_batch
 from tasks.decide import Thresholds
-from tasks.decode import MAX_PIXELS, Undecodable, pages_of
+from tasks.decode import MAX_PIXELS, Picture, Undecodable, pages_of
 from tasks.inputs import Content, Entry, Inputs
 from tasks.reader import Reader
 from tasks.rows import Page, rows_of
@@ -179,21 +179,38 @@ def _decoded(
 def _decode_small(small: Sequence[Small], watch: Watch, seconds: Seconds) -> None:
     """Decode small PNG files and bring them to canonical form, all at once."""
     start = perf_counter()
-    pictures = [
-        _watched(one, watch) if picture is None else picture
+    decoded = [
+        _watched(one, watch) if picture is None else Picture(picture, *picture.shape[::-1])
         for one, picture in zip(small, png.pictures([s.packed for s in small]), strict=True)
     ]
-    decoded = perf_counter()
-    for one, (form, ink) in zip(small, canonical_batch(pictures), strict=True):
+    seconds.decode += perf_counter() - start
+    start = perf_counter()
+    shown = []
+    for one, picture in zip(small, decoded, strict=True):
+        if isinstance(picture, Undecodable):
+            one.page.trouble = picture
+        else:
+            shown.append((one, picture.pixels))
+    for (one, _), (form, ink) in zip(shown, _forms(shown, watch), strict=True):
         one.page.show(form, ink)
-    seconds.decode += decoded - start
-    seconds.canonical += perf_counter() - decoded
+    seconds.canonical += perf_counter() - start
 
 
-def _watched(one: Small, watch: Watch) -> NDArray[np.uint8]:
+def _watched(one: Small, watch: Watch) -> Picture | Undecodable:
     watch.begin(one.number)
     picture = next(pages_of(one.data, one.packed))
     watch.end()
-    if isinstance(picture, Undecodable):
-        raise picture
-    return picture.pixels
+    return picture
+
+
+def _forms(pictures: Sequence[tuple[Small, NDArray[np.uint8]]], watch: Watch) -> list[Form]:
+    """Return the canonical form of each picture; one that breaks this code is on the watch then."""
+    try:
+        return canonical_batch([picture for _, picture in pictures])
+    except Exception:
+        forms = []
+        for one, picture in pictures:
+            watch.begin(one.number)
+            forms.append(canonical(picture))
+            watch.end()
+        return forms

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from PIL import Image
 
+from tasks import canonical_batch, stretch
+from tasks.canonical import canonical
 from tasks.inputs import Content, Entry, Inputs
 from tests.bars import bar, encoded
 
@@ -22,6 +25,8 @@ FORMAT = "PCX"  # the rare format whose decoder is the broken one
 START = b"deadly "
 CRASH, HANG = START + b"crash", START + b"hang"
 OUTSIDE = b"ends its process before it is decoded"
+ODD = np.zeros((9, 7), np.uint8)  # a picture that reading itself breaks at, by a defect
+SMALL_ODD, LARGE_ODD = encoded(ODD), encoded(ODD, "BMP")
 
 
 def once(marker: Path) -> bytes:
@@ -40,6 +45,7 @@ class InMemory(Inputs):
         """Arrive in a reading process."""
         vars(self).update(state)
         _break_a_decoder()
+        _break_reading()
 
     def entries(self) -> Iterator[Entry]:
         """Yield every file."""
@@ -63,6 +69,15 @@ def _break_a_decoder() -> None:
     if Image.OPEN.get(FORMAT, (None,))[0] is not _open_deadly:
         Image.init()
         Image.register_open(FORMAT, _open_deadly, lambda start: start.startswith(START))
+
+
+def _break_reading() -> None:
+    def broken(picture: np.ndarray, *more: Any) -> Any:
+        if picture.shape == ODD.shape:
+            raise ArithmeticError("9 by 7 px")
+        return canonical(picture, *more)
+
+    stretch.canonical = canonical_batch.canonical = broken  # type: ignore[attr-defined]
 
 
 def _open_deadly(file: IO[bytes], _name: object) -> Image.Image:

@@ -17,7 +17,16 @@ from tasks.errors import DigitflowError, ModelError
 from tasks.reading_process import Start
 from tasks.shard import Processes, ShardDone, read_shard
 from tasks.stretch import ReadPlan
-from tests.deadly import CRASH, HANG, OUTSIDE, InMemory, digits, once
+from tests.deadly import (
+    CRASH,
+    HANG,
+    LARGE_ODD,
+    OUTSIDE,
+    SMALL_ODD,
+    InMemory,
+    digits,
+    once,
+)
 from tests.test_reading_process import NEVER_S, SOON_S, is_there, wait_until
 
 Told = list[tuple[int, int]]
@@ -90,6 +99,18 @@ def test_files_that_kill_or_hang_their_process_cost_themselves_alone(
     details = {row["path"]: row["detail"] for row in results.select(table).to_pylist()}
     assert details["z"] == "ended its process (SIGABRT), twice"
     assert details["0001-b"] == f"longer than {SOON_S:g} s, twice"
+
+
+def test_a_picture_that_brings_up_a_defect_costs_itself_alone(table: str, model_file: Path) -> None:
+    odd = {b"0001-a": SMALL_ODD, b"0001-b": LARGE_ODD}
+    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+        read_files(digits(6) | odd, table, processes)
+    assert outcomes(table) == of_digits(6) | dict.fromkeys(
+        ("0001-a", "0001-b"), ("decoder_crashed", None)
+    )
+    details = {row["path"]: row["detail"] for row in results.select(table).to_pylist()}
+    expected = "ended its process (exit code 1: ArithmeticError: 9 by 7 px), twice"
+    assert details["0001-a"] == details["0001-b"] == expected
 
 
 def test_a_process_that_is_killed_once_costs_nothing(
