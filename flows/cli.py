@@ -270,7 +270,7 @@ def _in_words(error: ValidationError) -> str:
         # where a field may be of several types, the name of each follows that of the field
         name = [str(part) for part in detail["loc"] if str(part).isidentifier()][-1]
         given = f"--{name.replace('_', '-')} {detail['input']}"
-        faults.setdefault(given, []).append(detail["msg"])
+        faults.setdefault(given, []).append(detail["msg"].removeprefix("Value error, "))
     return "; ".join(f"{given}: {' or '.join(said)}" for given, said in faults.items())
 
 

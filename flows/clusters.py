@@ -1,13 +1,17 @@
 """Who runs the task runs of spread stages: Prefect's task runners for threads, Dask and Ray."""
 
 import logging
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.engine import LOCAL, Crew
 from tasks.device import usable_cores
 from tasks.errors import InputError
+
+CONNECT_S = 10.0  # until who answers at all has answered
 
 
 def task_runner(crew: Crew) -> TaskRunner[Any]:
@@ -24,6 +28,27 @@ def task_runner(crew: Crew) -> TaskRunner[Any]:
         raise InputError(
             f"--runner {crew.runner}: {error}. "
             f"Install it with pip install 'digitflow[{crew.runner}]'"
+        ) from error
+
+
+def require_reachable(crew: Crew) -> None:
+    """Refuse an address where nobody answers, before any work is done.
+
+    Raises:
+        InputError: nobody does.
+    """
+    address = crew.address
+    if address is None:
+        return
+    try:
+        place = urlsplit(address if "://" in address else f"//{address}")
+        if place.port is None:  # a name that the runner knows, as Ray's `auto`
+            return
+        socket.create_connection((place.hostname, place.port), CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"--address {address}: nobody answers there ({error}); give the address that the "
+            f"scheduler of the {crew.runner.title()} cluster prints when it starts"
         ) from error
 
 

@@ -72,8 +72,8 @@ class Engine(Protocol):
             stop: is called when one fails, or the wait is interrupted, so that the others end soon.
         """
 
-    def require(self, runner: str) -> None:
-        """Refuse a runner that it cannot spread stages on, before any work is done."""
+    def require(self, crew: Crew) -> None:
+        """Refuse a crew that it cannot spread stages on, before any work is done."""
 
     def say(self, label: str, text: str) -> None:
         """Tell the person who watches one line."""
@@ -121,7 +121,7 @@ class PlainEngine:
         Raises:
             InputError: the crew is a cluster, which is reached through the orchestrator.
         """
-        self.require(crew.runner)
+        self.require(crew)
         pool = ThreadPoolExecutor(crew.width, thread_name_prefix=function.__name__)
         try:
             for future in [pool.submit(function, *job) for job in jobs]:
@@ -132,14 +132,14 @@ class PlainEngine:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def require(self, runner: str) -> None:
+    def require(self, crew: Crew) -> None:
         """Refuse clusters.
 
         Raises:
-            InputError: the runner is one, which is reached through the orchestrator.
+            InputError: the crew is one, which is reached through the orchestrator.
         """
-        if runner != LOCAL:
-            raise InputError(f"--runner {runner} is Prefect's: leave out --no-prefect")
+        if crew.runner != LOCAL:
+            raise InputError(f"--runner {crew.runner} is Prefect's: leave out --no-prefect")
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""

@@ -24,7 +24,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 from prefect.utilities.callables import get_call_parameters
 
-from flows.clusters import task_runner
+from flows.clusters import require_reachable, task_runner
 from flows.engine import Advance, AdvanceBy, Crew, PlainEngine
 from flows.predict import predict as predict_sentence
 from flows.quiet import is_quiet
@@ -75,13 +75,14 @@ class PrefectEngine(PlainEngine):
                 stop()
                 raise
 
-    def require(self, runner: str) -> None:
-        """Refuse a runner whose extra is not installed.
+    def require(self, crew: Crew) -> None:
+        """Refuse a runner whose extra is not installed, and an address where nobody answers.
 
         Raises:
-            InputError: with the command that installs it.
+            InputError: with what to do.
         """
-        task_runner(Crew(1, runner))
+        task_runner(crew)
+        require_reachable(crew)
 
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flows.engine import LOCAL, Engine
+from flows.engine import LOCAL, Crew, Engine
 from flows.reading import lanes_for, read_all
 from flows.reading_lines import tell_pending, tell_reading
 from tasks import results
@@ -64,7 +64,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         DigitflowError: it could not come to its end; what was committed before stays.
     """
     stages, started = Stages(), datetime.now(UTC)
-    engine.require(settings.runner)
+    engine.require(Crew(1, settings.runner, settings.address))
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     if settings.out:
         results.check_out(settings.out)

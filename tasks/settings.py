@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.reasons import STATUSES, Reason, Status
@@ -184,6 +184,14 @@ class PredictSettings(ReadSettings):
     address: str | None = Field(
         None, description="Of the cluster's scheduler; without one a local cluster is started."
     )
+
+    @field_validator("address")
+    @classmethod
+    def _of_a_cluster(cls, address: str | None, others: ValidationInfo) -> str | None:
+        if address and others.data.get("runner") == "local":
+            raise ValueError("that is of a cluster; add --runner dask or --runner ray")
+        return address
+
     decode_timeout: float = Field(
         30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
     )

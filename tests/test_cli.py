@@ -130,6 +130,7 @@ def test_strict_ends_with_4_where_something_was_rejected(
         ("predict EMPTY --no-prefect --model MODEL", "has no files in it"),
         ("predict IN --no-prefect", "no champion yet"),
         ("predict IN --no-prefect --model MODEL --runner dask", "leave out --no-prefect"),
+        ("predict IN --address tcp://there:8786", "8786: that is of a cluster; add --runner dask"),
         ("predict IN --no-prefect --model unknown", "no model version 'unknown'"),
         ("predict IN --no-prefect --model missing.onnx", "no file"),
         ("predict IN --no-prefect --model DAMAGED", "does not load as an ONNX model"),

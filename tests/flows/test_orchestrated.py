@@ -63,6 +63,16 @@ def test_a_folder_that_is_missing_fails_the_run_with_our_error(
     assert last_run(server, f"read {tmp_path / 'none'}").state.is_failed()
 
 
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1:9", "ray://127.0.0.1:x"])
+def test_a_cluster_that_does_not_answer_is_refused_before_any_work(
+    server: SyncPrefectClient, home: Path, address: str
+) -> None:
+    settings = PredictSettings(source=str(home), runner="dask", address=address)
+    with pytest.raises(InputError, match=f"--address {address}: nobody answers there"):
+        orchestrated.predict(settings)
+    assert not (home / "runs").exists()
+
+
 @pytest.mark.parametrize("runner", ["dask", "ray"])
 def test_a_cluster_whose_extra_is_not_installed_is_refused_before_any_work(
     server: SyncPrefectClient, home: Path, monkeypatch: pytest.MonkeyPatch, runner: Any
