@@ -10,10 +10,11 @@ import platformdirs
 import pytest
 
 from tasks import registry
+from tasks import s3 as s3_file
 from tasks.dataset import MNIST_DIGEST, Part, ingest, load
 from tests.bars import save_bar_model
 from tests.places import BucketPlace, FolderPlace, Place
-from tests.s3 import s3_server
+from tests.s3 import Failing, s3_server
 
 SAMPLE_PICTURES = 1_200  # of each part of `npz_sample`: enough to learn four digits of five
 
@@ -68,6 +69,15 @@ def s3_client(s3: str, boto: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     return boto
+
+
+@pytest.fixture
+def failing(s3_client: Any, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
+    """Return a server in front of that one, which fails as it is told."""
+    monkeypatch.setattr(s3_file, "PAUSES", (0.01, 0.01, 0.01))
+    with Failing(s3).running() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        yield server
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -1,13 +1,11 @@
 """A history in a bucket loses no line and doubles none, whoever writes at once and what is lost."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tasks import bucket_history
-from tasks import s3 as s3_file
 from tasks.bucket_history import BucketHistory
 from tasks.errors import DigitflowError, InputError
 from tasks.history import Entry
@@ -22,15 +20,6 @@ NAME = "history.jsonl"
 def place(s3_client: Any) -> BucketPlace:
     """Return a part of a new bucket."""
     return BucketPlace(s3_client)
-
-
-@pytest.fixture
-def failing(place: BucketPlace, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
-    """Return a server in front of the bucket, which fails as it is told."""
-    monkeypatch.setattr(s3_file, "PAUSES", (0.01, 0.01, 0.01))
-    with Failing(s3).running() as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        yield server
 
 
 def test_writers_at_once_leave_whole_lines_and_each_sees_those_before(place: BucketPlace) -> None:

@@ -1,12 +1,10 @@
 """Objects are read whole, and written only where they are as the writer has seen them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tasks import objects as objects_file
-from tasks import s3 as s3_file
 from tasks.errors import DigitflowError, InputError
 from tasks.objects import Conflict, Objects
 from tests.helpers import free_port
@@ -18,15 +16,6 @@ from tests.s3 import Failing
 def place(s3_client: Any) -> BucketPlace:
     """Return a part of a new bucket."""
     return BucketPlace(s3_client)
-
-
-@pytest.fixture
-def failing(place: BucketPlace, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
-    """Return a server in front of the bucket, which fails as it is told."""
-    monkeypatch.setattr(s3_file, "PAUSES", (0.01, 0.01, 0.01))
-    with Failing(s3).running() as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        yield server
 
 
 def test_objects_are_written_listed_read_and_deleted_below_their_prefix(
