@@ -17,10 +17,9 @@ Labels = NDArray[np.integer[Any]]  # the digit of each picture; NO_DIGIT where i
 NO_DIGIT = -1
 SURE = 0.95  # how sure a bound is
 BINS = 15  # of equal width, in the calibration error (Guo et al. 2017)
-KEPT_DIGITS = (
-    0.9995  # share of the clean calibration digits whose digit score is no reason to reject
-)
-SURE_DIGITS = 0.993  # and of those whose digit score is no reason for a review
+REJECTED_DIGITS = 2e-4  # share of clean digits whose digit score is a reason to reject them
+SURE_DIGITS = 0.993  # share of clean digits whose digit score is no reason for a review
+TAIL, TAIL_LEAST = 0.02, 10  # share of the digits, and digits, by which rarer ones are judged
 TEMPERATURES = (0.05, 20.0)  # between which the best one is looked for
 BOUND_TOLERANCE = 1e-12  # of an error rate
 LOG_TOLERANCE = 1e-5  # of the logarithm of the temperature
@@ -156,12 +155,10 @@ def calibrate(
     temperature = best_temperature(logits[clean], labels[clean])
     after = softmax(logits / temperature)
     scores = np.ones(len(labels)) if digit_logits is None else sigmoid(digit_logits)
-    lowest, sure = (
-        float(np.quantile(scores[clean], 1 - share, method="lower"))
-        if digit_logits is not None
-        else 0.0
-        for share in (KEPT_DIGITS, SURE_DIGITS)
-    )
+    lowest = sure = 0.0
+    if digit_logits is not None:
+        sure = float(np.quantile(scores[clean], 1 - SURE_DIGITS, method="lower"))
+        lowest = min(sure, float(sigmoid(rarely_below(digit_logits[clean], REJECTED_DIGITS))))
     others = scores[~is_digit]
     return Calibration(
         temperature=temperature,
@@ -174,6 +171,18 @@ def calibrate(
         no_digits_refused=float((others < sure).mean()) if len(others) else 0.0,
         curve=risk_curve(after[is_digit], labels[is_digit], scores[is_digit] >= sure),
     )
+
+
+def rarely_below(values: Floats, share: float) -> Floats:
+    """Return what so small a share of values lies below that it cannot be counted in a sample.
+
+    What lies below the lowest TAIL of them is taken to fall off exponentially, as digit logits do:
+    peaks over a threshold (Pickands 1975) of shape 0.
+    """
+    lowest = np.sort(values)
+    count = min(max(TAIL_LEAST, round(TAIL * len(values))), len(values) - 1)
+    tail, bound = lowest[: count + 1], lowest[count]
+    return np.asarray(bound - (bound - tail).mean() * math.log(len(tail) / len(values) / share))
 
 
 def best_temperature(logits: Floats, labels: Labels) -> float:

@@ -17,6 +17,7 @@ from tasks.calibrate import (
     calibrate,
     calibration_error,
     error_bound,
+    rarely_below,
     risk_curve,
     sigmoid,
     softmax,
@@ -167,6 +168,20 @@ def test_the_digit_score_keeps_nearly_all_digits() -> None:
     assert found.no_digits_refused == 1 - sure[:500].mean()
     assert found.curve.accepted[0] == sure[500:].sum()
     assert calibrate(logits, labels).min_digit_score == 0
+
+
+def test_what_lies_rarely_below_is_known_better_than_by_the_lowest_value() -> None:
+    random = np.random.default_rng(11)
+    share, samples = 2e-4, random.logistic(5, 2, (300, 5_000))
+    found = np.array([rarely_below(values, share) for values in samples])
+    true, of_lowest = (sigmoid((low - 5) / 2) for low in (found, samples.min(axis=1)))
+    assert np.median(true) == pytest.approx(share, rel=0.3)
+    assert np.std(np.log(true)) < 0.5 * np.std(np.log(of_lowest))
+
+
+@pytest.mark.parametrize("values", [[2.0], [1.0, 2.0], [3.0] * 500])
+def test_few_or_equal_values_have_something_that_lies_below(values: list[float]) -> None:
+    assert rarely_below(np.array(values), 2e-4) <= min(values)
 
 
 def test_temperature_and_digit_score_are_those_of_clean_digits() -> None:
