@@ -79,7 +79,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
                 discover, inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty
             )
         engine.say("Source", f"{listing.root}: {plural(listing.count, 'file')}")
-        if settings.runner == LOCAL:  # while the first loads the model; perhaps all is to be read
+        if settings.runner == LOCAL and (settings.again or not results.is_table(run.table)):
+            # all is to be read, so the other processes start while the first loads the model
             processes.limit(lanes_for(listing, settings))
         with stages.of("start"):
             reader = processes.facts()

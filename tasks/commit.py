@@ -18,7 +18,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import DigitflowError
-from tasks.results import open_table, storage_options
+from tasks.results import open_table, said, storage_options
 from tasks.schema import SCHEMA
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
@@ -66,7 +66,7 @@ def make_table(table: str) -> int:
     except CommitFailedError:  # another run has made it at the same moment
         return open_table(table).version()
     except (OSError, DeltaError) as error:
-        raise DigitflowError(f"{table} cannot be written: {error}") from error
+        raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
 
 
 def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
@@ -90,11 +90,12 @@ def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
             except CommitFailedError as error:
                 if time.monotonic() > deadline:
                     raise DigitflowError(
-                        f"{origin.table}: other writers left no room for {PATIENCE:.0f} s: {error}"
+                        f"{origin.table}: other writers left no room for {PATIENCE:.0f} s: "
+                        f"{said(error)}"
                     ) from error
                 time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
             except (OSError, DeltaError) as error:
-                raise DigitflowError(f"{origin.table} cannot be written: {error}") from error
+                raise DigitflowError(f"{origin.table} cannot be written: {said(error)}") from error
 
 
 def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:

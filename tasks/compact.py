@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import DigitflowError
-from tasks.results import open_table
+from tasks.results import open_table, said
 
 MANY = 100  # small files: as many are worth a second
 SMALL, LARGE = 2**20, 2**24  # bytes: what counts as small, and what files grow to
@@ -39,7 +39,7 @@ def compact(table: str) -> bool:
     except CommitFailedError:
         return False
     except (OSError, DeltaError) as error:
-        raise DigitflowError(f"{table} cannot be compacted: {error}") from error
+        raise DigitflowError(f"{table} cannot be compacted: {said(error)}") from error
     return True
 
 

@@ -6,6 +6,7 @@ Later readings supersede earlier ones, which stay; tasks/commit.py writes it.
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
-from tasks.errors import InputError
+from tasks.errors import DigitflowError, InputError
 from tasks.files import whole_file
 
 ORDER = ["root", "path", "read_at", "page"]
 BATCH = 16_384  # rows
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 OUT_SUFFIXES = (".csv", ".parquet", ".jsonl")
 
 
@@ -30,8 +33,20 @@ def storage_options(table: str) -> dict[str, str]:
 
 
 def is_table(table: str) -> bool:
-    """Tell whether there are results."""
-    return DeltaTable.is_deltatable(table, storage_options(table))
+    """Tell whether there are results.
+
+    Raises:
+        DigitflowError: that cannot be found out.
+    """
+    try:
+        return DeltaTable.is_deltatable(table, storage_options(table))
+    except (OSError, DeltaError) as error:
+        raise DigitflowError(f"{table} cannot be read: {said(error)}") from error
+
+
+def said(error: Exception) -> str:
+    """Return in one line what the storage said, which it writes as a coloured tree."""
+    return " ".join(COLOURS.sub("", str(error)).replace("↳", ":").split()).replace(" :", ":")
 
 
 def open_table(table: str) -> DeltaTable:

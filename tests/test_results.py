@@ -13,7 +13,7 @@ import pytest
 
 from tasks import results
 from tasks.commit import Origin, commit, make_table
-from tasks.errors import InputError
+from tasks.errors import DigitflowError, InputError
 from tasks.schema import PROBABILITIES, SCHEMA
 
 LATER = datetime(2026, 1, 3, tzinfo=UTC)
@@ -157,6 +157,16 @@ def test_without_a_table_a_selection_says_what_to_do(tmp_path: Path) -> None:
     assert not results.is_table(str(tmp_path))
     with pytest.raises(InputError, match=r"no results in .*digitflow predict"):
         results.select(str(tmp_path))
+
+
+def test_a_place_that_cannot_be_reached_is_an_error_that_names_it() -> None:
+    with pytest.raises(DigitflowError, match="s3:///results cannot be read: "):
+        results.is_table("s3:///results")
+
+
+def test_what_a_storage_says_as_a_coloured_tree_is_told_in_one_line() -> None:
+    tree = "Generic S3 error\n  \x1b[31m↳\x1b[0m GET in 4 s, max_retries\n   \x1b[31m↳\x1b[0m 10\n"
+    assert results.said(OSError(tree)) == "Generic S3 error: GET in 4 s, max_retries: 10"
 
 
 def test_parquet_has_the_rows_with_their_types(table: str, tmp_path: Path) -> None:
