@@ -109,13 +109,13 @@ RECIPES = {
     "standard": Recipe(
         name="standard",
         convolutions=(
-            Convolution(32, 5, 2),
+            Convolution(23, 5, 2),
             Convolution(48, 3, 2, padding="same"),
             Convolution(64, 3),
         ),
         dropout=0.15,
         units=96,
-        epochs=18,
+        epochs=24,
         batch_size=256,
         learning_rate=0.0025,
         shift=1,
