@@ -28,8 +28,8 @@ def unchanged(model: ModelProto) -> None:
 
 
 def perturbed_weight(model: ModelProto) -> None:
-    """Change one weight of the largest layer a little."""
-    name, weights = max(_weights(model).items(), key=lambda pair: pair[1].size)
+    """Change one weight of the logits a little."""
+    [(name, weights)] = [pair for pair in _weights(model).items() if 10 in pair[1].shape]
     weights.flat[np.abs(weights).argmax()] *= 1.5
     _replace(model, name, weights)
 
