@@ -18,7 +18,7 @@ from tasks import png
 from tasks.canonical import CANONICAL_VERSION, canonical
 from tasks.canonical_batch import Form, canonical_batch
 from tasks.decide import Thresholds
-from tasks.decode import MAX_PIXELS, Picture, Undecodable, pages_of
+from tasks.decode import MAX_PIXELS, Undecodable, pages_of
 from tasks.inputs import Content, Entry, Inputs
 from tasks.reader import Reader
 from tasks.rows import Page, rows_of
@@ -179,38 +179,45 @@ def _decoded(
 def _decode_small(small: Sequence[Small], watch: Watch, seconds: Seconds) -> None:
     """Decode small PNG files and bring them to canonical form, all at once."""
     start = perf_counter()
-    decoded = [
-        _watched(one, watch) if picture is None else Picture(picture, *picture.shape[::-1])
+    pictures = [
+        _watched(one, watch) if picture is None else picture
         for one, picture in zip(small, png.pictures([s.packed for s in small]), strict=True)
     ]
-    seconds.decode += perf_counter() - start
-    start = perf_counter()
-    shown = []
-    for one, picture in zip(small, decoded, strict=True):
-        if isinstance(picture, Undecodable):
-            one.page.trouble = picture
+    decoded = perf_counter()
+    for one, form in zip(small, _forms(small, pictures, watch), strict=True):
+        if isinstance(form, Undecodable):
+            one.page.trouble = form
         else:
-            shown.append((one, picture.pixels))
-    for (one, _), (form, ink) in zip(shown, _forms(shown, watch), strict=True):
-        one.page.show(form, ink)
-    seconds.canonical += perf_counter() - start
+            one.page.show(*form)
+    seconds.decode += decoded - start
+    seconds.canonical += perf_counter() - decoded
 
 
-def _watched(one: Small, watch: Watch) -> Picture | Undecodable:
+def _watched(one: Small, watch: Watch) -> NDArray[np.uint8] | Undecodable:
     watch.begin(one.number)
     picture = next(pages_of(one.data, one.packed))
     watch.end()
-    return picture
+    return picture if isinstance(picture, Undecodable) else picture.pixels
 
 
-def _forms(pictures: Sequence[tuple[Small, NDArray[np.uint8]]], watch: Watch) -> list[Form]:
-    """Return the canonical form of each picture; one that breaks this code is on the watch then."""
+def _forms(
+    small: Sequence[Small], pictures: Sequence[NDArray[np.uint8] | Undecodable], watch: Watch
+) -> Sequence[Form | Undecodable]:
+    """Return the canonical form of each picture.
+
+    If one brings up a defect, all come one after the other, and that one is on the watch then.
+    """
+    shown = [picture for picture in pictures if not isinstance(picture, Undecodable)]
     try:
-        return canonical_batch([picture for _, picture in pictures])
+        found = canonical_batch(shown)
     except Exception:
-        forms = []
-        for one, picture in pictures:
-            watch.begin(one.number)
-            forms.append(canonical(picture))
-            watch.end()
-        return forms
+        found = []
+        for one, picture in zip(small, pictures, strict=True):
+            if not isinstance(picture, Undecodable):
+                watch.begin(one.number)
+                found.append(canonical(picture))
+                watch.end()
+    if len(shown) == len(pictures):
+        return found
+    forms = iter(found)
+    return [p if isinstance(p, Undecodable) else next(forms) for p in pictures]

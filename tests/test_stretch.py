@@ -6,11 +6,15 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from tasks import png
+from tasks import stretch as stretch_file
 from tasks.decide import Thresholds
+from tasks.decode import MAX_PIXELS, Undecodable
 from tasks.device import cpu
 from tasks.discover import discover, entries_of
 from tasks.inputs import MAX_BYTES, open_inputs
@@ -175,3 +179,23 @@ def test_a_folder_whose_own_name_has_no_encoding_is_read(tmp_path: Path, reader:
     (folder / "five.png").write_bytes(encoded(bar(5)))
     [row] = rows_of(folder, reader)
     assert (row["root"], row["digit"]) == (rf"{tmp_path}/caf\xe9", 5)
+
+
+def test_a_small_png_that_only_the_decoders_can_refuse_is_a_row_among_the_others(
+    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rough = np.random.default_rng(2).integers(0, 255, (20, 20), np.uint8)
+    smooth = np.asarray(cv2.GaussianBlur(rough, (0, 0), 4), np.uint8)
+    packed = png.unpacked(encoded(smooth), MAX_PIXELS)
+    assert packed
+    assert png.pictures([packed]) == [None]  # rows are less what lies on two sides
+    refused = Undecodable(Reason.UNREADABLE, "of tomorrow")
+    monkeypatch.setattr(stretch_file, "pages_of", lambda data, packed: iter([refused]))
+    for name, picture in (("a", bar(1)), ("b", smooth), ("c", bar(3))):
+        (folder / f"{name}.png").write_bytes(encoded(picture))
+    rows = rows_of(folder, reader)
+    assert [(row["digit"], row["reason"]) for row in rows] == [
+        (1, "ok"),
+        (None, "unreadable"),
+        (3, "ok"),
+    ]
