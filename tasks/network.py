@@ -58,7 +58,7 @@ DIGIT_LOGIT = "digit_logit"  # of the layer that says how sure it is one digit, 
 class Convolution:
     """One convolution and its ReLU, followed by max pooling where `pool` > 1."""
 
-    filters: int
+    filters: int  # in fours: ONNX Runtime's fast convolutions take no other inputs
     kernel: int  # pixels, square
     stride: int = 1  # pixels
     pool: int = 1  # pixels, square
@@ -109,12 +109,12 @@ RECIPES = {
     "standard": Recipe(
         name="standard",
         convolutions=(
-            Convolution(23, 5, 2),
+            Convolution(24, 5, 2),
             Convolution(48, 3, 2, padding="same"),
             Convolution(64, 3),
         ),
         dropout=0.15,
-        units=96,
+        units=88,
         epochs=24,
         batch_size=256,
         learning_rate=0.0025,
