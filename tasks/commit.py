@@ -18,7 +18,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import DigitflowError
-from tasks.results import open_table, said, storage_options
+from tasks.results import dataset_of, open_table, said, storage_options
 from tasks.schema import SCHEMA
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
@@ -139,7 +139,7 @@ def _without(rows: pa.Table, latest: DeltaTable, origin: Origin) -> pa.Table:
         & pc.field("run_id").isin(sorted(origin.others))
         & pc.field("path").isin(rows["path"].combine_chunks())
     )
-    theirs = latest.to_pyarrow_dataset().to_table(columns=key, filter=wanted)
+    theirs = dataset_of(latest, origin.table).to_table(columns=key, filter=wanted)
     known = set(_keys(theirs, key))
     return rows.filter(pa.array([each not in known for each in _keys(rows, key)], pa.bool_()))
 
