@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,10 +145,12 @@ def one_round(
     time.sleep(after)
     children = reading_processes(run.pid)
     kept = _count(home)
-    if whole:
-        os.killpg(run.pid, signal.SIGKILL)
-    elif children:
-        os.kill(random.choice(children), signal.SIGKILL)  # noqa: S311 - for luck, not for secrets
+    with suppress(ProcessLookupError):  # it was quicker than the undisturbed run, and has ended
+        if whole:
+            os.killpg(run.pid, signal.SIGKILL)
+        elif children:
+            victim = random.choice(children)  # noqa: S311 - for luck, not for secrets
+            os.kill(victim, signal.SIGKILL)
     run.wait()
     counts = opened.end()
     opened = Opened(folder)
