@@ -79,9 +79,10 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
                 discover, inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty
             )
         engine.say("Source", f"{listing.root}: {plural(listing.count, 'file')}")
-        if settings.runner == LOCAL and (settings.again or not results.is_table(run.table)):
+        lanes = lanes_for(listing, settings) if settings.runner == LOCAL else 1
+        if lanes > 1 and (settings.again or not results.is_table(run.table)):
             # all is to be read, so the other processes start while the first loads the model
-            processes.limit(lanes_for(listing, settings))
+            processes.limit(lanes)
         with stages.of("start"):
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)

@@ -74,7 +74,7 @@ def _environment() -> dict[str, str]:
     return {**HEAP, **os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}
 
 
-def noted(place: mmap.mmap) -> int:
+def _noted(place: mmap.mmap) -> int:
     """Return the file that is being decoded, by what `_Watch` has noted; NOBODY if none is."""
     return int.from_bytes(place[:8], sys.byteorder, signed=True)
 
@@ -159,7 +159,7 @@ class ReadingProcess:
 
     def _died(self) -> ProcessDied:
         exit_code = self._process.wait()
-        number = noted(self._place)
+        number = _noted(self._place)
         self._said.seek(0)
         said = self._said.read().decode("utf-8", "replace").strip()[-500:]
         return ProcessDied(None if number == NOBODY else number, exit_code, said)
@@ -180,7 +180,7 @@ class _Watch:
     @property
     def busy(self) -> bool:
         """Tell whether a file is being decoded."""
-        return noted(self._place) != NOBODY
+        return _noted(self._place) != NOBODY
 
     def begin(self, number: int) -> None:
         """Note the file; SIGALRM, which nobody handles, ends the process when time is up."""

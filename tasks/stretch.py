@@ -179,16 +179,16 @@ def _decoded(
 def _decode_small(small: Sequence[Small], watch: Watch, seconds: Seconds) -> None:
     """Decode small PNG files and bring them to canonical form, all at once."""
     start = perf_counter()
-    pictures = [
-        _watched(one, watch) if picture is None else picture
-        for one, picture in zip(small, png.pictures([s.packed for s in small]), strict=True)
-    ]
-    decoded = perf_counter()
-    for one, form in zip(small, _forms(small, pictures, watch), strict=True):
-        if isinstance(form, Undecodable):
-            one.page.trouble = form
+    shown = []
+    for one, known in zip(small, png.pictures([s.packed for s in small]), strict=True):
+        picture = _watched(one, watch) if known is None else known
+        if isinstance(picture, Undecodable):
+            one.page.trouble = picture
         else:
-            one.page.show(*form)
+            shown.append((one, picture))
+    decoded = perf_counter()
+    for (one, _), form in zip(shown, _forms(shown, watch), strict=True):
+        one.page.show(*form)
     seconds.decode += decoded - start
     seconds.canonical += perf_counter() - decoded
 
@@ -200,24 +200,17 @@ def _watched(one: Small, watch: Watch) -> NDArray[np.uint8] | Undecodable:
     return picture if isinstance(picture, Undecodable) else picture.pixels
 
 
-def _forms(
-    small: Sequence[Small], pictures: Sequence[NDArray[np.uint8] | Undecodable], watch: Watch
-) -> Sequence[Form | Undecodable]:
+def _forms(shown: Sequence[tuple[Small, NDArray[np.uint8]]], watch: Watch) -> list[Form]:
     """Return the canonical form of each picture.
 
     If one brings up a defect, all come one after the other, and that one is on the watch then.
     """
-    shown = [picture for picture in pictures if not isinstance(picture, Undecodable)]
     try:
-        found = canonical_batch(shown)
+        return canonical_batch([picture for _, picture in shown])
     except Exception:
-        found = []
-        for one, picture in zip(small, pictures, strict=True):
-            if not isinstance(picture, Undecodable):
-                watch.begin(one.number)
-                found.append(canonical(picture))
-                watch.end()
-    if len(shown) == len(pictures):
-        return found
-    forms = iter(found)
-    return [p if isinstance(p, Undecodable) else next(forms) for p in pictures]
+        forms = []
+        for one, picture in shown:
+            watch.begin(one.number)
+            forms.append(canonical(picture))
+            watch.end()
+        return forms

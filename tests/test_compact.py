@@ -55,7 +55,7 @@ def test_few_files_hold_the_same_rows(table: str) -> None:
 def test_every_row_is_found_by_every_column_of_a_compacted_table(table: str) -> None:
     compact(table)
     rows = rows_of(table)
-    dataset = results.open_table(table).to_pyarrow_dataset()
+    dataset = results.dataset_of(results.open_table(table), table)
     for name in set(rows.column_names) - {"ink"}:
         for value in rows[name].unique():
             same = pc.field(name) == value if value.is_valid else pc.field(name).is_null()

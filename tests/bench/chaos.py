@@ -170,7 +170,7 @@ def _count(home: Path) -> int:
     table = str(home / "results")
     if not results.is_table(table):
         return 0
-    return int(results.open_table(table).to_pyarrow_dataset().count_rows(pc.scalar(True)))
+    return int(results.dataset_of(results.open_table(table), table).count_rows(pc.scalar(True)))
 
 
 def rounds(count: int, files: int, seed: int) -> list[Round]:
