@@ -184,7 +184,7 @@ def is_running(pid: int) -> bool:
     """Tell whether a process has not ended; one that nobody waits for stays as a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
 

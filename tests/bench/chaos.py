@@ -132,7 +132,7 @@ def reading_processes(leader: int) -> list[int]:
     listed = Path(f"/proc/{leader}/task/{leader}/children")
     try:
         return [int(pid) for pid in listed.read_text().split()]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
