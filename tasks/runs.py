@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.files import write_text
+from tasks.files import make_folder, write_text
 
 REPORT_FILE = "report.html"
 SUMMARY_FILE = "summary.json"  # of runs that came to their end
@@ -21,7 +21,8 @@ LOOK_BACK = 500  # runs, the newest first, in which interrupted ones are looked 
 def open_run(kind: str, home: Path) -> Path:
     """Make and return `runs/<kind>-<UTC time>-<4 hex digits>/`; two runs never share one."""
     folder = home / "runs" / f"{kind}-{timestamp()}-{secrets.token_hex(2)}"
-    folder.mkdir(parents=True)
+    make_folder(folder.parent)
+    folder.mkdir()
     return folder
 
 

@@ -1,5 +1,6 @@
 """What several tests need to set up."""
 
+import os
 import shutil
 import socket
 from pathlib import Path
@@ -21,6 +22,12 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def as_ordinary_user(*command: str) -> list[str]:
+    """Return the command so that permissions bind it, also where the tests run as root."""
+    powers = "-dac_override,-dac_read_search"
+    return [*([] if os.getuid() else ["setpriv", f"--bounding-set={powers}"]), *command]
 
 
 def register_champion(

@@ -2,22 +2,88 @@
 
 import hashlib
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tasks.files import sha256, whole_file, write_text
+from tasks.files import make_folder, sha256, whole_file, write_text
+from tests.helpers import as_ordinary_user
 
 
-def test_a_file_appears_whole_with_its_folder_and_can_be_read_by_all(tmp_path: Path) -> None:
+@pytest.fixture
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Give this process another umask for the time of a test."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Return a list of what was synced, as it was called then; what is gone is `... (deleted)`."""
+    really, paths = os.fsync, list[Path]()
+
+    def fsync(handle: int) -> None:
+        paths.append(Path(f"/proc/self/fd/{handle}").readlink())
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return paths
+
+
+def test_a_file_appears_whole_with_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "file.txt"
     with whole_file(path) as temporary:
         temporary.write_text("content")
         assert not path.exists()
         assert (temporary.parent, temporary.suffix) == (path.parent, ".txt")
     assert path.read_text() == "content"
-    assert path.stat().st_mode & 0o777 == 0o644
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077, 0o002], indirect=True)
+def test_files_and_folders_are_for_those_whom_the_umask_lets(tmp_path: Path, umask: int) -> None:
+    write_text(tmp_path / "new" / "file", "content")
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o777 & ~umask
+    assert (tmp_path / "new" / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch(mode=0o600)
+    write_text(path, "content")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_and_its_name_are_on_the_disk_when_it_is_said_to_be_written(
+    tmp_path: Path, synced: list[Path]
+) -> None:
+    path = tmp_path / "new" / "folder" / "file"
+    with whole_file(path) as temporary:
+        assert synced == [path.parent.parent, tmp_path]  # where the two folders have their names
+        synced.clear()
+    assert synced == [temporary, path.parent]
+
+
+def test_folders_that_are_there_are_not_synced_for_being_asked_for(
+    tmp_path: Path, synced: list[Path]
+) -> None:
+    make_folder(tmp_path)
+    assert synced == []
+
+
+def test_a_folder_that_may_be_written_but_not_listed_is_good_enough(tmp_path: Path) -> None:
+    code = "import sys, pathlib, tasks.files as f; f.write_text(pathlib.Path(sys.argv[1]), 'text')"
+    tmp_path.chmod(0o300)
+    try:
+        command = as_ordinary_user(sys.executable, "-c", code, str(tmp_path / "file"))
+        subprocess.run(command, check=True)
+    finally:
+        tmp_path.chmod(0o700)
+    assert (tmp_path / "file").read_text() == "text"
 
 
 def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path: Path) -> None:
