@@ -3,6 +3,9 @@
 The table is a Delta Lake table, whose commits are whole or not there. What two runs must not both
 do is guarded by one application transaction for each root: of two commits that carry it at the same
 time one fails, looks again, and leaves out what the other has read.
+
+Each row holds the number of its commit. Readings of a file are ordered by that, since clocks are
+set back and differ between machines.
 """
 
 import hashlib
@@ -14,16 +17,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import DigitflowError
 from tasks.results import dataset_of, open_table, said, storage_options
 from tasks.schema import SCHEMA
+from tasks.table_files import commit_files, discard, storage_of, write_rows
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
-# Files are skipped by these columns alone. By default the first 32 count, which run_id is not
-# among; and pyarrow skips a file of which it knows no least value, as where a column is all null.
+# Files are skipped by these columns alone, whatever else writes to the table: pyarrow skips a file
+# of which it knows no least value, as where a column is all null.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "root,run_id,read_at"}
 ROOT, RUN = "digitflow.root", "digitflow.run"  # metadata of our commits
 
@@ -39,6 +43,11 @@ class Origin:
     run_id: str
     version: int  # of the table up to which other runs are known
     others: set[str] = field(default_factory=set)  # runs that have written about the root since
+    began: int = field(init=False)  # the version that this run has looked at to know what to do
+
+    def __post_init__(self) -> None:
+        """Keep the version that was given."""
+        self.began = self.version
 
 
 @dataclass(frozen=True)
@@ -50,23 +59,29 @@ class Committed:
 
 
 def make_table(table: str) -> int:
-    """Make the results table if it is not there yet, and return its newest version.
+    """Make the results table, or the columns that it lacks, and return its newest version.
 
     Raises:
         DigitflowError: it cannot be made.
     """
     try:
-        return DeltaTable.create(
+        made = DeltaTable.create(
             table,
             SCHEMA,
             mode="ignore",
             configuration=CONFIGURATION,
             storage_options=storage_options(table),
-        ).version()
-    except CommitFailedError:  # another run has made it at the same moment
-        return open_table(table).version()
+        )
+        there = {field.name for field in made.schema().fields}
+        lacking = [field for field in Schema.from_arrow(SCHEMA).fields if field.name not in there]
+        if not lacking:
+            return made.version()
+        made.alter.add_columns(lacking)
+    except CommitFailedError:  # another run has done so at the same moment
+        pass
     except (OSError, DeltaError) as error:
         raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
+    return open_table(table).version()
 
 
 def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
@@ -113,8 +128,21 @@ def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
             app_transactions=[Transaction(transaction, 1), Transaction(f"root/{guard}", 1)],
             max_commit_retries=0,
         )
-        write_deltalake(latest, fresh, mode="append", commit_properties=properties)
+        _append(latest, fresh, origin.table, properties)
     return Committed(fresh.num_rows, others)
+
+
+def _append(latest: DeltaTable, rows: pa.Table, table: str, properties: CommitProperties) -> None:
+    number = pa.repeat(pa.scalar(latest.version() + 1, pa.int64()), rows.num_rows)
+    place = SCHEMA.get_field_index("commit_version")
+    numbered = rows.set_column(place, SCHEMA.field(place), number)
+    storage = storage_of(table, storage_options(table))
+    added = write_rows(numbered.to_batches(), SCHEMA, storage, table)
+    try:
+        commit_files(latest, table, [added], SCHEMA, properties)
+    except CommitFailedError:  # the next attempt has another number
+        discard(added.path, table)
+        raise
 
 
 def _files(rows: pa.Table) -> int:
@@ -137,6 +165,7 @@ def _without(rows: pa.Table, latest: DeltaTable, origin: Origin) -> pa.Table:
     wanted = (
         (pc.field("root") == origin.root)
         & pc.field("run_id").isin(sorted(origin.others))
+        & (pc.field("commit_version") > origin.began)
         & pc.field("path").isin(rows["path"].combine_chunks())
     )
     theirs = dataset_of(latest, origin.table).to_table(columns=key, filter=wanted)

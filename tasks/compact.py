@@ -4,44 +4,116 @@ Each commit adds a file, and whoever asks the table opens them all. Compacting c
 reader sees the files before or after, and a commit at the same moment makes one of the two wait.
 """
 
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import DeltaTable
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction
+from pyarrow.dataset import dataset
 
 from tasks.errors import DigitflowError
-from tasks.results import open_table, said
+from tasks.results import BATCH, dataset_of, open_table, said, storage_options
+from tasks.table_files import commit_files, discard, removal, storage_of, write_rows
 
 MANY = 100  # small files: as many are worth a second
 SMALL, LARGE = 2**20, 2**24  # bytes: what counts as small, and what files grow to
 RETENTION = 7 * 24  # hours: so long nobody reads by an old version of the table
+PATIENCE = 20.0  # seconds of other commits, until another run may try
+TRANSACTION = "digitflow/compact"  # two commits that carry it at the same time exclude each other
+
+
+class _File(NamedTuple):
+    """A file of the table."""
+
+    path: str
+    size: int  # bytes
 
 
 def small_files(table: str) -> int:
     """Return how many files of the table are small."""
-    return int(pc.sum(pc.less(_sizes(open_table(table)), SMALL), min_count=0).as_py())
+    return sum(file.size < SMALL for file in _files(open_table(table)))
 
 
 def compact(table: str) -> bool:
-    """Write the small files anew as few; False if another writer came between, who may do it next.
+    """Write the small files anew as few; False if another run did so meanwhile, or kept writing.
 
     Files that earlier compacting has replaced are deleted once that is a week ago.
 
     Raises:
         DigitflowError: the table cannot be written.
     """
-    opened = open_table(table)
     try:
-        # one at a time: how much memory it takes does not depend on the table
-        opened.optimize.compact(target_size=LARGE, max_concurrent_tasks=1)
+        done = all(_join(files, table) for files in _groups(_files(open_table(table))))
         # by the table's own log: other files in its folder are somebody else's, pictures perhaps
-        opened.vacuum(RETENTION, dry_run=False, full=False)
-    except CommitFailedError:
-        return False
-    except (OSError, DeltaError) as error:
+        open_table(table).vacuum(RETENTION, dry_run=False, full=False)
+    except (OSError, DeltaError, pa.ArrowException) as error:
         raise DigitflowError(f"{table} cannot be compacted: {said(error)}") from error
-    return True
+    return done
 
 
-def _sizes(table: DeltaTable) -> pa.ChunkedArray:
-    return pa.table(table.get_add_actions(flatten=True))["size_bytes"]
+def _groups(files: list[_File]) -> Iterator[list[_File]]:
+    """Yield files that one file can hold, two at least; those of half its size stay as they are."""
+    group, size = list[_File](), 0
+    for file in files:
+        if file.size >= LARGE // 2:
+            continue
+        if size + file.size > LARGE:
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+    if len(group) > 1:
+        yield group
+
+
+def _join(files: list[_File], table: str) -> bool:
+    """Put one file in the place of several; False if another writer was faster.
+
+    `optimize.compact` is not for two runs at once: deltalake 1.6.6 lets a commit pass whose
+    removals change no data, even those of files that are removed by then (delta-rs, issue 3982),
+    and every row is there twice; it drops the transaction ids that it is given. So the commit is
+    made here.
+    """
+    storage, paths = storage_of(table, storage_options(table)), [file.path for file in files]
+    schema = dataset_of(open_table(table), table).schema
+    rows = dataset(paths, schema, format="parquet", filesystem=storage)
+    batches = rows.to_batches(batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
+    added = write_rows(batches, schema, storage, table)
+    added.data_change = False
+    written = pq.read_metadata(added.path, filesystem=storage).num_rows
+    if written == rows.count_rows() and _replace(files, added, schema, table):
+        return True
+    discard(added.path, table)
+    if written != rows.count_rows():
+        raise DigitflowError(f"{table} is not compacted: the rows of its files are not all written")
+    return False
+
+
+def _replace(files: list[_File], added: AddAction, schema: pa.Schema, table: str) -> bool:
+    """Commit that a file takes the place of others, as long as all of them are there."""
+    removed = [removal(file.path, file.size) for file in files]
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        latest = open_table(table)
+        if not set(files) <= set(_files(latest)):
+            return False
+        properties = CommitProperties(
+            app_transactions=[Transaction(TRANSACTION, latest.version() + 1)], max_commit_retries=0
+        )
+        try:
+            # it follows the version that was looked at, or fails
+            commit_files(latest, table, [added, *removed], schema, properties)
+        except CommitFailedError:
+            continue
+        return True
+    return False
+
+
+def _files(version: DeltaTable) -> list[_File]:
+    found = pa.table(version.get_add_actions(flatten=True))
+    pairs = zip(found["path"].to_pylist(), found["size_bytes"].to_pylist(), strict=True)
+    return [_File(path, size) for path, size in pairs]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.error_bounds import ErrorBounds
 from tasks.reasons import Reason
 
 
@@ -15,6 +16,7 @@ class Thresholds:
     confidence: float
     digit_score: float = 0.0
     sure_digit_score: float = 0.0
+    bounds: ErrorBounds | None = None  # for rows that are kept: at which other errors they are read
 
 
 def decide(

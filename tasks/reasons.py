@@ -63,6 +63,9 @@ PASSING = {
 }
 """Reasons that say nothing of the file itself: it is read again in the next run."""
 
+BY_CONFIDENCE = (Reason.OK, Reason.LOW_CONFIDENCE)
+"""Reasons that the accepted error decides between."""
+
 ALL = "all"  # of the reasons, where one can be named
 
 _KEPT = {

@@ -22,7 +22,10 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from tasks.errors import DigitflowError, InputError
 from tasks.files import whole_file
 
-ORDER = ["root", "path", "read_at", "page"]
+PLACE = "place"  # of a reading among those of its file: the name of a column that is only here
+ORDER = ["root", "path", PLACE, "page"]
+BEFORE_COMMITS = 2**62  # more microseconds than a clock says, so that times rank below commits
+RANKED_BY = ("commit_version", "read_at")
 BATCH = 16_384  # rows
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 OUT_SUFFIXES = (".csv", ".parquet", ".jsonl")
@@ -92,7 +95,7 @@ def select(
     history: bool = False,
     columns: list[str] | None = None,
 ) -> pa.Table:
-    """Return the rows that match every condition given, ordered by root, path, time and page.
+    """Return the rows that match every condition given, ordered by root, path, reading and page.
 
     Only the current reading of each file counts, which is its last, unless a run is named or the
     history is asked for.
@@ -116,7 +119,8 @@ def select(
             wanted &= pc.field(name) == value
     if path:
         wanted &= pc.match_substring(pc.field("path"), path)
-    needed = columns and [*dict.fromkeys([*columns, *ORDER, "status", "reason"])]
+    keys = ("root", "path", "page", *RANKED_BY)
+    needed = columns and [*dict.fromkeys([*columns, *keys, "status", "reason"])]
     dataset = dataset_of(open_table(table), table)
     rows: pa.Table = dataset.to_table(columns=needed, filter=wanted)
     if run is None and not history:
@@ -124,17 +128,29 @@ def select(
     for name, value in (("status", status), ("reason", reason)):
         if value is not None:
             rows = rows.filter(pc.field(name) == value)
-    rows = rows.sort_by([(name, "ascending") for name in ORDER])
-    return rows.select(columns) if columns else rows
+    ordered = rows.append_column(PLACE, ranks(rows)).sort_by(
+        [(name, "ascending") for name in ORDER]
+    )
+    return ordered.select(columns or rows.column_names)
+
+
+def ranks(rows: pa.Table | pa.RecordBatch) -> pa.Array | pa.ChunkedArray:
+    """Return int64 (N,) by which readings are ordered: the larger is the later one.
+
+    That is the number of the commit. Rows of tables from before it was written rank below all that
+    have it, by the time that a clock said.
+    """
+    times = pc.subtract(rows["read_at"].cast(pa.int64()), BEFORE_COMMITS)
+    return pc.coalesce(rows["commit_version"], times)
 
 
 def current(rows: pa.Table) -> pa.Table:
-    """Return the rows of the last reading of each file; all pages of one are of one time."""
-    readings = rows.select(["root", "path", "read_at"])
-    last = readings.group_by(["root", "path"]).aggregate([("read_at", "max")])
-    places = readings.append_column("place", pa.array(range(rows.num_rows), pa.int64()))
-    joined = places.join(last, ["root", "path"])
-    return rows.take(joined.filter(pc.field("read_at") == pc.field("read_at_max"))["place"])
+    """Return the rows of the last reading of each file; all pages of one are of one commit."""
+    readings = rows.select(["root", "path"]).append_column(PLACE, ranks(rows))
+    last = readings.group_by(["root", "path"]).aggregate([(PLACE, "max")])
+    numbered = readings.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
+    joined = numbered.join(last, ["root", "path"])
+    return rows.take(joined.filter(pc.field(PLACE) == pc.field(f"{PLACE}_max"))["row"])
 
 
 def check_out(out: Path) -> None:

@@ -13,7 +13,7 @@ from tasks.decide import Thresholds, decide
 from tasks.decode import Undecodable
 from tasks.inputs import printable
 from tasks.reader import Answers
-from tasks.reasons import STATUSES, Reason, Status
+from tasks.reasons import BY_CONFIDENCE, STATUSES, Reason, Status
 from tasks.schema import INK_TYPE, PROBABILITIES, SCHEMA
 
 LONGEST_DETAIL = 500  # characters of what a decoder said
@@ -70,6 +70,8 @@ def rows_of(
         "digit": _where(kept, probabilities.argmax(axis=1).astype(np.int8)),
         "confidence": _where(kept, probabilities.max(axis=1)),
         "digit_score": _scores(answers, with_form),
+        "error_bound": _error_bounds(reasons, probabilities, thresholds),
+        "commit_version": pa.nulls(len(pages), pa.int64()),  # of the commit, which is not yet
         "ink": _inks([page.ink for page in pages]),
         **{
             name: _where(kept, np.ascontiguousarray(column))
@@ -113,6 +115,16 @@ def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | Non
     if reason == Reason.NOT_A_DIGIT and answers.digit_scores is not None:
         return f"digit score {answers.digit_scores[number]:.3f}"
     return None
+
+
+def _error_bounds(
+    reasons: Sequence[Reason], probabilities: NDArray[np.float32], thresholds: Thresholds
+) -> pa.Array:
+    """Return the least accepted error at which each picture is read; null where at none."""
+    if thresholds.bounds is None:
+        return pa.nulls(len(reasons), pa.float64())
+    by_confidence = np.array([reason in BY_CONFIDENCE for reason in reasons], bool)
+    return _where(by_confidence, thresholds.bounds.at(probabilities.max(axis=1)))
 
 
 def _where(kept: NDArray[np.bool_], values: NDArray[Any]) -> pa.Array:

@@ -39,5 +39,8 @@ SCHEMA = pa.schema(
         pa.field("canonical_version", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
         pa.field("read_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        # null in rows of earlier versions of digitflow, whose tables get these columns later
+        ("error_bound", pa.float64()),
+        ("commit_version", pa.int64()),
     ]
 )

@@ -1,20 +1,27 @@
 """Compacting makes few files of many and changes no row, whoever else writes at the same time."""
 
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field, write_deltalake
 
-from tasks import results
+from tasks import compact as compact_file
+from tasks import results, table_files
 from tasks.commit import Committed, Origin, commit, make_table
 from tasks.compact import LARGE, RETENTION, compact, small_files
+from tasks.errors import DigitflowError
 from tests.test_results import read_row, rejected_row, table_of
 
+ROOT = Path(__file__).parent.parent
 RUNS = 12
 
 
@@ -124,3 +131,109 @@ def test_large_files_are_left_alone(table: str) -> None:
     compact(table)
     assert files_of(table) == 2
     assert any(uri.endswith(large.name) for uri in DeltaTable(table).file_uris())
+
+
+# compacts a table when it is told to begin
+COMPACTER = """
+import sys
+from tasks.compact import compact
+from tasks.results import open_table
+open_table(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+print(compact(sys.argv[1]))
+"""
+
+
+def compacted_at_once(table: str, count: int) -> list[str]:
+    """Let processes compact a table at the same moment; return what each said."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", COMPACTER, table],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(count)
+    ]
+    for process in started:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [process.communicate()[0].strip() for process in started]
+
+
+def test_processes_that_compact_at_once_change_no_row(table: str, tmp_path: Path) -> None:
+    before = rows_of(table)
+    for number in range(2):
+        copied = str(tmp_path / f"copy-{number}")
+        shutil.copytree(table, copied)
+        assert "True" in compacted_at_once(copied, 3)
+        assert rows_of(copied).equals(before)
+        assert files_of(copied) == 1
+
+
+def test_of_two_that_have_joined_the_same_files_the_second_leaves_the_table_as_it_is(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(table)
+    commit_files = table_files.commit_files
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.setattr(compact_file, "commit_files", commit_files)
+        assert compact(table)
+        commit_files(*arguments)
+
+    monkeypatch.setattr(compact_file, "commit_files", overtaken)
+    assert not compact(table)
+    assert rows_of(table).equals(before)
+    # the file of the second is gone: what is there are the replaced ones and the one of the first
+    assert len(list(Path(table).glob("*.parquet"))) == RUNS + 1
+
+
+def test_a_commit_that_comes_between_does_not_cost_the_work(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_files = table_files.commit_files
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.setattr(compact_file, "commit_files", commit_files)
+        add(table, f"run-{RUNS}")
+        commit_files(*arguments)
+
+    monkeypatch.setattr(compact_file, "commit_files", overtaken)
+    assert compact(table)
+    assert files_of(table) == 2
+    expected = sorted(f"run-{number}.png" for number in range(RUNS + 1))
+    assert sorted(rows_of(table)["path"].to_pylist()) == expected
+
+
+def test_rows_that_are_not_all_written_are_not_committed(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(table)
+
+    def lossy(batches: Any, *arguments: Any) -> Any:
+        return table_files.write_rows((batch.slice(1) for batch in batches), *arguments)
+
+    monkeypatch.setattr(compact_file, "write_rows", lossy)
+    with pytest.raises(DigitflowError, match="not all written"):
+        compact(table)
+    assert rows_of(table).equals(before)
+
+
+def test_columns_that_somebody_has_added_stay(table: str) -> None:
+    DeltaTable(table).alter.add_columns([Field("checked_by", "string")])
+    opened = DeltaTable(table)
+    row = table_of(read_row("checked.png", "run-99")).append_column("checked_by", pa.array(["Ada"]))
+    write_deltalake(opened, row, mode="append")
+    compact(table)
+    assert files_of(table) == 1
+    checked = rows_of(table).filter(pc.field("checked_by").is_valid())
+    assert checked.select(["path", "checked_by"]).to_pylist() == [
+        {"path": "checked.png", "checked_by": "Ada"}
+    ]

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from tasks import results
 from tasks.commit import Origin, commit, make_table
+from tasks.compact import compact
 from tasks.errors import DigitflowError, InputError
 from tasks.schema import PROBABILITIES, SCHEMA
 
@@ -53,6 +55,7 @@ def read_row(path: str, run: str = "run-1", **changes: Any) -> dict[str, Any]:
         "canonical_version": "1",
         "run_id": run,
         "read_at": datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
+        "error_bound": 0.001,
     } | changes
 
 
@@ -78,8 +81,8 @@ def store(table: str, *rows: dict[str, Any], shard: int = 0) -> None:
 def table(tmp_path: Path) -> str:
     """Return a results table with two runs, of which the second has read one file again."""
     folder = str(tmp_path / "home" / "results")
-    store(folder, read_row("b/2.png"), read_row("a.png", page=1))
-    store(folder, read_row("a.png"), rejected_row("c.txt"), shard=1)
+    store(folder, read_row("b/2.png"), rejected_row("c.txt"))
+    store(folder, read_row("a.png", page=1), read_row("a.png"), shard=1)
     store(folder, read_row("a.png", "run-2", status="review", read_at=LATER))
     store(folder, read_row("a.png", "run-3", root="/elsewhere"))
     return folder
@@ -88,7 +91,8 @@ def table(tmp_path: Path) -> str:
 def test_rows_come_out_as_they_went_in(tmp_path: Path) -> None:
     rows = [read_row("a.png"), rejected_row("b.png")]
     store(str(tmp_path / "results"), *rows)
-    assert results.select(str(tmp_path / "results")).to_pylist() == table_of(*rows).to_pylist()
+    expected = table_of(*(row | {"commit_version": 1} for row in rows)).to_pylist()
+    assert results.select(str(tmp_path / "results")).to_pylist() == expected
 
 
 FIRST = [("a.png", 0), ("a.png", 1), ("b/2.png", 0), ("c.txt", 0)]  # of the first run
@@ -144,6 +148,34 @@ def test_a_file_that_has_fewer_pages_than_before_has_only_those(tmp_path: Path) 
     store(table, *({**page, "run_id": "run-2", "read_at": LATER} for page in pages[:2]))
     rows = results.select(table).to_pylist()
     assert [(row["page"], row["run_id"]) for row in rows] == [(0, "run-2"), (1, "run-2")]
+
+
+def test_the_reading_that_was_committed_last_counts_whatever_the_clock_said(tmp_path: Path) -> None:
+    table = str(tmp_path / "results")
+    store(table, read_row("a.png", read_at=LATER), read_row("b.png", read_at=LATER))
+    store(table, read_row("a.png", "run-2", digit=7))  # the clock was set back
+    assert [row["digit"] for row in results.select(table).to_pylist()] == [7, 3]
+    history = results.select(table, path="a.png", history=True).to_pylist()
+    assert [row["run_id"] for row in history] == ["run-1", "run-2"]
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_rows_of_a_table_without_numbers_of_commits_rank_below_by_their_time(
+    tmp_path: Path, compacted: bool
+) -> None:
+    table = str(tmp_path / "results")
+    later = ("error_bound", "commit_version")
+    earlier = pa.schema([field for field in SCHEMA if field.name not in later])
+    for run, time in (("run-1", LATER), ("run-2", read_row("")["read_at"])):
+        rows = table_of(*(read_row(path, run, read_at=time) for path in ("a.png", "b.png")))
+        write_deltalake(table, rows.drop(list(later)).cast(earlier), mode="append")
+    store(table, read_row("a.png", "run-3"))
+    if compacted:
+        compact(table)
+    current = {row["path"]: row["run_id"] for row in results.select(table).to_pylist()}
+    assert current == {"a.png": "run-3", "b.png": "run-1"}
+    history = results.select(table, path="a.png", history=True).to_pylist()
+    assert [row["run_id"] for row in history] == ["run-2", "run-1", "run-3"]
 
 
 def test_a_scan_yields_what_matches_in_pieces(table: str) -> None:

@@ -1,0 +1,35 @@
+"""The least error that a picture is read at, by its confidence and its model's risk curve."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.calibrate import RiskCurve
+
+
+@dataclass(frozen=True)
+class ErrorBounds:
+    """From which confidence on which error is promised; an accepted error is compared with it."""
+
+    confidences: NDArray[np.float32]  # (T,), ascending
+    bounds: NDArray[np.float64]  # (T,), descending: the least bound up to there
+
+    @classmethod
+    def of(cls, curve: RiskCurve) -> "ErrorBounds":
+        """Return the bounds of a model's risk curve."""
+        promises = sorted(curve.promises(), key=lambda promise: promise.confidence)
+        return cls(
+            np.array([promise.confidence for promise in promises], np.float32),
+            np.minimum.accumulate([promise.bound for promise in promises]),
+        )
+
+    def at(self, confidences: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the least accepted error at which pictures of these confidences (N,) are read.
+
+        It is the bound of the lowest-risk threshold that the confidence reaches, so that comparing
+        with it decides as `calibrate.threshold_for` does; 1 below every threshold.
+        """
+        reached = np.searchsorted(self.confidences, confidences.astype(np.float32), side="right")
+        return np.concatenate([[1.0], self.bounds])[reached]

@@ -1,0 +1,149 @@
+"""The files of the results table: data written and on the disk before a commit names it.
+
+`deltalake` writes data and commit in one step and syncs neither, so that a lost machine could leave
+a commit whose rows are gone. On a bucket each file is there for good once it is written.
+"""
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable
+from deltalake.fs import DeltaStorageHandler
+from deltalake.transaction import AddAction, RemoveAction
+from pyarrow.fs import FileSystem, LocalFileSystem, PyFileSystem, SubTreeFileSystem
+
+from tasks.files import sync_file, sync_folder
+
+LOG = "_delta_log"
+SKIPPED_BY = ("root", "run_id")  # columns by which readers skip files, as the log has their bounds
+
+
+def is_local(table: str) -> bool:
+    """Tell whether a table is a folder of this machine, or one that is mounted."""
+    return "://" not in table
+
+
+def storage_of(table: str, options: dict[str, str]) -> FileSystem:
+    """Return the folder of a table as a file system; a local one is Arrow's own."""
+    if is_local(table):
+        return SubTreeFileSystem(table, LocalFileSystem())
+    return PyFileSystem(DeltaStorageHandler(table, options))
+
+
+def write_rows(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, storage: FileSystem, table: str
+) -> AddAction:
+    """Write a Parquet file into the folder of a table and return what a commit says of it.
+
+    The rows are counted in the file; on a local disk it stays when the machine is lost.
+
+    Args:
+        batches: the rows, which are never all held.
+        schema: of the table.
+        storage: of the table, as `storage_of` returns it.
+        table: folder or URL of the table.
+    """
+    name = f"rows-{uuid4().hex}.parquet"
+    bounds = {column: _Bounds() for column in SKIPPED_BY}
+    count = 0
+    try:
+        with storage.open_output_stream(name) as sink, pq.ParquetWriter(sink, schema) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                count += batch.num_rows
+                for column, bound in bounds.items():
+                    bound.add(batch[column])
+        if is_local(table):
+            sync_file(Path(table) / name)
+            sync_folder(Path(table))
+        size = storage.get_file_info(name).size
+    except BaseException:
+        discard(name, table)
+        raise
+    return AddAction(
+        path=name,
+        size=size,
+        partition_values={},
+        modification_time=_now_ms(),
+        data_change=True,
+        stats=json.dumps(
+            {
+                "numRecords": count,
+                "minValues": {column: bound.least for column, bound in bounds.items()},
+                "maxValues": {column: bound.most for column, bound in bounds.items()},
+                "nullCount": dict.fromkeys(bounds, 0),
+            }
+        ),
+    )
+
+
+def commit_files(
+    version: DeltaTable,
+    table: str,
+    actions: list[AddAction | RemoveAction],
+    schema: pa.Schema,
+    properties: CommitProperties,
+) -> None:
+    """Add and remove files in the one commit that follows a version; on the disk when it returns.
+
+    Args:
+        version: the newest one, as it was looked at.
+        table: folder or URL of it.
+        actions: what is added lies in the folder already.
+        schema: of the table.
+        properties: of the commit, without retries: it follows this very version or fails.
+
+    Raises:
+        CommitFailedError: another commit came between.
+    """
+    number = version.version() + 1
+    version.create_write_transaction(actions, "append", schema, commit_properties=properties)
+    if is_local(table):
+        _sync_commit(Path(table) / LOG, number)
+
+
+def removal(path: str, size: int) -> RemoveAction:
+    """Return the action that takes a file out of a table whose rows another file has by then."""
+    return RemoveAction(path, data_change=False, deletion_timestamp=_now_ms(), size=size)
+
+
+def discard(name: str, table: str) -> None:
+    """Delete a file that no commit names.
+
+    On a bucket it stays: a commit whose answer was lost looks like one that failed.
+    """
+    if is_local(table):
+        (Path(table) / name).unlink(missing_ok=True)
+
+
+def _sync_commit(log: Path, number: int) -> None:
+    """Return when a commit is on the disk, and the checkpoint that may have come with it."""
+    for file in (*log.glob(f"{number:020}.*"), log / "_last_checkpoint"):
+        if file.is_file():
+            sync_file(file)
+    sync_folder(log)
+
+
+class _Bounds:
+    """The least and the greatest text of a column."""
+
+    def __init__(self) -> None:
+        self.least: str | None = None
+        self.most: str | None = None
+
+    def add(self, column: Any) -> None:
+        """Take the texts of a batch."""
+        found = pc.min_max(column).as_py()
+        self.least = min(filter(None, (self.least, found["min"])), default=None)
+        self.most = max(filter(None, (self.most, found["max"])), default=None)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,42 @@
+"""Comparing a row's error bound decides as the threshold of a run does."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.calibrate import RiskCurve, threshold_for
+from tasks.error_bounds import ErrorBounds
+from tasks.errors import InputError
+from tests.bars import PROMISED
+
+DIGITS = 4_000
+CURVES = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(0, DIGITS)), min_size=3, max_size=6
+).map(
+    lambda counts: RiskCurve(
+        digits=DIGITS,
+        thresholds=tuple(number / len(counts) for number in range(len(counts))),
+        accepted=tuple(accepted for _, accepted in counts),
+        wrong=tuple(min(wrong, accepted) for wrong, accepted in counts),
+    )
+)
+
+
+@given(CURVES, st.floats(1e-4, 0.999))
+def test_both_decide_alike_at_every_confidence(curve: RiskCurve, max_error: float) -> None:
+    edges = np.array(curve.thresholds, np.float32)
+    confidences = np.concatenate([edges, np.nextafter(edges, np.float32(0)), np.float32([0.1, 1])])
+    bounds = ErrorBounds.of(curve).at(confidences)
+    try:
+        threshold = threshold_for(max_error, curve).confidence
+    except InputError:
+        assert not (bounds <= max_error).any()
+    else:
+        assert ((bounds <= max_error) == (confidences >= np.float32(threshold))).all()
+
+
+def test_a_surer_picture_is_never_read_at_a_larger_error_only() -> None:
+    bounds = ErrorBounds.of(PROMISED.curve).at(np.linspace(0, 1, 101))
+    assert (np.diff(bounds) <= 0).all()
+    assert bounds[60] == pytest.approx(threshold_for(0.005, PROMISED.curve).bound)
