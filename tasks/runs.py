@@ -15,6 +15,8 @@ REPORT_FILE = "report.html"
 SUMMARY_FILE = "summary.json"  # of runs that came to their end
 PURPOSE_FILE = "purpose.json"
 LISTING_FILE = "listing.parquet"
+BEGAN = "began"  # key in it: the version of the results table that the run found
+NO_VERSION = -1  # in runs of earlier versions of digitflow
 LOOK_BACK = 500  # runs, the newest first, in which interrupted ones are looked for
 
 
@@ -32,9 +34,16 @@ def timestamp() -> str:
 
 
 @contextmanager
-def alive(run: Path, purpose: Mapping[str, Any]) -> Iterator[None]:
-    """Note what a run is for, and hold a lock that others can ask whether it still lives."""
-    write_text(run / PURPOSE_FILE, json.dumps(purpose) + "\n")
+def alive(run: Path, purpose: Mapping[str, Any], began: int) -> Iterator[None]:
+    """Note what a run is for, and hold a lock that others can ask whether it still lives.
+
+    Args:
+        run: its folder.
+        purpose: what it has in common with those that may go on where it was stopped.
+        began: the version of the results table that it found. Runs are ordered by that: clocks,
+            by which they are named, are set back.
+    """
+    write_text(run / PURPOSE_FILE, json.dumps({**purpose, BEGAN: began}) + "\n")
     with (run / PURPOSE_FILE).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
@@ -47,20 +56,26 @@ def interrupted(run: Path, purpose: Mapping[str, Any]) -> list[str]:
     """
     kind = run.name.split("-")[0]
     ids = []
-    for folder in sorted(run.parent.glob(f"{kind}-*"), reverse=True)[:LOOK_BACK]:
-        if folder != run and _purpose(folder) == purpose:
-            if (folder / SUMMARY_FILE).exists():
-                break
-            if not _lives(folder):
-                ids.append(folder.name)
+    newest = sorted(run.parent.glob(f"{kind}-*"), reverse=True)[:LOOK_BACK]
+    ours = {folder: began for folder in newest if (began := _began(folder, purpose)) is not None}
+    ours.pop(run, None)
+    ended = {folder: (folder / SUMMARY_FILE).exists() for folder in ours}
+    for folder in sorted(ours, key=lambda one: (ours[one], ended[one], one.name), reverse=True):
+        if ended[folder]:
+            break
+        if not _lives(folder):
+            ids.append(folder.name)
     return ids
 
 
-def _purpose(folder: Path) -> Any:
+def _began(folder: Path, purpose: Mapping[str, Any]) -> int | None:
+    """Return the version at which a run began, if it has this purpose."""
     try:
-        return json.loads((folder / PURPOSE_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        noted = json.loads((folder / PURPOSE_FILE).read_text(encoding="utf-8"))
+        began = int(noted.pop(BEGAN, NO_VERSION))
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
+    return began if noted == purpose else None
 
 
 def _lives(folder: Path) -> bool:

@@ -18,7 +18,7 @@ HOLDER = """
 import json, sys
 from pathlib import Path
 from tasks.runs import alive
-with alive(Path(sys.argv[1]), json.loads(sys.argv[2])):
+with alive(Path(sys.argv[1]), json.loads(sys.argv[2]), 0):
     print("alive", flush=True)
     sys.stdin.read()
 """
@@ -32,11 +32,13 @@ def runs(tmp_path: Path) -> Path:
     return made
 
 
-def run_in(runs: Path, name: str, purpose: object = PURPOSE, *, finished: bool = False) -> Path:
+def run_in(
+    runs: Path, name: str, purpose: object = PURPOSE, *, finished: bool = False, began: int = 0
+) -> Path:
     """Return a run that is over, or was interrupted."""
     folder = runs / name
     folder.mkdir()
-    with alive(folder, purpose):  # type: ignore[arg-type]
+    with alive(folder, purpose, began):  # type: ignore[arg-type]
         pass
     if finished:
         (folder / SUMMARY_FILE).write_text("{}")
@@ -66,11 +68,27 @@ def test_interrupted_runs_are_those_of_the_same_purpose_that_did_not_end(runs: P
 
 
 def test_what_was_interrupted_before_a_run_that_ended_is_done(runs: Path) -> None:
-    run_in(runs, "predict-1")
-    run_in(runs, "predict-2", finished=True)
-    run_in(runs, "predict-3")
-    run_in(runs, "predict-4", PURPOSE | {"model": "other"}, finished=True)
+    run_in(runs, "predict-1", began=1)
+    run_in(runs, "predict-2", began=2, finished=True)
+    run_in(runs, "predict-3", began=3)
+    run_in(runs, "predict-4", PURPOSE | {"model": "other"}, began=4, finished=True)
     assert interrupted(runs / "predict-9", PURPOSE) == ["predict-3"]
+
+
+def test_runs_are_in_the_order_in_which_they_found_the_table_whatever_the_clock_said(
+    runs: Path,
+) -> None:
+    run_in(runs, "predict-8", began=3)  # by a clock that was set back after it
+    run_in(runs, "predict-2", began=5, finished=True)
+    run_in(runs, "predict-1", began=9)
+    assert interrupted(runs / "predict-3", PURPOSE) == ["predict-1"]
+
+
+def test_a_run_of_an_earlier_version_that_noted_no_table_comes_first(runs: Path) -> None:
+    earlier = run_in(runs, "predict-8")
+    (earlier / PURPOSE_FILE).write_text(json.dumps(PURPOSE))
+    run_in(runs, "predict-1", finished=True)
+    assert interrupted(runs / "predict-9", PURPOSE) == []
 
 
 def test_a_run_that_lives_in_another_process_is_not_interrupted_until_that_is_killed(
@@ -95,7 +113,7 @@ def test_a_run_that_lives_in_another_process_is_not_interrupted_until_that_is_ki
 
 def test_a_run_that_lives_in_this_process_is_not_interrupted(runs: Path) -> None:
     (runs / "predict-1").mkdir()
-    with alive(runs / "predict-1", PURPOSE):
+    with alive(runs / "predict-1", PURPOSE, 0):
         assert interrupted(runs / "predict-9", PURPOSE) == []
     assert interrupted(runs / "predict-9", PURPOSE) == ["predict-1"]
 
