@@ -6,6 +6,7 @@ Never loads TensorFlow; ONNX Runtime and OpenCV are for reading processes and th
 import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,21 @@ from flows.engine import LOCAL, Crew, Engine
 from flows.reading import lanes_for, read_all
 from flows.reading_lines import tell_pending, tell_reading
 from tasks import results
-from tasks.calibrate import Calibration, Threshold, threshold_for
+from tasks.calibrate import Calibration, RiskCurve, Threshold, threshold_for
 from tasks.commit import Origin, make_table
 from tasks.compact import MANY, compact, small_files
 from tasks.decide import Thresholds
 from tasks.device import Device, reading_device
 from tasks.discover import Listing, discover
-from tasks.errors import DigitflowError
+from tasks.error_bounds import ErrorBounds
+from tasks.errors import DigitflowError, ModelError
 from tasks.files import write_text
 from tasks.heap import settled
 from tasks.inputs import Inputs, open_inputs, printable
 from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
 from tasks.reading_report import reading_report
+from tasks.redecide import CurveOf, decide_anew, decided
 from tasks.registry import Registry, find_onnx
 from tasks.report import Report, plural, to_html
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
@@ -86,6 +89,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         with stages.of("start"):
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)
+        curve_of = curves(reader, registry)
         engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")
         if reason := overridden.get(reader.version):
             engine.say("", f"promoted against the gate: {reason}")
@@ -93,28 +97,36 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
 
         purpose = purpose_of(settings, inputs, reader)
         choice = choice_of(settings, interrupted(run.folder, purpose))
-        with alive(run.folder, purpose):
-            origin = Origin(run.table, inputs.root, run.folder.name, make_table(run.table))
+        origin = Origin(run.table, inputs.root, run.folder.name, make_table(run.table))
+        with alive(run.folder, purpose, origin.version):
             with stages.of("list"):
                 pending = engine.stage(
-                    find_pending, listing, inputs, run.table, choice, run.folder / PENDING_FILE
+                    find_pending,
+                    listing,
+                    inputs,
+                    run.table,
+                    choice,
+                    run.folder / PENDING_FILE,
+                    curve_of,
                 )
             tell_pending(pending, choice, engine)
             plan = ReadPlan(run.folder.name, inputs, thresholds)
             others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
+            with stages.of("decide"):
+                anew = engine.stage(decide_anew, listing, origin, settings.max_error, curve_of)
             keep_compact(run.table, stages, engine)
             with stages.of("check"):
-                counted = engine.stage(
-                    tally, run.table, run.folder.name, pending.listing.count - others
-                )
+                expected = pending.listing.count - others + anew
+                counted = engine.stage(tally, run.table, run.folder.name, expected)
             summary = summary_of(
                 run, settings, listing, pending, choice, counted, reader, threshold, others
             )
+            summary = replace(summary, unchanged=summary.unchanged - anew, decided_anew=anew)
             if settings.strict:
                 rejected = current_rows(run.table, listing, status="rejected", columns=["path"])
                 summary = replace(summary, rejected_now=rejected.num_rows)
             if settings.out:
-                engine.stage(write_out, run.table, listing, settings.out)
+                engine.stage(write_out, run.table, listing, settings, curve_of)
             engine.publish("reading-report", engine.stage(write_report, run, summary, counted))
     tell_reading(summary, run.folder, engine)
     return summary
@@ -129,7 +141,24 @@ def promised(reader: ReaderFacts, max_error: float) -> tuple[Threshold, Threshol
     calibration = Calibration.from_json(reader.calibration)
     threshold = threshold_for(max_error, calibration.curve)
     scores = (calibration.min_digit_score, calibration.sure_digit_score)
-    return threshold, Thresholds(threshold.confidence, *scores)
+    bounds = ErrorBounds.of(calibration.curve)
+    return threshold, Thresholds(threshold.confidence, *scores, bounds)
+
+
+def curves(reader: ReaderFacts, registry: Registry) -> CurveOf:
+    """Return what gives the risk curve of the model that reads, and of registered ones."""
+    reading = Calibration.from_json(reader.calibration).curve
+
+    @cache
+    def curve_of(version: str) -> RiskCurve | None:
+        if version == reader.version:
+            return reading
+        try:
+            return RiskCurve.from_facts(registry.load(version).card["calibration"]["curve"])
+        except (ModelError, KeyError):
+            return None
+
+    return curve_of
 
 
 def purpose_of(settings: PredictSettings, inputs: Inputs, reader: ReaderFacts) -> dict[str, Any]:
@@ -200,9 +229,14 @@ def keep_compact(table: str, stages: Stages, engine: Engine) -> None:
             engine.say("Compact", f"left for another run: {error}")
 
 
-def write_out(table: str, listing: Listing, out: Path) -> None:
-    """Write the current rows to the file the user asked for."""
-    results.export(current_rows(table, listing), out)
+def write_out(table: str, listing: Listing, settings: PredictSettings, curve_of: CurveOf) -> None:
+    """Write the current rows to the file the user asked for.
+
+    They are decided by the error that is accepted here, whatever another run has accepted since.
+    """
+    assert settings.out  # noqa: S101 - asked for
+    rows = decided(current_rows(table, listing), settings.max_error, curve_of)
+    results.export(rows, settings.out)
 
 
 def write_report(run: Run, summary: Summary, counted: Tally) -> Report:

@@ -27,6 +27,9 @@ def tell_reading(summary: Summary, run: Path, engine: Engine) -> None:
         f"{count:,} {reason}" for reason, count in summary.reasons.items() if reason != "ok"
     )
     engine.say("Found", f"{summary.found:,} pictures in {plural(summary.files, 'file')}")
+    if summary.decided_anew:
+        files = plural(summary.decided_anew, "file")
+        engine.say("", f"{files} of these as read before, decided anew by the error accepted now")
     if summary.others:
         engine.say("", f"{plural(summary.others, 'file')} were read by another run meanwhile")
     engine.say(

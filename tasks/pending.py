@@ -20,7 +20,8 @@ from tasks.discover import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.files import whole_file
 from tasks.inputs import Inputs, printable
 from tasks.reasons import ALL, PASSING, STATUSES, Reason, Status
-from tasks.results import is_table, scan
+from tasks.redecide import KNOWN_BY, CurveOf, undecidable
+from tasks.results import RANKED_BY, is_table, ranks, scan
 
 BATCH = 16_384  # rows in memory at once
 UNLISTED, UNREAD = -1, -2  # size or time of what could not be looked at; never equal
@@ -52,6 +53,7 @@ class _Known:
     """The current reading of each path of a root, ordered by the hash of the path."""
 
     paths: NDArray[Any]  # KEY (N,)
+    undecidable: NDArray[np.bool_]  # of a page nobody can say at which error it is read
     sizes: NDArray[np.int64]
     mtimes: NDArray[np.int64]
     contents: NDArray[Any]  # KEY (N,), first half of the content's hash
@@ -66,7 +68,7 @@ class _Known:
 
 
 def find_pending(
-    listing: Listing, inputs: Inputs, table: str, choice: Choice, file: Path
+    listing: Listing, inputs: Inputs, table: str, choice: Choice, file: Path, curve_of: CurveOf
 ) -> Pending:
     """Write the listing of the files that have to be read.
 
@@ -76,10 +78,12 @@ def find_pending(
         table: the results, which need not be there yet.
         choice: what is read again.
         file: the Parquet file to write, of the listing's schema.
+        curve_of: the risk curves of models that rows of earlier versions are from. A row whose
+            model is gone cannot be held against the error that is accepted: it is read again.
     """
     if not is_table(table):
         return Pending(listing, 0)
-    known = _known(table, listing.root, choice)
+    known = _known(table, listing.root, choice, curve_of)
     if not len(known.paths):
         return Pending(listing, 0)
     count = resumed = size = 0
@@ -122,38 +126,51 @@ def _wanted(
         return wanted & ~done
     if choice.by_content:
         contents = _hashes_of_contents(batch, inputs)
-        return np.asarray(~(read_before & (known.contents[places] == contents)), bool)
+        stays = read_before & (known.contents[places] == contents) & ~known.undecidable[places]
+        return np.asarray(~stays, bool)
     sizes, mtimes = (_filled(batch[name], UNLISTED) for name in ("size", "mtime_ns"))
     same = (known.sizes[places] == sizes) & (known.mtimes[places] == mtimes)
     passing = np.array([reason in PASSING for reason in REASONS])[known.reasons[places]]
-    return np.asarray(~(read_before & same & ~passing), bool)
+    stays = read_before & same & ~passing & ~known.undecidable[places]
+    return np.asarray(~stays, bool)
 
 
-def _known(table: str, root: str, choice: Choice) -> _Known:
-    """Return the current reading of each path; of several the one that was read last."""
-    columns = ["path", "size", "mtime_ns", "content_hash", "reason", "run_id", "read_at"]
-    wanted = (pc.field("root") == root) & (pc.field("page") == 0)
+def _known(table: str, root: str, choice: Choice, curve_of: CurveOf) -> _Known:
+    """Return the current reading of each path; of several the one that was committed last."""
+    columns = ["page", "size", "mtime_ns", "content_hash", "run_id", *KNOWN_BY, *RANKED_BY]
+    wanted = pc.field("root") == root
     if choice.again:
         wanted &= pc.field("run_id").isin(pa.array(choice.resumed, pa.string()))
-    paths, sizes, mtimes, contents, reasons, resumed, times = ([] for _ in range(7))
-    for batch in scan(table, columns, wanted):
-        paths.append(_hashes(batch["path"].to_pylist()))
-        sizes.append(_filled(batch["size"], UNREAD))
-        mtimes.append(_filled(batch["mtime_ns"], UNREAD))
-        contents.append(_content_keys(batch["content_hash"].to_pylist()))
-        places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
-        reasons.append(places.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int8))
-        theirs = pc.is_in(batch["run_id"], pa.array(choice.resumed, pa.string()))
-        resumed.append(theirs.to_numpy(zero_copy_only=False))
-        times.append(batch["read_at"].cast(pa.int64()).to_numpy())
-    every = [
-        np.concatenate(parts) if parts else np.empty(0, KEY)
-        for parts in (paths, sizes, mtimes, contents, reasons, resumed, times)
-    ]
-    order = np.lexsort((every[-1], every[0]))
-    by_path = every[0][order]
-    last = order[np.append(by_path[1:] != by_path[:-1], True)] if len(order) else order
-    return _Known(*(values[last] for values in every[:-1]))
+    batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
+    parts = [_columns(batch, choice, curve_of) for batch in batches]
+    if not parts:
+        return _Known(*(np.empty(0, kind) for kind in (KEY, bool, int, int, KEY, int, bool)))
+    paths, ranked, pages, *others = (np.concatenate(part) for part in zip(*parts, strict=True))
+    order = np.lexsort((pages, ranked, paths))
+    by_path, by_rank = paths[order], ranked[order]
+    begins = np.append(True, by_path[1:] != by_path[:-1])
+    first_pages = np.flatnonzero(begins | np.append(True, by_rank[1:] != by_rank[:-1]))
+    any_page = np.logical_or.reduceat(others[0][order], first_pages)
+    last = np.append(begins[first_pages][1:], True)  # of the readings of a path
+    current = order[first_pages[last]]
+    return _Known(paths[current], any_page[last], *(values[current] for values in others[1:]))
+
+
+def _columns(batch: pa.RecordBatch, choice: Choice, curve_of: CurveOf) -> tuple[NDArray[Any], ...]:
+    """Return paths, ranks and pages of rows, and what `_Known` holds of them in its order."""
+    places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
+    theirs = pc.is_in(batch["run_id"], pa.array(choice.resumed, pa.string()))
+    return (
+        _hashes(batch["path"].to_pylist()),
+        ranks(batch).to_numpy(zero_copy_only=False),
+        batch["page"].to_numpy(),
+        undecidable(batch, curve_of),
+        _filled(batch["size"], UNREAD),
+        _filled(batch["mtime_ns"], UNREAD),
+        _content_keys(batch["content_hash"].to_pylist()),
+        places.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int8),
+        theirs.to_numpy(zero_copy_only=False),
+    )
 
 
 def _rejected(asked: str) -> NDArray[np.bool_]:

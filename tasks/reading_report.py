@@ -29,6 +29,7 @@ STAGES = {
     "network": "the network",
     "rows": "making rows",
     "commit": "committing rows",
+    "decide": "deciding anew what was read under another accepted error",
     "wait": "waiting of one process for another",
     "compact": "writing many small files of the table anew as few",
     "check": "counting the rows",
@@ -88,6 +89,8 @@ def _lead(summary: Mapping[str, Any], unaccounted: int) -> str:
     lead = f"Found {plural(summary['found'])}{inside}: {counts}."
     if before := summary.get("unchanged"):
         lead += f" {plural(before, 'more file')} had not changed since an earlier reading."
+    if anew := summary.get("decided_anew"):
+        lead += f" {plural(anew, 'file')} of these were read before, under another accepted error."
     if others := summary.get("others"):
         lead += f" {plural(others, 'more file')} were read by another run meanwhile."
     if unaccounted:

@@ -27,7 +27,7 @@ class Summary:
     listed: int  # files found
     unchanged: int  # of these: up to date by an earlier reading, and not read again
     others: int  # of these: read by another run while this one was reading
-    files: int  # of these: read by this run
+    files: int  # of these: read by this run, or decided anew
     found: int  # pictures in them: one for each file, or each page of a file with several
     read: int
     review: int
@@ -45,6 +45,7 @@ class Summary:
     stages: dict[str, float]  # seconds of each; they add up to `seconds`
     results: str
     resumed: list[str] = field(default_factory=list)  # interrupted runs that this one went on from
+    decided_anew: int = 0  # of the files: not read again, but decided by the error accepted now
     out: str | None = None
     rejected_now: int | None = None  # also by earlier runs, of all that was found; if asked for
     accuracy: dict[str, int] | None = None  # right, labelled: where truth is known

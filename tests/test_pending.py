@@ -21,6 +21,7 @@ from tasks.reasons import STATUSES, Reason, Status
 from tests.test_results import read_row, store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Results:
         """Keep the rows of a run, one hour after the last; of each only what differs is given."""
         self.runs += 1
         name = run or f"run-{self.runs}"
-        same = {"size": 5, "mtime_ns": 6, "read_at": START + timedelta(hours=self.runs)}
+        same = {"size": 5, "mtime_ns": 6, "read_at": START + self.runs * HOUR}
         store(self.table, *(read_row("", name) | same | dict(row) for row in rows), shard=self.runs)
         return name
 
@@ -61,7 +62,7 @@ class Results:
         """Return what is pending of the inputs."""
         listing = discover(inputs, self.folder / "listing.parquet", allow_empty=True)
         file = self.folder / "pending.parquet"
-        return find_pending(listing, inputs, self.table, Choice(**choice), file)
+        return find_pending(listing, inputs, self.table, Choice(**choice), file, lambda model: None)
 
     def paths(self, inputs: Listed, **choice: Any) -> list[bytes]:
         """Return the paths of what is pending, having checked the counts."""
@@ -256,3 +257,27 @@ def test_what_is_pending_is_a_listing_of_its_own(told: Results) -> None:
     found = told.pending(THREE)
     assert found.listing.root == "/pictures"
     assert pq.read_schema(found.listing.file).equals(LISTING_SCHEMA)
+
+
+def test_a_file_is_not_read_again_because_the_clock_was_set_back(told: Results) -> None:
+    told.read({"path": "a.png", "size": 4, "read_at": START + 99 * HOUR})
+    told.read({"path": "a.png", "size": 5})
+    assert told.paths(Listed({b"a.png": (5, 6)})) == []
+    assert told.paths(Listed({b"a.png": (4, 6)})) == [b"a.png"]
+
+
+def test_what_a_model_that_is_gone_has_read_is_read_again_if_it_tells_no_error(
+    told: Results,
+) -> None:
+    told.read(
+        {"path": "known.png"},
+        {"path": "page.tif"},
+        {"path": "page.tif", "page": 1, "error_bound": None},
+        {"path": "rejected.png", "status": "rejected", "reason": "blank", "error_bound": None},
+        {"path": "unknown.png", "error_bound": None},
+    )
+    files = [b"known.png", b"page.tif", b"rejected.png", b"unknown.png"]
+    listed = Listed(dict.fromkeys(files, (5, 6)))
+    assert told.paths(listed) == [b"page.tif", b"unknown.png"]
+    told.read({"path": "page.tif"}, {"path": "unknown.png"})
+    assert told.paths(listed) == []

@@ -59,7 +59,7 @@ class Command:
         """Return every row but for what tells runs apart, having checked that no file has two."""
         rows = results.select(self.table, history=True)
         assert len(set(rows["path"].to_pylist())) == rows.num_rows
-        return rows.drop(["run_id", "read_at"])
+        return rows.drop(["run_id", "read_at", "commit_version"])
 
     def committed(self) -> bool:
         """Tell whether the table has rows; its first version only makes it."""

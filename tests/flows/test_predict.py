@@ -138,7 +138,14 @@ def test_a_run_leaves_a_summary_and_a_report_and_publishes_it(
     assert engine.lines["Report"] == str(run / "report.html")
     assert "unsupported_format" in (run / "report.html").read_text()
     assert engine.reports == ["reading-report"]
-    assert engine.stages == ["discover", "find_pending", "read_shard", "tally", "write_report"]
+    assert engine.stages == [
+        "discover",
+        "find_pending",
+        "read_shard",
+        "decide_anew",
+        "tally",
+        "write_report",
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
@@ -167,12 +174,30 @@ def test_the_current_row_of_every_picture_found_is_written_out_whoever_read_it(
     assert [row["digit"] for row in rows if row["path"].startswith("5/")] in ([5], ["5"])
 
 
+def test_what_a_looser_run_has_read_is_held_against_the_error_that_is_accepted_now(
+    mixed: Path, model_file: Path, tmp_path: Path
+) -> None:
+    loose = read(mixed, model_file, max_error=0.05)
+    assert (loose.read, loose.review) == (14, 0)
+    out, engine = tmp_path / "out.parquet", Watcher()
+    strict = read(mixed, model_file, engine, max_error=0.005, out=out)
+    assert (strict.decided_anew, strict.files, strict.found, strict.review) == (1, 2, 2, 1)
+    assert strict.listed == strict.unchanged + strict.others + strict.files
+    assert "1 file of these as read before" in engine.lines[""]
+    for rows in (pq.read_table(out), results.select(strict.results)):
+        found = {row["path"]: row["reason"] for row in rows.to_pylist()}
+        assert (found["unsure.bmp"], len(found)) == ("low_confidence", 19)
+    nothing = read(mixed, model_file, max_error=0.005)
+    assert (nothing.decided_anew, nothing.files) == (0, 1)  # what vanished is tried again
+    assert read(mixed, model_file, max_error=0.05).decided_anew == 1
+
+
 def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_file: Path) -> None:
     tables = []
     for workers in (1, 2):
         summary = read(mixed, model_file, workers=workers, again=True)
         rows = results.select(summary.results, run=summary.run_id)
-        tables.append(rows.drop(["run_id", "read_at"]))
+        tables.append(rows.drop(["run_id", "read_at", "commit_version"]))
     assert tables[0].equals(tables[1])
 
 

@@ -1,0 +1,152 @@
+"""What was read before is held against the error that is accepted now, without being opened."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tasks import results
+from tasks.calibrate import RiskCurve, threshold_for
+from tasks.commit import Origin, commit, make_table
+from tasks.discover import Listing, discover
+from tasks.inputs import Entry
+from tasks.reasons import Reason
+from tasks.redecide import decide_anew, decided
+from tests.bars import PROMISED
+from tests.test_results import read_row, rejected_row, store, table_of
+
+SURE, UNSURE = 0.9, 0.3  # confidences on both sides of the threshold for 0.005
+STRICT = 0.0005  # no confidence of the rows reaches it
+
+
+def curve_of(model: str) -> RiskCurve | None:
+    """Return the curve of the one model that is known."""
+    return PROMISED.curve if model == "m" else None
+
+
+def row(path: str, reason: Reason = Reason.OK, bound: float | None = 0.001, **more: Any) -> Any:
+    """Return a row that was decided so."""
+    status = "read" if reason == Reason.OK else "review"
+    return read_row(path, status=status, reason=reason, error_bound=bound, **more)
+
+
+def listing_of(folder: Path, *paths: str) -> Listing:
+    """Return a listing of these files."""
+
+    class Files:
+        root = "/pictures"
+
+        def entries(self) -> Any:
+            return iter([Entry(path.encode(), 100, 1) for path in paths])
+
+    return discover(Files(), folder / "listing.parquet")  # type: ignore[arg-type]
+
+
+def anew(folder: Path, paths: Sequence[str], max_error: float = 0.005, run: str = "run-2") -> int:
+    """Decide files of the table anew in a run of its own."""
+    table = str(folder / "results")
+    origin = Origin(table, "/pictures", run, make_table(table))
+    return decide_anew(listing_of(folder, *paths), origin, max_error, curve_of)
+
+
+def current(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
+    """Return status, reason and run of each current row."""
+    rows = results.select(str(folder / "results")).to_pylist()
+    return {(r["path"], r["page"]): (r["status"], r["reason"], r["run_id"]) for r in rows}
+
+
+def test_rows_change_in_both_directions_and_all_others_stay(tmp_path: Path) -> None:
+    store(
+        str(tmp_path / "results"),
+        row("loose.png", bound=0.02),
+        row("strict.png", Reason.LOW_CONFIDENCE, 0.004),
+        row("same.png", bound=0.005),
+        row("maybe.png", Reason.MAYBE_NO_DIGIT, None),
+        rejected_row("rejected.png"),
+        row("unlisted.png", bound=0.02),
+    )
+    listed = ["loose.png", "strict.png", "same.png", "maybe.png", "rejected.png"]
+    assert anew(tmp_path, listed) == 2
+    assert current(tmp_path) == {
+        ("loose.png", 0): ("review", "low_confidence", "run-2"),
+        ("maybe.png", 0): ("review", "maybe_no_digit", "run-1"),
+        ("rejected.png", 0): ("rejected", "empty_file", "run-1"),
+        ("same.png", 0): ("read", "ok", "run-1"),
+        ("strict.png", 0): ("read", "ok", "run-2"),
+        ("unlisted.png", 0): ("read", "ok", "run-1"),
+    }
+    assert anew(tmp_path, listed, run="run-3") == 0
+
+
+def test_nothing_of_a_row_changes_but_what_was_decided_and_by_whom(tmp_path: Path) -> None:
+    store(str(tmp_path / "results"), row("a.png", bound=0.02))
+    before = results.select(str(tmp_path / "results")).to_pylist()[0]
+    anew(tmp_path, ["a.png"])
+    after = results.select(str(tmp_path / "results")).to_pylist()[0]
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"status", "reason", "run_id", "read_at", "commit_version"}
+
+
+def test_all_pages_of_a_file_stay_together(tmp_path: Path) -> None:
+    pages = [row("a.tif"), row("a.tif", bound=0.02, page=1), rejected_row("a.tif") | {"page": 2}]
+    store(str(tmp_path / "results"), *pages)
+    assert anew(tmp_path, ["a.tif"]) == 1
+    assert current(tmp_path) == {
+        ("a.tif", 0): ("read", "ok", "run-2"),
+        ("a.tif", 1): ("review", "low_confidence", "run-2"),
+        ("a.tif", 2): ("rejected", "empty_file", "run-2"),
+    }
+
+
+def test_superseded_readings_do_not_count(tmp_path: Path) -> None:
+    table = str(tmp_path / "results")
+    store(table, row("a.png", bound=0.02))
+    store(table, row("a.png", run="run-1b"))
+    assert anew(tmp_path, ["a.png"]) == 0
+
+
+def test_rows_without_an_error_bound_are_decided_by_the_curve_of_their_model(
+    tmp_path: Path,
+) -> None:
+    store(
+        str(tmp_path / "results"),
+        row("sure.png", Reason.LOW_CONFIDENCE, None, confidence=SURE),
+        row("unsure.png", bound=None, confidence=UNSURE),
+        row("gone.png", bound=None, confidence=SURE, model_version="gone"),
+    )
+    assert anew(tmp_path, ["gone.png", "sure.png", "unsure.png"]) == 3
+    found = {path: status for (path, _), (status, _, _) in current(tmp_path).items()}
+    assert found == {"gone.png": "review", "sure.png": "read", "unsure.png": "review"}
+    bounds = {
+        r["path"]: r["error_bound"] for r in results.select(str(tmp_path / "results")).to_pylist()
+    }
+    assert bounds["sure.png"] == pytest.approx(threshold_for(0.005, PROMISED.curve).bound)
+    assert bounds["gone.png"] is None
+
+
+def test_what_another_run_reads_meanwhile_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = str(tmp_path / "results")
+    store(table, row("a.png", bound=0.02), row("b.png", bound=0.02))
+
+    def overtaken(rows: pa.Table, transaction: str, origin: Origin) -> Any:
+        monkeypatch.undo()
+        store(table, row("a.png", run="run-9"))
+        return commit(rows, transaction, origin)
+
+    monkeypatch.setattr("tasks.redecide.commit", overtaken)
+    assert anew(tmp_path, ["a.png", "b.png"]) == 1
+    assert {path: run for (path, _), (_, _, run) in current(tmp_path).items()} == {
+        "a.png": "run-9",
+        "b.png": "run-2",
+    }
+
+
+def test_rows_are_decided_without_a_table_too() -> None:
+    rows = table_of(row("a.png", bound=0.02), row("b.png"), rejected_row("c.png"))
+    statuses = [(r["status"], r["reason"]) for r in decided(rows, 0.005, curve_of).to_pylist()]
+    assert statuses == [("review", "low_confidence"), ("read", "ok"), ("rejected", "empty_file")]
+    assert decided(rows, STRICT, curve_of)["status"].to_pylist()[:2] == ["review", "review"]
