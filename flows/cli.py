@@ -171,6 +171,26 @@ class Results(Command):
             self.engine().say("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")
 
 
+class Repair(Command):
+    """Step back from what a lost machine has left damaged of the results table."""
+
+    def cli_cmd(self) -> None:
+        """Mend it and say what was damaged."""
+        from tasks.table_repair import ASIDE, repair
+
+        table, engine = results_table(), self.engine()
+        mended = repair(table)
+        rows = sum(damage.rows for damage in mended)
+        self.answer({"table": table, "damaged": [damage.what for damage in mended], "rows": rows})
+        if not mended:
+            engine.say("Results", f"nothing is damaged in {table}")
+            return
+        for damage in mended:
+            engine.say("Damaged", damage.what)
+        engine.say("Repaired", f"{table}; the next `digitflow predict` reads those files again")
+        engine.say("", f"what was damaged is kept in {Path(table) / ASIDE}")
+
+
 class Up(Command):
     """Start a Prefect server with UI, a worker, and every deployment with its schedule."""
 
@@ -220,6 +240,7 @@ class Digitflow(BaseSettings):
     results: CliSubCommand[Results]
     models: CliSubCommand[Models]
     acceptance: CliSubCommand[Acceptance]
+    repair: CliSubCommand[Repair]
     up: CliSubCommand[Up]
     doctor: CliSubCommand[Doctor]
 

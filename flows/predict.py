@@ -42,6 +42,7 @@ from tasks.shard import Processes
 from tasks.stages import Stages
 from tasks.stretch import ReadPlan
 from tasks.summary import Summary, Tally, summarise, tally
+from tasks.table_repair import require_sound
 
 PENDING_FILE = "pending.parquet"
 
@@ -71,6 +72,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     if settings.out:
         results.check_out(settings.out)
+    require_sound(results_table())
     registry = Registry(models_place())
     model, overridden = find_onnx(settings.model, registry), registry.overridden()
     device = reading_device(settings.device)

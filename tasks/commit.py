@@ -109,7 +109,7 @@ def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
                         f"{said(error)}"
                     ) from error
                 time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
-            except (OSError, DeltaError) as error:
+            except (OSError, DeltaError, pa.ArrowException) as error:
                 raise DigitflowError(f"{origin.table} cannot be written: {said(error)}") from error
 
 

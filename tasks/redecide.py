@@ -22,7 +22,7 @@ from tasks.discover import Listing
 from tasks.error_bounds import ErrorBounds
 from tasks.inputs import printable
 from tasks.reasons import BY_CONFIDENCE, Reason, Status
-from tasks.results import current, dataset_of, open_table
+from tasks.results import current, dataset_of, open_table, reading
 
 PATHS = 4_096  # that are looked up together
 KNOWN_BY = ("path", "reason", "confidence", "error_bound", "model_version")
@@ -86,8 +86,13 @@ def decide_anew(listing: Listing, origin: Origin, max_error: float, curve_of: Cu
         How many files were decided anew: all pages of one, so that they stay together.
 
     Raises:
-        DigitflowError: the table cannot be written.
+        DigitflowError: the table cannot be read or written.
     """
+    with reading(origin.table):
+        return _decide_anew(listing, origin, max_error, curve_of)
+
+
+def _decide_anew(listing: Listing, origin: Origin, max_error: float, curve_of: CurveOf) -> int:
     latest = open_table(origin.table)
     ours = Origin(origin.table, origin.root, origin.run_id, latest.version())
     same_root = pc.field("root") == origin.root

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from tasks.errors import DigitflowError, InputError
 from tasks.files import whole_file
+from tasks.table_repair import damages, described
 
 PLACE = "place"  # of a reading among those of its file: the name of a column that is only here
 ORDER = ["root", "path", PLACE, "page"]
@@ -59,10 +61,27 @@ def open_table(table: str) -> DeltaTable:
 
     Raises:
         InputError: there is none yet.
+        DigitflowError: it cannot be read.
     """
     if not is_table(table):
         raise InputError(f"no results in {table} yet: run `digitflow predict FOLDER` first")
-    return DeltaTable(table, storage_options=storage_options(table))
+    with reading(table):
+        return DeltaTable(table, storage_options=storage_options(table))
+
+
+@contextmanager
+def reading(table: str) -> Iterator[None]:
+    """Say what is wrong with a table that cannot be read in the block, and what to do.
+
+    Raises:
+        DigitflowError: it cannot.
+    """
+    try:
+        yield
+    except (OSError, DeltaError, pa.ArrowException) as error:
+        damaged = damages(table)
+        what = described(table, damaged) if damaged else f"{table} cannot be read: {said(error)}"
+        raise DigitflowError(what) from error
 
 
 def dataset_of(version: DeltaTable, table: str) -> Dataset:
@@ -79,9 +98,14 @@ def dataset_of(version: DeltaTable, table: str) -> Dataset:
 def scan(table: str, columns: list[str], wanted: pc.Expression) -> Iterator[pa.RecordBatch]:
     """Yield the rows that match, in no order, a few at a time: a table is larger than memory."""
     dataset = dataset_of(open_table(table), table)
-    yield from dataset.to_batches(
-        columns=columns, filter=wanted, batch_size=BATCH, batch_readahead=1, fragment_readahead=1
-    )
+    with reading(table):
+        yield from dataset.to_batches(
+            columns=columns,
+            filter=wanted,
+            batch_size=BATCH,
+            batch_readahead=1,
+            fragment_readahead=1,
+        )
 
 
 def select(
@@ -122,7 +146,8 @@ def select(
     keys = ("root", "path", "page", *RANKED_BY)
     needed = columns and [*dict.fromkeys([*columns, *keys, "status", "reason"])]
     dataset = dataset_of(open_table(table), table)
-    rows: pa.Table = dataset.to_table(columns=needed, filter=wanted)
+    with reading(table):
+        rows: pa.Table = dataset.to_table(columns=needed, filter=wanted)
     if run is None and not history:
         rows = current(rows)
     for name, value in (("status", status), ("reason", reason)):

@@ -1,0 +1,70 @@
+"""A commit never names a file that a lost machine could lose."""
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from tasks import results
+from tasks.compact import compact
+from tasks.table_files import LOG
+from tests.test_results import read_row, store
+
+
+def test_data_is_on_the_disk_before_its_commit_and_the_commit_before_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "results"
+    store(str(table), read_row("a.png"))
+    synced: list[tuple[Path, int]] = []  # and how many commits were there then
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        commits = len(list((table / LOG).glob("*.json")))
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), commits))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    for write in (
+        lambda: store(str(table), read_row("b.png", "run-2")),
+        lambda: compact(str(table)),
+    ):
+        before = set(table.glob("*.parquet"))
+        commits = len(list((table / LOG).glob("*.json")))
+        synced.clear()
+        write()
+        (data,) = set(table.glob("*.parquet")) - before
+        commit = table / LOG / f"{commits:020}.json"
+        assert synced == [
+            (data, commits),
+            (table, commits),
+            (commit, commits + 1),
+            (table / LOG, commits + 1),
+        ]
+
+
+def test_readers_can_skip_a_file_by_its_bounds(tmp_path: Path) -> None:
+    table = str(tmp_path / "results")
+    for root in ("/b", "/a", "/c"):
+        store(table, read_row("a.png", f"run of {root}", root=root))
+    found = DeltaTable(table).get_add_actions(flatten=True)
+    assert sorted(found.column("min.root").to_pylist()) == ["/a", "/b", "/c"]
+    assert set(found.column("num_records").to_pylist()) == {1}
+    assert results.select(table, root="/b").num_rows == 1
+
+
+def test_a_file_that_could_not_be_written_whole_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "results"
+    store(str(table), read_row("a.png"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_batch", full)
+    with pytest.raises(Exception, match="No space"):
+        store(str(table), read_row("b.png", "run-2"))
+    assert len(list(table.glob("*.parquet"))) == 1
