@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ from tasks.inputs import Inputs, open_inputs, unprintable
 from tasks.judged import NO_ANSWER, answers_of_files
 from tasks.reasons import Reason
 from tasks.report import Report, Section, Table, percent, plural
-from tasks.results import is_table, scan
+from tasks.results import RANKED_BY, is_table, ranks, scan
 from tasks.samples import opened_again
 
 MOST_FILES = 1_000
@@ -55,13 +54,13 @@ def recent_batches(
 def _newest_first(table: str, leave_out: str) -> list[str]:
     if not is_table(table):
         return []
-    newest: dict[str, datetime] = {}
+    newest: dict[str, int] = {}
     others = ~pc.starts_with(pc.field("root"), leave_out)
-    for batch in scan(table, ["run_id", "read_at"], others):
-        runs = pa.Table.from_batches([batch]).group_by("run_id").aggregate([("read_at", "max")])
-        for row in runs.to_pylist():
-            known = newest.get(row["run_id"], row["read_at_max"])
-            newest[row["run_id"]] = max(known, row["read_at_max"])
+    for batch in scan(table, ["run_id", *RANKED_BY], others):
+        ranked = pa.table({"run_id": batch["run_id"], "rank": ranks(batch)})
+        for row in ranked.group_by("run_id").aggregate([("rank", "max")]).to_pylist():
+            known = newest.get(row["run_id"], row["rank_max"])
+            newest[row["run_id"]] = max(known, row["rank_max"])
     return sorted(newest, key=newest.__getitem__, reverse=True)
 
 

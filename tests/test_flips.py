@@ -33,9 +33,10 @@ def commit(table: Path, run: str, root: Path, paths: list[str], minutes: int) ->
 def test_the_newest_runs_come_first_each_file_once_and_no_more_than_wanted(tmp_path: Path) -> None:
     table, scans, other = tmp_path / "results", tmp_path / "scans", tmp_path / "other"
     assert recent_batches(str(table), tmp_path / "runs") == ([], {})
-    commit(table, "oldest", other, ["x.png"], 0)
-    commit(table, "newest", scans, ["b.png", "c.png"], 2)
+    # each by a clock that was set back after the one before
+    commit(table, "oldest", other, ["x.png"], 2)
     commit(table, "older", scans, ["a.png", "b.png"], 1)
+    commit(table, "newest", scans, ["b.png", "c.png"], 0)
     commit(table, "demo", tmp_path / "runs" / "demo", ["d.png"], 3)
     runs, files = recent_batches(str(table), tmp_path / "runs")
     assert runs == ["newest", "older", "oldest"]
