@@ -29,7 +29,7 @@ PATIENCE = 60.0  # seconds of conflicts with other writers
 # Files are skipped by these columns alone, whatever else writes to the table: pyarrow skips a file
 # of which it knows no least value, as where a column is all null.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "root,run_id,read_at"}
-ROOT, RUN = "digitflow.root", "digitflow.run"  # metadata of our commits
+ROOT, RUN, ROWS = "digitflow.root", "digitflow.run", "digitflow.rows"  # metadata of our commits
 
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
 
@@ -124,7 +124,7 @@ def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
     if fresh.num_rows:
         guard = hashlib.sha256(origin.root.encode()).hexdigest()
         properties = CommitProperties(
-            custom_metadata={ROOT: origin.root, RUN: origin.run_id},
+            custom_metadata={ROOT: origin.root, RUN: origin.run_id, ROWS: fresh.num_rows},
             app_transactions=[Transaction(transaction, 1), Transaction(f"root/{guard}", 1)],
             max_commit_retries=0,
         )

@@ -42,6 +42,7 @@ from rich.table import Table
 
 from tasks.calibrate import calibrate
 from tasks.canonical import CANONICAL_VERSION
+from tasks.commit import ROWS
 from tasks.dataset import Part, ingest
 from tasks.device import usable_cores
 from tasks.reader import CALIBRATION
@@ -54,7 +55,7 @@ from tasks.written import digit_ink
 LABELLED = re.compile(r"\d+-(\d)\.\w+")  # number and digit, as `write_pictures` names a file
 DECODERS = 2  # processes
 FEW_SHARDS = 4
-AROUND_READING = ("list", "start", "check", "other")  # stages
+AROUND_READING = ("list", "start", "decide", "check", "other")  # stages
 PHOTO, PHOTO_SEED = 448, 12345  # px
 DECODERS_START_S = 120  # a decoder whose fellow does not come ends with an error
 OURS, KERAS, LIMIT = "digitflow predict", "Keras", "cv2.imread only"
@@ -142,11 +143,7 @@ def _between_commits(history: list[dict[str, Any]], summary: dict[str, Any]) -> 
 
     Of all reading where shards are few.
     """
-    writes = sorted(
-        (one["timestamp"], int(one["operationMetrics"]["num_added_rows"]))
-        for one in history
-        if one["operation"] == "WRITE"
-    )
+    writes = sorted((one["timestamp"], int(one[ROWS])) for one in history if ROWS in one)
     if len(writes) < FEW_SHARDS + usable_cores():
         reading = (s for name, s in summary["stages"].items() if name not in AROUND_READING)
         return float(summary["found"] / sum(reading))
