@@ -1,6 +1,8 @@
 """Pictures in a zip or tar archive, read in place: nothing is unpacked to disk."""
 
 import os
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,6 +14,7 @@ from tasks.inputs import MAX_BYTES, Content, Entry, Inputs, printable
 from tasks.names import NameIndex
 from tasks.patterns import Chosen
 from tasks.reasons import Reason
+from tasks.unpacking import allowance, beyond
 
 AGAIN = b"//"  # before the number of a name that comes again; no clean name has it
 
@@ -53,12 +56,15 @@ class Archive(Inputs):
         """Go through the whole archive once.
 
         Raises:
-            InputError: the archive is broken.
+            InputError: the archive is broken or cannot be read.
         """
         self.root = printable(os.fsencode(file))
         self._file, self._format, self._chosen = file, members, chosen
-        self._facts = _facts(file)
-        self._opened = _Opened(members(file))
+        try:
+            self._facts = _facts(file)
+            self._opened = _Opened(members(file), allowance(self._facts[0]))
+        except OSError as error:
+            raise self._out_of_reach(error) from None
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the open file and the index behind: each process makes its own."""
@@ -68,18 +74,22 @@ class Archive(Inputs):
         """Yield the members in the archive's order, which is the fast one to read in."""
         opened = self._open()
         earlier = opened.index.occurrences()
-        for member in opened.members.scan():
-            path = clean(member.name)
-            if before := earlier.before(path):
-                path += AGAIN + str(before + 1).encode()
-            if self._chosen.keeps(path):
-                yield Entry(path, member.size, self._facts[1])
+        try:
+            for member in opened.members.scan():
+                path = clean(member.name)
+                if before := earlier.before(path):
+                    path += AGAIN + str(before + 1).encode()
+                if self._chosen.keeps(path):
+                    yield Entry(path, member.size, self._facts[1])
+        except OSError as error:
+            raise self._out_of_reach(error) from None
 
     def read(self, path: bytes) -> Content:
         """Return a member, checked against its checksum where the format has one.
 
         Raises:
-            Undecodable: it is a link, encrypted, damaged, too large, or the archive has changed.
+            Undecodable: it is a link, encrypted, damaged, too large, or the archive has changed
+                or cannot be read.
         """
         opened, time = self._open(), self._facts[1]
         try:
@@ -88,6 +98,9 @@ class Archive(Inputs):
             self._check_unchanged()
             trouble.mtime_ns = time
             raise
+        except OSError as error:
+            detail = f"{type(error).__name__}: {error.strerror}"
+            raise Undecodable(Reason.STORAGE_ERROR, detail, mtime_ns=time) from None
         self._check_unchanged()
         return Content(data, len(data), time)
 
@@ -95,10 +108,13 @@ class Archive(Inputs):
         if self._opened is None:
             self._check_unchanged()
             try:
-                self._opened = _Opened(self._format(self._file))
+                self._opened = _Opened(self._format(self._file), allowance(self._facts[0]))
             except (OSError, InputError) as error:
                 raise Undecodable(Reason.STORAGE_ERROR, str(error)) from None
         return self._opened
+
+    def _out_of_reach(self, error: OSError) -> InputError:
+        return InputError(f"{self.root} cannot be read: {error.strerror}")
 
     def _check_unchanged(self) -> None:
         try:
@@ -119,30 +135,56 @@ class OpenedMembers(Members, Protocol):
 class _Opened:
     """An open archive with the index of its members."""
 
-    def __init__(self, members: Members) -> None:
-        self.members = members
-        self.index = NameIndex((clean(each.name), each.position) for each in members.scan())
+    def __init__(self, members: Members, limit: int) -> None:
+        """Go through the members; taken together they may unpack to `limit` bytes."""
+        self.members, self._limit, self._left = members, limit, limit
+        self._beyond = array("q")  # positions of those that would unpack to more, ascending
+        self.index = NameIndex(self._named_positions())
 
     def content(self, path: bytes) -> bytes:
         member = self._find(path)
         try:
-            if max(member.size, member.packed) > MAX_BYTES:
-                raise too_large(max(member.size, member.packed), None)
-            if member.refusal:
-                raise Undecodable(*member.refusal)
+            if refusal := _refusal(member):
+                raise refusal
+            if self._is_beyond(member.position):
+                raise Undecodable(Reason.TOO_LARGE, f"the archive {beyond(self._limit)}")
             return self.members.content(member)
         except Undecodable as trouble:
             trouble.size = member.size
             raise
 
+    def _named_positions(self) -> Iterator[tuple[bytes, int]]:
+        for member in self.members.scan():
+            if _refusal(member) is None and member.size > self._left:
+                self._beyond.append(member.position)  # smaller ones after it may still have room
+            elif _refusal(member) is None:
+                self._left -= member.size
+            yield clean(member.name), member.position
+
+    def _is_beyond(self, position: int) -> bool:
+        at = bisect_left(self._beyond, position)
+        return at < len(self._beyond) and self._beyond[at] == position
+
     def _find(self, path: bytes) -> Member:
         name, _, number = path.rpartition(AGAIN) if AGAIN in path else (path, b"", b"1")
-        found = [self.members.at(position) for position in self.index.positions(name)]
-        same = [member for member in found if clean(member.name) == name]
         try:
-            return same[int(number) - 1]
+            wanted = int(number) - 1
+            positions = self.index.positions(name)
+            # names with one hash are rare: one look is enough, also where all members have one name
+            member = self.members.at(positions[wanted])
+            if clean(member.name) == name:
+                return member
+            found = map(self.members.at, positions)
+            return [member for member in found if clean(member.name) == name][wanted]
         except (IndexError, ValueError):
             raise Undecodable(Reason.VANISHED, "no such member") from None
+
+
+def _refusal(member: Member) -> Undecodable | None:
+    """Return why a member is not read whatever it holds."""
+    if (size := max(member.size, member.packed)) > MAX_BYTES:
+        return too_large(size, None)
+    return Undecodable(*member.refusal) if member.refusal else None
 
 
 def open_archive(file: Path, chosen: Chosen) -> Archive | None:
@@ -152,14 +194,14 @@ def open_archive(file: Path, chosen: Chosen) -> Archive | None:
         InputError: it begins like an archive, but is broken, or is compressed and holds no tar.
     """
     from tasks.tars import TarMembers, begins_like_tar
-    from tasks.zips import ZipMembers, begins_like_zip
+    from tasks.zips import ZipMembers, is_zip
 
     try:
         with file.open("rb") as opened:
             start = opened.read(512)
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
-    if begins_like_zip(start):
+    if is_zip(file, start):
         return Archive(file, ZipMembers, chosen)
     if begins_like_tar(start):
         return Archive(file, TarMembers, chosen)

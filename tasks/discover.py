@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from tasks.errors import InputError
 from tasks.files import whole_file
-from tasks.inputs import Entry, Inputs
+from tasks.inputs import MAX_BYTES, Entry, Inputs
+from tasks.schema import int64s
 
 # A commit and a task run each, so not too many; a run that is stopped reads one anew.
 USUAL_FILES, USUAL_BYTES = 16_384, 160_000_000  # of a shard, whichever comes first
@@ -33,7 +34,7 @@ class Listing:
     root: str
     file: Path
     count: int
-    size: int = 0  # bytes of all files, as far as they are known
+    size: int = 0  # bytes to read, as far as they are known
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,12 @@ def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listin
 
 
 def bytes_of(files: pa.Table | pa.RecordBatch) -> int:
-    """Return the sum of the sizes that are known."""
-    return int(pc.sum(files["size"], min_count=0).as_py())
+    """Return how many bytes there are to read, as far as sizes are known.
+
+    Of a file that is too large to be read, whatever it claims, no more than the limit counts.
+    """
+    sizes = pc.min_element_wise(files["size"], pa.scalar(MAX_BYTES, pa.int64()), skip_nulls=False)
+    return int(pc.sum(pc.max_element_wise(sizes, 0, skip_nulls=False), min_count=0).as_py())
 
 
 def shards(listing: Listing, workers: int = 1) -> list[Shard]:
@@ -90,4 +95,5 @@ def entries_of(file: Path, start: int, stop: int) -> list[Entry]:
 
 def _groups(entries: Iterator[Entry]) -> Iterator[pa.Table]:
     while group := list(islice(entries, ROW_GROUP)):
-        yield pa.table(list(zip(*group, strict=True)), LISTING_SCHEMA)
+        paths, sizes, mtimes = zip(*group, strict=True)
+        yield pa.table([pa.array(paths), int64s(sizes), int64s(mtimes)], schema=LISTING_SCHEMA)

@@ -14,7 +14,7 @@ from tasks.decode import Undecodable
 from tasks.inputs import printable
 from tasks.reader import Answers
 from tasks.reasons import BY_CONFIDENCE, STATUSES, Reason, Status
-from tasks.schema import INK_TYPE, PROBABILITIES, SCHEMA
+from tasks.schema import INK_TYPE, PROBABILITIES, SCHEMA, int64s
 
 LONGEST_DETAIL = 500  # characters of what a decoder said
 
@@ -61,8 +61,8 @@ def rows_of(
     columns = {
         "path": [printable(page.path) for page in pages],
         "page": [page.number for page in pages],
-        "size": [page.size for page in pages],
-        "mtime_ns": [page.mtime_ns for page in pages],
+        "size": int64s(page.size for page in pages),
+        "mtime_ns": int64s(page.mtime_ns for page in pages),
         "content_hash": [page.content_hash for page in pages],
         "status": statuses,
         "reason": reasons,

@@ -50,7 +50,7 @@ class Store(Inputs):
                 if not path or self._chosen.enters(path):
                     ahead += self._below(info["name"])
             elif self._chosen.keeps(path):
-                yield Entry(path, info.get("size"), _time_of(info))
+                yield Entry(path, _size_of(info), _time_of(info))
 
     def read(self, path: bytes) -> Content:
         """Return a file; trouble that passes is sat out.
@@ -74,7 +74,7 @@ class Store(Inputs):
     def _read_once(self, name: str) -> Content:
         files = self._connected()
         info = files.info(name)
-        size, mtime_ns = info.get("size"), _time_of(info)
+        size, mtime_ns = _size_of(info), _time_of(info)
         if size is None:
             raise Undecodable(Reason.STORAGE_ERROR, "the store does not tell its size")
         if size > MAX_BYTES:
@@ -114,8 +114,14 @@ def _opened(url: str) -> tuple[Any, str]:
     return files, top.rstrip("/")
 
 
+def _size_of(info: dict[str, Any]) -> int | None:
+    size = info.get("size")
+    return size if isinstance(size, int) and size >= 0 else None
+
+
 def _time_of(info: dict[str, Any]) -> int | None:
-    time = next((info[name] for name in TIMES if info.get(name)), None)
-    if isinstance(time, datetime):
-        time = time.timestamp()
-    return int(time * 1e9) if isinstance(time, int | float) else None
+    time: Any = next((info[name] for name in TIMES if info.get(name)), None)
+    try:
+        return int((time.timestamp() if isinstance(time, datetime) else time) * 1e9)
+    except (TypeError, ValueError, OverflowError):  # text, not a number, a year without a name
+        return None

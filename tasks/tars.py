@@ -4,13 +4,12 @@ A compressed one is unpacked from its start again whenever what is asked for lie
 it is read in its own order.
 """
 
-import bz2
-import gzip
+import io
 import lzma
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
@@ -18,10 +17,29 @@ from tasks.archives import Member
 from tasks.decode import Undecodable
 from tasks.errors import InputError
 from tasks.reasons import Reason
+from tasks.unpacking import (
+    UNPACKED_PIECE,
+    Decompressor,
+    Excessive,
+    UnpackedFile,
+    allowance,
+    beyond,
+    bzip2_decompressor,
+    gzip_decompressor,
+    xz_decompressor,
+)
 
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
+DECOMPRESSORS: dict[bytes, Callable[[], Decompressor]] = {
+    GZIP: gzip_decompressor,
+    BZIP2: bzip2_decompressor,
+    XZ: xz_decompressor,
+}
 BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # after `BZh` and a digit
-LONGEST_HEADER = 2**20  # bytes of one header with its long name and other facts
+LONGEST_HEADER = 2**20  # bytes of all headers of one member: long name, other facts, sparse map
+LONGEST_PADDING = 64 * 2**20  # bytes of zeros after the end of a compressed archive
+LONGEST_NAME = 65_535  # bytes, as in a zip; far more than any system opens
+MOST_COMMON = 100  # facts that hold for all members after them
 # what `tarfile` and the decompressors raise; RecursionError: a long row of long names
 BROKEN = (
     tarfile.TarError,
@@ -30,6 +48,7 @@ BROKEN = (
     zlib.error,
     lzma.LZMAError,
     ValueError,
+    OverflowError,
     RecursionError,
 )
 
@@ -49,19 +68,27 @@ class TarMembers:
             InputError: it is compressed and holds no tar archive.
         """
         self._name = str(file)
-        self._stream = _opened(file)
+        compression = _compression(_start(file))
+        self._compressed = compression is not None
+        self._stream, self._limit = _opened(file, compression)
         try:
             start = self._stream.read(tarfile.BLOCKSIZE)
+        except Excessive as error:
+            raise self._excessive(error) from None
         except BROKEN as error:
             raise InputError(f"{file} is broken: {error}") from None
         if not _is_header(start) and start.strip(b"\0"):
             raise InputError(f"{file} is compressed, but no tar archive: unpack it first")
         self._stream.seek(0)
-        limited = cast("IO[bytes]", _Headers(self._stream))
+        self._limited = _Headers(self._stream)
         try:
             self._headers = tarfile.TarFile(
-                fileobj=limited, encoding="utf-8", errors="surrogateescape"
+                fileobj=cast("IO[bytes]", self._limited),
+                encoding="utf-8",
+                errors="surrogateescape",
             )
+        except Excessive as error:
+            raise self._excessive(error) from None
         except BROKEN as error:
             raise InputError(f"{file} is a broken tar archive: {error}") from None
 
@@ -73,11 +100,9 @@ class TarMembers:
                 member, after = self._member(position)
                 if after is None:
                     return
-                self._stream.seek(after - 1)
-                if not self._stream.read(1):
-                    raise EOFError("it ends inside of the next one")
-                if after <= position:
-                    raise ValueError("the next one has an impossible size")
+                self._go_behind(after)
+            except Excessive as error:
+                raise self._excessive(error) from None
             except BROKEN as error:
                 raise InputError(
                     f"{self._name} is a broken tar archive, after {count:,} members: {error}"
@@ -90,7 +115,7 @@ class TarMembers:
         """Return the member whose header is there."""
         try:
             member, _ = self._member(position)
-        except BROKEN as error:
+        except (Excessive, *BROKEN) as error:
             raise Undecodable(Reason.CHANGED, f"not as it was listed: {error}") from None
         if member is None:
             raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
@@ -101,7 +126,7 @@ class TarMembers:
         try:
             self._stream.seek(member.start)
             data = self._stream.read(member.size)
-        except BROKEN as error:
+        except (Excessive, *BROKEN) as error:
             raise Undecodable(Reason.STORAGE_ERROR, f"{type(error).__name__}: {error}") from None
         if len(data) != member.size:
             raise Undecodable(Reason.CHANGED, "the archive is shorter than when it was listed")
@@ -112,21 +137,51 @@ class TarMembers:
         self._stream.seek(position)
         block = self._stream.read(tarfile.BLOCKSIZE)
         if not block.strip(b"\0"):
-            self._finish()
+            self._finish(has_members=position > 0)
             return None, None
         if (plain := _plain_file(block)) and not self._headers.pax_headers:
             name, size = plain
             start = position + tarfile.BLOCKSIZE
             return Member(name, position, size, start), start + _whole_blocks(size)
         self._stream.seek(position)
+        self._limited.left = LONGEST_HEADER
         info = tarfile.TarInfo.fromtarfile(self._headers)
-        return None if info.isdir() else _member(info, position), self._headers.offset
+        _check_common(self._headers.pax_headers)
+        # a size below zero would lead back: what follows the header is the next one then
+        after = max(self._headers.offset, info.offset_data)
+        return None if info.isdir() else _member(info, position), after
 
-    def _finish(self) -> None:
-        """Read to the very end, where compressed files have their checksum, and nothing else is."""
-        while rest := self._stream.read(LONGEST_HEADER):
-            if rest.strip(b"\0"):
-                raise ValueError("more follows after its end; give joined archives one by one")
+    def _go_behind(self, member: int) -> None:
+        """Go to where a member ends; raise EOFError if the file ends before."""
+        if self._compressed and member > self._limit:
+            raise Excessive(beyond(self._limit))
+        if self._compressed:
+            self._stream.seek(member - 1)
+            ends_before = not self._stream.read(1)
+        else:
+            ends_before = member > self._limit
+        if ends_before:
+            raise EOFError("it ends inside of the next one")
+
+    def _finish(self, *, has_members: bool) -> None:
+        """Read to the very end, where compressed files have their checksum, and nothing else is.
+
+        Zeros that go on for longer than any tape's record are not all unpacked: a member that was
+        found before them stays found.
+        """
+        begun = self._stream.tell()
+        try:
+            while rest := self._stream.read(LONGEST_HEADER):
+                if rest.count(0) < len(rest):
+                    raise ValueError("more follows after its end; give joined archives one by one")
+                if self._compressed and self._stream.tell() - begun > LONGEST_PADDING:
+                    raise Excessive(f"holds no member and more than {LONGEST_PADDING:,} zeros")
+        except Excessive:
+            if not has_members:
+                raise
+
+    def _excessive(self, error: Excessive) -> InputError:
+        return InputError(f"{self._name} {error}: unpack it first, and give the folder")
 
 
 class _Headers:
@@ -137,10 +192,12 @@ class _Headers:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.seek, self.tell = stream.seek, stream.tell
+        self.left = LONGEST_HEADER  # bytes that may still be read for the current member
 
     def read(self, size: int) -> bytes:
-        if size > LONGEST_HEADER:
-            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        if not 0 <= size <= self.left:
+            raise tarfile.ReadError(f"a header of {size:,} bytes, where {self.left:,} are possible")
+        self.left -= size
         return self._stream.read(size)
 
 
@@ -167,32 +224,49 @@ def _whole_blocks(size: int) -> int:
     return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
+def _check_common(facts: Mapping[str, str]) -> None:
+    """Raise ReadError if the facts that hold for all members are too many to keep."""
+    if len(facts) > MOST_COMMON or sum(map(len, facts.values())) > LONGEST_HEADER:
+        raise tarfile.ReadError(
+            f"more than {MOST_COMMON} facts or {LONGEST_HEADER:,} bytes of them"
+        )
+
+
 def _member(info: tarfile.TarInfo, position: int) -> Member:
-    name = os.fsencode(info.name)
-    if info.isreg() and not info.issparse():
-        return Member(name, position, info.size, info.offset_data)
-    if info.issym() or info.islnk():
+    name, size, start = os.fsencode(info.name), info.size, info.offset_data
+    if len(name) > LONGEST_NAME:
+        raise tarfile.ReadError(f"a name of {len(name):,} bytes")
+    if info.isreg() and not info.issparse() and size >= 0:
+        return Member(name, position, size, start)
+    kind = Reason.UNSUPPORTED_FORMAT
+    if size < 0:
+        kind, detail = Reason.UNREADABLE, f"its header in the archive says {size:,} bytes"
+    elif info.issym() or info.islnk():
         detail = f"a link to {info.linkname} in the archive"
     else:
         detail = "a sparse file in the archive" if info.issparse() else "no file, in the archive"
-    refusal = Reason.UNSUPPORTED_FORMAT, detail
-    return Member(name, position, info.size, info.offset_data, refusal)
+    return Member(name, position, max(size, 0), start, (kind, detail))
 
 
 def _compression(start: bytes) -> bytes | None:
     if start.startswith(BZIP2) and not start[4:].startswith(BZIP2_BLOCKS):
         return None
-    return next((magic for magic in (GZIP, BZIP2, XZ) if start.startswith(magic)), None)
+    return next((magic for magic in DECOMPRESSORS if start.startswith(magic)), None)
 
 
-def _opened(file: Path) -> IO[bytes]:
+def _start(file: Path) -> bytes:
     with file.open("rb") as opened:
-        compression = _compression(opened.read(16))
-    if compression == GZIP:
-        return cast("IO[bytes]", gzip.open(file))
-    if compression == BZIP2:
-        return bz2.open(file)
-    return lzma.open(file) if compression == XZ else file.open("rb")
+        return opened.read(16)
+
+
+def _opened(file: Path, compression: bytes | None) -> tuple[IO[bytes], int]:
+    """Return what the file holds as a stream, and how many bytes it may have at most."""
+    opened, size = file.open("rb"), file.stat().st_size
+    if compression is None:
+        return opened, size
+    limit = allowance(size)
+    whole = UnpackedFile(opened, DECOMPRESSORS[compression], limit)
+    return io.BufferedReader(whole, UNPACKED_PIECE), limit
 
 
 def _is_header(block: bytes) -> bool:

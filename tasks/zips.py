@@ -3,7 +3,6 @@
 The layout is that of PKWARE's APPNOTE.TXT 6.3.10; numbers in comments are its sections.
 """
 
-import bz2
 import os
 import stat
 import struct
@@ -15,24 +14,39 @@ from tasks.archives import Member
 from tasks.decode import Undecodable
 from tasks.errors import InputError
 from tasks.reasons import Reason
+from tasks.unpacking import RAW_DEFLATE, Damaged, Inflater, bzip2_decompressor, unpacked
+from tasks.zip_directory import (
+    IN_ZIP64,
+    LOCAL_MARK,
+    NoDirectory,
+    begins_like_zip,
+    directory,
+    ends_like_zip,
+)
 
-STARTS = (b"PK\3\4", b"PK\5\6")  # a member's header, or the end of an archive without members
+PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # of which one that unpacks itself begins
 LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7
 CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12
-END = struct.Struct("<4s4H2LH")  # 4.3.16
-END64_PLACE = struct.Struct("<4sLQL")  # 4.3.15
-END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
-LONGEST_COMMENT = 65_535
-IN_ZIP64, IN_ZIP64_SHORT = 0xFFFFFFFF, 0xFFFF  # the true value stands elsewhere
 ENCRYPTED, UTF_8 = 1, 0x800  # flags, 4.4.4
 STORED, DEFLATED, BZIP2 = 0, 8, 12  # methods, 4.4.5
 UNIX = 3  # 4.4.2
+ZIP64_FACTS, UNICODE_NAME = 1, 0x7075  # extra fields, 4.5.3 and 4.6.9
 USUAL_RECORD = 512  # bytes that hold most central records
+PIECE = 2**20  # packed bytes that are read together
 
 
-def begins_like_zip(start: bytes) -> bool:
-    """Tell whether a file that begins so is meant to be a zip archive."""
-    return start.startswith(STARTS)
+def is_zip(file: Path, start: bytes) -> bool:
+    """Tell whether a file that begins so is meant to be a zip archive.
+
+    It may have something before the archive: a program that unpacks it, or anything if its name
+    says that it is one.
+    """
+    if begins_like_zip(start):
+        return True
+    if not start.startswith(PROGRAMS) and file.suffix.lower() != ".zip":
+        return False
+    with file.open("rb") as opened:
+        return ends_like_zip(opened.fileno())
 
 
 class ZipMembers:
@@ -47,21 +61,30 @@ class ZipMembers:
         self._name = str(file)
         self._file = file.open("rb")
         self._descriptor = self._file.fileno()
-        self._start, self._stop, self._count = self._directory()
+        self._size = os.fstat(self._descriptor).st_size
+        try:
+            self._directory = directory(self._descriptor)
+        except NoDirectory as error:
+            raise self._broken(str(error)) from None
 
     def scan(self) -> Iterator[Member]:
-        """Yield every member that is no folder."""
-        position = self._start
-        for _ in range(self._count):
+        """Yield every member that is no folder: what the directory lists, whatever is counted."""
+        position, number = self._directory.start, 0
+        while position < self._directory.stop:
             self._file.seek(position)
             record = self._file.read(CENTRAL.size)
             record += self._file.read(_length(record) - CENTRAL.size)
-            if len(record) < _length(record) or position + len(record) > self._stop:
+            if len(record) < _length(record) or position + len(record) > self._directory.stop:
                 raise self._broken("its directory of members is damaged")
-            member = _member(record, position)
+            member = _member(record, position, self._directory.before)
             if not (member.name.endswith(b"/") and member.size == 0):
                 yield member
-            position += len(record)
+            position, number = position + len(record), number + 1
+        if not self._directory.has(number):
+            raise self._broken(
+                f"its directory lists {number:,} members, but its end record counts "
+                f"{self._directory.counted:,}: unpack it, and give the folder"
+            )
 
     def at(self, position: int) -> Member:
         """Return the member whose central record is there."""
@@ -70,16 +93,18 @@ class ZipMembers:
             record = os.pread(self._descriptor, _length(record), position)
         if len(record) < _length(record):
             raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
-        return _member(record, position)
+        return _member(record, position, self._directory.before)
 
     def content(self, member: Member) -> bytes:
         """Return the unpacked bytes; never more than the header says are held."""
+        if member.start + member.packed > self._size:
+            detail = "lies beyond the end of the archive, by its directory"
+            raise Undecodable(Reason.UNREADABLE, detail)
         header = os.pread(self._descriptor, LOCAL.size, member.start)
-        if len(header) < LOCAL.size or not header.startswith(STARTS[0]):
+        if len(header) < LOCAL.size or not header.startswith(LOCAL_MARK):
             raise Undecodable(Reason.UNREADABLE, "its header in the archive is damaged")
         *_, name_length, extra_length = LOCAL.unpack(header)
-        start = member.start + LOCAL.size + name_length + extra_length
-        data = _unpacked(os.pread(self._descriptor, member.packed, start), member)
+        data = self._unpacked(member, member.start + LOCAL.size + name_length + extra_length)
         if len(data) != member.size:
             detail = f"unpacks to {_amount(data, member)}, its header says {member.size:,}"
             raise Undecodable(Reason.UNREADABLE, detail)
@@ -87,32 +112,19 @@ class ZipMembers:
             raise Undecodable(Reason.UNREADABLE, "its CRC-32 is not that of the archive")
         return data
 
-    def _directory(self) -> tuple[int, int, int]:
-        """Return where the central directory starts and stops, and its number of records."""
-        size = os.fstat(self._descriptor).st_size
-        before = max(0, size - END.size - LONGEST_COMMENT)
-        tail = os.pread(self._descriptor, size - before, before)
-        at = tail.rfind(b"PK\5\6")
-        if at < 0 or len(tail) < at + END.size:
-            raise self._broken("it has no directory of members, so its end is missing")
-        _, disk, first_disk, _, count, length, start, _ = END.unpack_from(tail, at)
-        if IN_ZIP64 in (length, start) or IN_ZIP64_SHORT in (count, disk):
-            disk, first_disk, count, length, start = self._directory64(before + at)
-        if disk or first_disk:
-            raise self._broken("it is one part of several")
-        if start + length > before + at or count * CENTRAL.size > length:
-            raise self._broken("its directory of members is damaged")
-        return start, start + length, count
-
-    def _directory64(self, end: int) -> tuple[int, int, int, int, int]:
-        place = os.pread(self._descriptor, END64_PLACE.size, max(0, end - END64_PLACE.size))
-        if len(place) < END64_PLACE.size or not place.startswith(b"PK\6\7"):
-            raise self._broken("its zip64 directory is missing")
-        record = os.pread(self._descriptor, END64.size, END64_PLACE.unpack(place)[2])
-        if len(record) < END64.size or not record.startswith(b"PK\6\6"):
-            raise self._broken("its zip64 directory is missing")
-        _, _, _, _, disk, first_disk, _, count, length, start = END64.unpack(record)
-        return disk, first_disk, count, length, start
+    def _unpacked(self, member: Member, start: int) -> bytes:
+        """Return at most one byte more than the member should have."""
+        if member.method == STORED:
+            return os.pread(self._descriptor, min(member.packed, member.size + 1), start)
+        stop = start + member.packed
+        places = range(start, stop, PIECE)
+        pieces = (os.pread(self._descriptor, min(PIECE, stop - at), at) for at in places)
+        stream = Inflater(RAW_DEFLATE) if member.method == DEFLATED else bzip2_decompressor()
+        try:
+            return unpacked(stream, pieces, member.size + 1)
+        except Damaged as error:
+            detail = f"its packed content is damaged: {error}"
+            raise Undecodable(Reason.UNREADABLE, detail) from None
 
     def _broken(self, why: str) -> InputError:
         return InputError(f"{self._name} is a broken zip archive: {why}")
@@ -126,34 +138,47 @@ def _length(record: bytes) -> int:
     return int(CENTRAL.size + name + extra + comment)
 
 
-def _member(record: bytes, position: int) -> Member:
-    """Return what a central record says."""
+def _member(record: bytes, position: int, before: int) -> Member:
+    """Return what a central record says, in a file with so many bytes before the archive."""
     _, made, _, flags, method, _, _, checksum, packed, size, name_length, extra_length, *rest = (
         CENTRAL.unpack_from(record)
     )
     attributes, start = rest[-2:]
-    name = record[CENTRAL.size : CENTRAL.size + name_length]
+    raw_name = record[CENTRAL.size : CENTRAL.size + name_length]
     extra = record[CENTRAL.size + name_length : CENTRAL.size + name_length + extra_length]
     size, packed, start = _zip64(extra, size, packed, start)
     link = made >> 8 == UNIX and stat.S_ISLNK(attributes >> 16)
     refusal = _refusal(flags, method, link)
-    return Member(_name(name, flags), position, size, start, refusal, packed, method, checksum)
+    name = _unicode_name(extra, raw_name) or _name(raw_name, flags)
+    return Member(name, position, size, before + start, refusal, packed, method, checksum)
+
+
+def _extra(fields: bytes, wanted: int) -> bytes:
+    """Return the first extra field of a kind, nothing if there is none."""
+    while len(fields) >= 4:
+        kind, length = struct.unpack_from("<2H", fields)
+        if kind == wanted:
+            return fields[4 : 4 + length]
+        fields = fields[4 + length :]
+    return b""
 
 
 def _zip64(extra: bytes, *values: int) -> Iterator[int]:
-    """Yield the values, each that is too large for its field from the zip64 extra field, 4.5.3."""
-    large = b""
-    while len(extra) >= 4:
-        kind, length = struct.unpack_from("<2H", extra)
-        if kind == 1:
-            large = extra[4 : 4 + length]
-        extra = extra[4 + length :]
+    """Yield the values, each that is too large for its field from the zip64 extra field."""
+    large = _extra(extra, ZIP64_FACTS)
     for value in values:
         if value == IN_ZIP64 and len(large) >= 8:
             yield int.from_bytes(large[:8], "little")
             large = large[8:]
         else:
             yield value
+
+
+def _unicode_name(extra: bytes, name: bytes) -> bytes:
+    """Return the name in UTF-8 that some writers give besides, if it belongs to this name."""
+    field = _extra(extra, UNICODE_NAME)
+    belongs = field[:1] == b"\1" and field[1:5] == zlib.crc32(name).to_bytes(4, "little")
+    return field[5:] if belongs else b""
 
 
 def _refusal(flags: int, method: int, link: bool) -> tuple[Reason, str] | None:
@@ -175,18 +200,6 @@ def _name(name: bytes, flags: int) -> bytes:
     except UnicodeDecodeError:
         return name.decode("cp437").encode()
     return name  # many programs write UTF-8 and do not say so
-
-
-def _unpacked(packed: bytes, member: Member) -> bytes:
-    """Return at most one byte more than the member should have."""
-    try:
-        if member.method == DEFLATED:
-            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.size + 1)
-        if member.method == BZIP2:
-            return bz2.BZ2Decompressor().decompress(packed, member.size + 1)
-    except (zlib.error, OSError) as error:
-        raise Undecodable(Reason.UNREADABLE, f"its packed content is damaged: {error}") from None
-    return packed
 
 
 def _amount(data: bytes, member: Member) -> str:
