@@ -11,10 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.archives import clean
+from tasks import unpacking
+from tasks.archives import Archive, Members, clean
+from tasks.decode import Undecodable
 from tasks.errors import InputError
 from tasks.inputs import Content, Inputs, open_inputs
 from tasks.reasons import Reason
+from tasks.tars import TarMembers
+from tasks.unpacking import RATIO, allowance
+from tasks.zip_directory import END
+from tasks.zips import ZipMembers
 from tests.helpers import reason_of
 
 Files = list[tuple[str, bytes]]
@@ -148,6 +154,64 @@ def test_an_archive_that_is_cut_or_damaged_is_an_error_or_has_a_row_for_each_mem
     read = [each for each in inputs.read_each(paths) if isinstance(each, Content)]
     if kind != "tar":  # which alone has no checksum of what it holds
         assert {each.data for each in read} <= {whole for _, whole in files} | {bytes(content)}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(("kind", "opener"), [("zip", ZipMembers), ("tar.gz", TarMembers)])
+def test_a_name_that_all_members_have_is_looked_for_once_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, opener: type[Members]
+) -> None:
+    files = [("same.png", b"%d" % number) for number in range(200)]
+    inputs = open_inputs(str(archive_of(tmp_path, kind, files)))
+    looked, at = [], opener.at
+    monkeypatch.setattr(opener, "at", lambda self, place: looked.append(place) or at(self, place))
+    assert list(contents(inputs).values()) == [content for _, content in files]
+    assert looked == sorted(looked)  # so that a compressed archive is unpacked once
+    assert len(looked) == len(files)
+
+
+def test_members_together_unpack_to_no_more_than_an_archive_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpacking, "MAX_BYTES", 2**20)
+    bombs = [(f"{number}.bomb", bytes(700_000)) for number in range(9)]
+    file = zip_of(tmp_path / "z", [("first", b"a"), *bombs, ("last", b"z" * 1000)])
+    assert RATIO * file.stat().st_size < 3 * 700_000
+    inputs = open_inputs(str(file))
+    for opened in (inputs, pickle.loads(pickle.dumps(inputs))):  # noqa: S301 - our own
+        reasons = {entry.path.decode(): reason_of(opened, entry.path) for entry in inputs.entries()}
+        read = [path for path, reason in reasons.items() if reason is None]
+        assert read == ["first", "0.bomb", "1.bomb", "last"]
+        assert {reasons[path] for path in reasons.keys() - set(read)} == {Reason.TOO_LARGE}
+    with pytest.raises(Undecodable, match=f"the archive unpacks to more than .* {RATIO} times"):
+        inputs.read(b"5.bomb")
+
+
+def test_many_names_for_one_content_are_a_row_each_at_the_cost_of_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All records of the directory lead to one member: 46 bytes ask for as many as it holds."""
+    monkeypatch.setattr(unpacking, "MAX_BYTES", 2**20)
+    content = zip_of(tmp_path / "z", [("000.png", bytes(600_000))]).read_bytes()
+    start = content.index(b"PK\1\2")
+    record, end = content[start : -END.size], list(END.unpack(content[-END.size :]))
+    records = [record.replace(b"000", b"%03d" % number) for number in range(500)]
+    end[3:6] = len(records), len(records), len(b"".join(records))
+    (tmp_path / "z").write_bytes(content[:start] + b"".join(records) + END.pack(*end))
+    inputs = open_inputs(str(tmp_path / "z"))
+    reasons = [reason_of(inputs, entry.path) for entry in inputs.entries()]
+    allowed = allowance((tmp_path / "z").stat().st_size) // 600_000
+    assert reasons == [None] * allowed + [Reason.TOO_LARGE] * (500 - allowed)
+
+
+def test_a_disk_that_fails_is_a_reason_and_no_end_of_the_run(tmp_path: Path) -> None:
+    inputs = open_inputs(str(archive_of(tmp_path, "zip", [("a.png", b"a" * 9999)])))
+    [entry] = inputs.entries()
+    assert isinstance(inputs, Archive)
+    assert inputs._opened is not None
+    assert isinstance(inputs._opened.members, ZipMembers)
+    inputs._opened.members._file.close()  # the system refuses the next request
+    assert reason_of(inputs, entry.path) == Reason.STORAGE_ERROR
 
 
 @pytest.mark.parametrize("kind", KINDS)

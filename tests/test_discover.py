@@ -4,12 +4,16 @@ import os
 import subprocess
 import tracemalloc
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.decide import Thresholds
+from tasks.decode import Undecodable
 from tasks.discover import (
     MOST_SHARDS,
     ROW_GROUP,
@@ -21,7 +25,10 @@ from tasks.discover import (
     shards,
 )
 from tasks.errors import InputError
-from tasks.inputs import Entry, Inputs, open_inputs
+from tasks.inputs import MAX_BYTES, Entry, Inputs, open_inputs
+from tasks.reader import Answers
+from tasks.reasons import Reason
+from tasks.rows import Page, rows_of
 
 
 def found(folder: Path) -> list[bytes]:
@@ -173,3 +180,44 @@ def test_the_memory_for_a_listing_does_not_grow_with_it(tmp_path: Path) -> None:
             Entry(b"%0100d" % last, last, last)
         ]
     assert peaks[1] < 1.1 * peaks[0]
+
+
+class Odd(Inputs):
+    """Entries whose sizes and times some header or store has made up."""
+
+    root = "nowhere"
+
+    def __init__(self, *numbers: int | None) -> None:
+        """Keep the numbers, each the size and time of one entry."""
+        self.numbers = numbers
+
+    def entries(self) -> Iterator[Entry]:
+        return (Entry(b"%d" % at, number, number) for at, number in enumerate(self.numbers))
+
+
+NUMBERS = st.none() | st.integers() | st.sampled_from([2**63 - 1, 2**63, -(2**63) - 1, 2**64, 0])
+
+
+@given(numbers=st.lists(NUMBERS, min_size=1, max_size=9))
+def test_numbers_that_no_column_holds_are_the_nearest_that_fit_in_listing_and_row_alike(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int | None]
+) -> None:
+    listing = discover(Odd(*numbers), tmp_path_factory.getbasetemp() / "odd.parquet")
+    entries = entries_of(listing.file, 0, listing.count)
+    fitting = [None if n is None else min(max(n, -(2**63)), 2**63 - 1) for n in numbers]
+    assert [(entry.size, entry.mtime_ns) for entry in entries] == [(n, n) for n in fitting]
+    trouble = Undecodable(Reason.UNREADABLE, "made up")
+    pages = [Page(b"%d" % at, 0, n, n, trouble=trouble) for at, n in enumerate(numbers)]
+    same = {"root": "", "model_version": "", "canonical_version": "", "run_id": ""}
+    none = Answers(np.empty((0, 10), np.float32), None)
+    rows = rows_of(pages, none, Thresholds(0.5), same | {"read_at": datetime.now(UTC)}).to_pylist()
+    assert [(row["size"], row["mtime_ns"]) for row in rows] == [(n, n) for n in fitting]
+
+
+@given(numbers=st.lists(NUMBERS, min_size=1, max_size=9))
+def test_the_bytes_to_read_are_at_most_the_limit_for_each_file(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int | None]
+) -> None:
+    listing = discover(Odd(*numbers), tmp_path_factory.getbasetemp() / "odd.parquet")
+    assert listing.size == sum(min(max(n or 0, 0), MAX_BYTES) for n in numbers)
+    assert sum(shard.stop - shard.start for shard in shards(listing)) == len(numbers)

@@ -1,6 +1,7 @@
 """Any store of fsspec is listed folder by folder and read; `memory://` stands for them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import fsspec
 import pytest
@@ -66,3 +67,24 @@ def test_what_cannot_be_read_has_its_reason(url: str, monkeypatch: pytest.Monkey
 def test_nothing_there_is_an_error() -> None:
     with pytest.raises(InputError, match="memory://nowhere cannot be read: FileNotFoundError"):
         open_inputs("memory://nowhere")
+
+
+@pytest.mark.parametrize(
+    ("size", "time", "listed"),
+    [
+        (3, 1.5, (3, 1_500_000_000)),
+        (-1, float("nan"), (None, None)),
+        ("3", "yesterday", (None, None)),
+        (None, float("inf"), (None, None)),
+        (2**64, 1e12, (2**64, 10**21)),
+        (0, datetime(2300, 1, 1, tzinfo=UTC), (0, 10_413_792_000 * 10**9)),
+    ],
+)
+def test_what_a_store_says_of_size_and_time_is_a_number_or_unknown(
+    url: str, monkeypatch: pytest.MonkeyPatch, size: object, time: object, listed: object
+) -> None:
+    inputs = open_inputs(url + "/1.png")
+    facts = {"name": "/in/1.png", "type": "file", "size": size, "mtime": time}
+    monkeypatch.setattr(inputs, "_start", facts)
+    [entry] = inputs.entries()
+    assert (entry.size, entry.mtime_ns) == listed

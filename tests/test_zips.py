@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.discover import discover, entries_of
 from tasks.errors import InputError
-from tasks.inputs import open_inputs
+from tasks.inputs import MAX_BYTES, open_inputs
 from tasks.reasons import Reason
 from tasks.zips import CENTRAL, LOCAL
 from tests.helpers import reason_of
@@ -63,6 +64,47 @@ def test_values_that_need_64_bits_are_found_in_the_extra_field(tmp_path: Path) -
     inputs = open_inputs(str(file))
     assert [entry.size for entry in inputs.entries()] == [5 << 32]
     assert reason_of(inputs, b"a.png") == Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize("field", ["size", "packed", "start"])
+@pytest.mark.parametrize("value", [2**63 - 1, 2**63, 2**64 - 1])
+def test_numbers_that_no_file_has_cost_their_member_alone(
+    tmp_path: Path, field: str, value: int
+) -> None:
+    file = zip_of(tmp_path / "z", [("odd.png", b"odd"), ("b", b"b")], zipfile.ZIP_STORED)
+    content = bytearray(file.read_bytes())
+    at = content.index(b"PK\1\2")
+    place = {"packed": 20, "size": 24, "start": 42}[field]
+    extra = struct.pack("<2HQ", 1, 8, value)
+    content[at + place : at + place + 4] = b"\xff" * 4
+    content[at + 30 : at + 32] = struct.pack("<H", len(extra))
+    behind = at + CENTRAL.size + len("odd.png")
+    content[behind:behind] = extra
+    end = content.rindex(b"PK\5\6")
+    content[end + 12 : end + 16] = struct.pack("<L", end - at)
+    file.write_bytes(content)
+    inputs = open_inputs(str(file))
+    listing = discover(inputs, tmp_path / "listing.parquet")
+    odd, other = entries_of(listing.file, 0, listing.count)
+    assert odd.size == (min(value, 2**63 - 1) if field == "size" else 3)
+    assert listing.size <= MAX_BYTES + 1
+    assert reason_of(inputs, odd.path) in {Reason.TOO_LARGE, Reason.UNREADABLE}
+    assert inputs.read(other.path).data == b"b"
+
+
+def test_the_name_in_unicode_that_some_writers_add_counts_if_it_belongs_to_the_other(
+    tmp_path: Path,
+) -> None:
+    names = []
+    for belongs in (True, False):
+        checksum = zlib.crc32(b"?.png" if belongs else b"another")
+        info = zipfile.ZipInfo("?.png")
+        name = struct.pack("<BL", 1, checksum) + "é.png".encode()
+        info.extra = struct.pack("<2H", 0x7075, len(name)) + name
+        with zipfile.ZipFile(tmp_path / "z", "w") as archive:
+            archive.writestr(info, b"x")
+        names += contents(open_inputs(str(tmp_path / "z")))
+    assert names == ["é.png", "?.png"]
 
 
 def test_encrypted_members_links_and_unknown_packing_have_their_reason(tmp_path: Path) -> None:

@@ -153,3 +153,26 @@ def test_every_hostile_file_has_one_row_that_fits(hostile: Path, model_file: Pat
     unfit = {name: reason for (name, _), reason in pages.items() if reason not in fitting[name]}
     assert unfit == {}
     assert summary.files == len(fitting) + 1
+
+
+def test_files_of_times_that_no_column_holds_are_read_once(
+    tmp_path: Path, home: Path, model_file: Path
+) -> None:
+    """Nanoseconds of an int64 end in 2262; the file system keeps times far beyond."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, seconds in (("2300", 10_413_792_000), ("2400", 13_569_465_600), ("1910", -(2**31))):
+        (folder / name).write_bytes(PNG)
+        os.utime(folder / name, (seconds, seconds))
+    if (folder / "2300").stat().st_mtime_ns < 2**63:
+        pytest.skip("this file system keeps no such time")
+    settings = PredictSettings(source=str(folder), model=str(model_file))
+    first, second = (predict(settings, PlainEngine(quiet=True)) for _ in range(2))
+    rows = results.select(first.results).to_pylist()
+    assert {row["path"]: row["mtime_ns"] for row in rows} == {
+        "2300": 2**63 - 1,
+        "2400": 2**63 - 1,
+        "1910": -(2**31) * 10**9,
+    }
+    assert {row["reason"] for row in rows} == {"ok"}
+    assert (first.unchanged, second.unchanged) == (0, 3)
