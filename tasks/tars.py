@@ -36,6 +36,14 @@ DECOMPRESSORS: dict[bytes, Callable[[], Decompressor]] = {
     XZ: xz_decompressor,
 }
 BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # after `BZh` and a digit
+ENCODING, ERRORS = "utf-8", "surrogateescape"  # of names, so that any bytes come back
+ABOUT_THE_NEXT = (  # kinds of header that tell of the member after them
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 LONGEST_HEADER = 2**20  # bytes of all headers of one member: long name, other facts, sparse map
 LONGEST_PADDING = 64 * 2**20  # bytes of zeros after the end of a compressed archive
 LONGEST_NAME = 65_535  # bytes, as in a zip; far more than any system opens
@@ -81,16 +89,11 @@ class TarMembers:
             raise InputError(f"{file} is compressed, but no tar archive: unpack it first")
         self._stream.seek(0)
         self._limited = _Headers(self._stream)
-        try:
-            self._headers = tarfile.TarFile(
-                fileobj=cast("IO[bytes]", self._limited),
-                encoding="utf-8",
-                errors="surrogateescape",
-            )
-        except Excessive as error:
-            raise self._excessive(error) from None
-        except BROKEN as error:
-            raise InputError(f"{file} is a broken tar archive: {error}") from None
+        # opened on an end mark, since it reads the first header at once and has an opinion on it
+        self._headers = tarfile.TarFile(
+            fileobj=io.BytesIO(bytes(tarfile.BLOCKSIZE)), encoding=ENCODING, errors=ERRORS
+        )
+        self._headers.fileobj = cast("IO[bytes]", self._limited)
 
     def scan(self) -> Iterator[Member]:
         """Yield every member that is no folder."""
@@ -143,12 +146,17 @@ class TarMembers:
             name, size = plain
             start = position + tarfile.BLOCKSIZE
             return Member(name, position, size, start), start + _whole_blocks(size)
+        first = tarfile.TarInfo.frombuf(block, ENCODING, ERRORS)
+        if first.size < 0 and first.type not in ABOUT_THE_NEXT:
+            # how far it goes nobody knows; what follows the header is taken for the next one
+            start = position + tarfile.BLOCKSIZE
+            first.offset_data = start
+            return None if first.isdir() else _member(first, position), start
         self._stream.seek(position)
         self._limited.left = LONGEST_HEADER
         info = tarfile.TarInfo.fromtarfile(self._headers)
         _check_common(self._headers.pax_headers)
-        # a size below zero would lead back: what follows the header is the next one then
-        after = max(self._headers.offset, info.offset_data)
+        after = max(self._headers.offset, info.offset_data)  # a size below zero would lead back
         return None if info.isdir() else _member(info, position), after
 
     def _go_behind(self, member: int) -> None:
@@ -272,7 +280,7 @@ def _opened(file: Path, compression: bytes | None) -> tuple[IO[bytes], int]:
 def _is_header(block: bytes) -> bool:
     """Tell whether these are 512 bytes with the checksum of a tar header."""
     try:
-        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        tarfile.TarInfo.frombuf(block, ENCODING, ERRORS)
     except tarfile.HeaderError:
         return False
     return True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.decide import Thresholds
@@ -198,6 +198,7 @@ class Odd(Inputs):
 NUMBERS = st.none() | st.integers() | st.sampled_from([2**63 - 1, 2**63, -(2**63) - 1, 2**64, 0])
 
 
+@settings(deadline=None)
 @given(numbers=st.lists(NUMBERS, min_size=1, max_size=9))
 def test_numbers_that_no_column_holds_are_the_nearest_that_fit_in_listing_and_row_alike(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[int | None]
@@ -214,6 +215,7 @@ def test_numbers_that_no_column_holds_are_the_nearest_that_fit_in_listing_and_ro
     assert [(row["size"], row["mtime_ns"]) for row in rows] == [(n, n) for n in fitting]
 
 
+@settings(deadline=None)
 @given(numbers=st.lists(NUMBERS, min_size=1, max_size=9))
 def test_the_bytes_to_read_are_at_most_the_limit_for_each_file(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[int | None]

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.inputs import MAX_BYTES
@@ -45,6 +45,7 @@ def opened(
 
 
 @EACH
+@settings(deadline=None)
 @given(
     parts=st.lists(st.binary(max_size=500).map(lambda part: part * 50), max_size=4),
     places=st.lists(st.integers(0, 120_000), max_size=5),
