@@ -15,6 +15,7 @@ from tasks.reasons import Reason
 from tasks.s3 import ADVICE, PAGE, Connection, Got, listed, said
 
 IN_FLIGHT = 16  # objects of `read_each` that are on their way at a time
+AHEAD = 8 * 2**20  # bytes: what is larger is fetched when it is its turn, so that memory holds one
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -58,32 +59,46 @@ class S3Bucket(Inputs):
         Raises:
             Undecodable: with a reason.
         """
-        outcome = _outcome(self._begun(path))
+        outcome = self._outcome(path, self._begun(path, MAX_BYTES))
         if isinstance(outcome, Undecodable):
             raise outcome
         return outcome
 
     def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
         """Yield each object or why it cannot be read, in order; IN_FLIGHT are asked for at once."""
-        waiting: deque[Future[Got] | Undecodable] = deque()
+        waiting: deque[tuple[bytes, Future[Got] | Undecodable]] = deque()
         try:
             for path in paths:
-                waiting.append(self._begun(path))
+                waiting.append((path, self._begun(path, min(AHEAD, MAX_BYTES))))
                 if len(waiting) == IN_FLIGHT:
-                    yield _outcome(waiting.popleft())
+                    yield self._outcome(*waiting.popleft())
             while waiting:
-                yield _outcome(waiting.popleft())
+                yield self._outcome(*waiting.popleft())
         finally:
-            for left in waiting:
+            for _, left in waiting:
                 if isinstance(left, Future):
                     left.cancel()
 
-    def _begun(self, path: bytes) -> "Future[Got] | Undecodable":
+    def _begun(self, path: bytes, limit: int) -> "Future[Got] | Undecodable":
         try:
             key = self._prefix + path.decode()
         except UnicodeDecodeError:
             return Undecodable(Reason.VANISHED, "no key of a bucket, as it is no UTF-8")
-        return self._server.get(self._bucket, key, limit=MAX_BYTES)
+        return self._server.get(self._bucket, key, limit)
+
+    def _outcome(self, path: bytes, begun: "Future[Got] | Undecodable") -> Content | Undecodable:
+        if isinstance(begun, Undecodable):
+            return begun
+        try:
+            found = begun.result()
+        except Exception as error:  # of s3fs, botocore, aiohttp: none may end the run
+            return refusal(error)
+        time_ns = _whole_seconds(found.modified)
+        if found.data is not None:
+            return Content(found.data, found.size, time_ns)
+        if found.size > MAX_BYTES:
+            return too_large(found.size, time_ns)
+        return self._outcome(path, self._begun(path, MAX_BYTES))
 
     def _page(self, after: str | None, limit: int | None = None) -> dict[str, Any]:
         where = {
@@ -123,19 +138,6 @@ def refusal(error: Exception) -> Undecodable:
     if isinstance(error, PermissionError):
         return Undecodable(Reason.PERMISSION_DENIED, said(error))
     return Undecodable(Reason.STORAGE_ERROR, said(error))
-
-
-def _outcome(begun: "Future[Got] | Undecodable") -> Content | Undecodable:
-    if isinstance(begun, Undecodable):
-        return begun
-    try:
-        found = begun.result()
-    except Exception as error:  # of s3fs, botocore, aiohttp: none may end the run
-        return refusal(error)
-    time_ns = _whole_seconds(found.modified)
-    if found.data is None:
-        return too_large(found.size, time_ns)
-    return Content(found.data, found.size, time_ns)
 
 
 def _whole_seconds(time: datetime) -> int:

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import tracemalloc
 import uuid
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,26 @@ def test_several_objects_at_once_come_in_order_with_their_troubles(bucket: Bucke
     only_first = inputs.read_each(key.encode() for key in keys)
     assert isinstance(next(only_first), Content)
     only_first.close()
+
+
+def test_large_objects_are_not_held_ahead_of_their_turn(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, keys = 2 * 2**20, [f"large-{number:02}" for number in range(20)]
+    for key in keys:
+        bucket.ask("put_object", Key=key, Body=key.encode() + bytes(size))
+    bucket.put("small")
+    monkeypatch.setattr(buckets, "AHEAD", size // 2)
+    inputs = open_inputs(bucket.url)
+    tracemalloc.start()
+    found = []
+    for content in inputs.read_each(key.encode() for key in [*keys, "small"]):
+        assert isinstance(content, Content)
+        found.append((content.data.rstrip(b"\0").decode(), content.size))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == [*((key, len(key) + size) for key in keys), ("small", 5)]
+    assert peak < 6 * size
 
 
 def test_an_object_over_the_limit_is_refused_with_its_size(
