@@ -17,6 +17,7 @@ from tasks.device import Device, reading_device, usable_cores
 from tasks.errors import InputError
 from tasks.evaluate import Metrics, Parity, evaluate
 from tasks.golden import golden_answers
+from tasks.model import model_in
 from tasks.reader import CALIBRATION, Reader
 from tasks.settings import TrainSettings
 from tasks.training_set import Pairs, as_read, learned
@@ -143,11 +144,12 @@ def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) 
     """Answer the test part with the ONNX file through ONNX Runtime."""
     images, labels = snapshot.part(Part.TEST)
     device = reading_device("cpu" if settings.device == "cpu" else "auto")
-    probabilities = Reader(onnx, device, usable_cores()).answers(images).probabilities
+    exported = model_in(onnx)
+    probabilities = Reader(exported, device, usable_cores()).answers(images).probabilities
     digit = int(probabilities[0].argmax())
     confidence = float(probabilities[0, digit])
     sample = {"index": 0, "label": int(labels[0]), "digit": digit, "confidence": confidence}
-    return Evaluation(evaluate(probabilities, labels), sample, golden_answers(onnx, images))
+    return Evaluation(evaluate(probabilities, labels), sample, golden_answers(exported, images))
 
 
 def compare_runtimes(snapshot: Snapshot, run: Path, temperature: float) -> Parity:

@@ -26,11 +26,11 @@ from tasks.evidence import (
     by_slice,
     fails_closed,
 )
-from tasks.files import sha256
 from tasks.inputs import open_inputs
 from tasks.judged import answers_of_files
 from tasks.labelled_folder import checked_name, copied, labelled_files
 from tasks.leakage import data_facts
+from tasks.model import Model, model_in
 from tasks.registry import Registry, serving
 from tasks.report import Report
 from tasks.resources import batches, resources
@@ -103,27 +103,28 @@ def judge(
         InputError: the settings name a folder or a slice that there is not.
     """
     named, slices = slices_to_measure(settings)
+    candidate = model_in(onnx)
     try:
         drawn = engine.stage(draw, snapshot, named, settings, run / SLICES_FOLDER)
         device = reading_device("cpu" if settings.device == "cpu" else "auto")
         devices = [cpu()] if device.kind == "cpu" else [device, cpu()]
         answers: dict[str, Answers | Trouble] = {
-            device.kind: engine.stage(read_candidate, onnx, device, drawn, settings.max_error)
+            device.kind: engine.stage(read_candidate, candidate, device, drawn, settings.max_error)
             for device in devices
         }
         champion = find_serving()
         opponent = engine.stage(read_serving, champion, devices[0], drawn, settings.max_error)
     finally:
         shutil.rmtree(run / SLICES_FOLDER, ignore_errors=True)
-    flips = engine.stage(read_batches_again, champion, onnx, devices[0], settings.max_error)
+    flips = engine.stage(read_batches_again, champion, candidate, devices[0], settings.max_error)
     evidence = Evidence(
-        candidate=ModelFile(name, sha256(onnx)),
+        candidate=ModelFile(name, candidate.sha256),
         slices=slices,
         answers=answers,
         serving=opponent,
         parity=parity,
-        batches=engine.stage(try_batches, onnx, devices[0], snapshot),
-        resources=engine.stage(try_resources, onnx, snapshot),
+        batches=engine.stage(try_batches, candidate, devices[0], snapshot),
+        resources=engine.stage(try_resources, candidate, snapshot),
         data=engine.stage(fails_closed(data_facts), snapshot),
         flips=flips,
         acceptance=digests(one.registered for one in named.values() if one.registered),
@@ -180,10 +181,10 @@ def draw(
 
 @fails_closed
 def read_candidate(
-    onnx: Path, device: Device, drawn: _Drawn | Trouble, max_error: float
+    candidate: Model, device: Device, drawn: _Drawn | Trouble, max_error: float
 ) -> Answers:
     """Read every slice with the candidate on one device."""
-    return _read(onnx, device, drawn, max_error)
+    return _read(candidate, device, drawn, max_error)
 
 
 def find_serving() -> Version | Trouble | None:
@@ -200,16 +201,17 @@ def read_serving(
         return None
     if isinstance(champion, Trouble):
         raise InputError(champion.reason)
-    model = ModelFile(champion.name, sha256(champion.onnx))
+    model = champion.model()
     try:
-        return Opponent(model, _read(champion.onnx, device, drawn, max_error))
+        answers = _read(model, device, drawn, max_error)
+        return Opponent(ModelFile(model.name, model.sha256), answers)
     except OutdatedModel as outdated:
         return Outdated(champion.name, str(outdated))
 
 
 @fails_closed
 def read_batches_again(
-    champion: Version | Trouble | None, onnx: Path, device: Device, max_error: float
+    champion: Version | Trouble | None, candidate: Model, device: Device, max_error: float
 ) -> Flips | None:
     """Read the most recent real pictures with both models."""
     runs, files = flips_file.recent_batches(results_table(), home() / "runs")
@@ -218,26 +220,26 @@ def read_batches_again(
     if isinstance(champion, Trouble):
         raise InputError(champion.reason)
     try:
-        return flips_file.flips(runs, files, champion.onnx, onnx, device, max_error)
+        return flips_file.flips(runs, files, champion.model(), candidate, device, max_error)
     except OutdatedModel:
         return None  # it cannot read, so it answers nothing that could change
 
 
 @fails_closed
-def try_batches(onnx: Path, device: Device, snapshot: Snapshot) -> Batches:
+def try_batches(candidate: Model, device: Device, snapshot: Snapshot) -> Batches:
     """Answer the same pictures in batches of several sizes."""
-    return batches(onnx, device, snapshot.part(Part.TEST)[0][:TRIED], gate.BATCH_SIZES)
+    return batches(candidate, device, snapshot.part(Part.TEST)[0][:TRIED], gate.BATCH_SIZES)
 
 
 @fails_closed
-def try_resources(onnx: Path, snapshot: Snapshot) -> Resources:
+def try_resources(candidate: Model, snapshot: Snapshot) -> Resources:
     """Find out what the file needs."""
-    return resources(onnx, snapshot.part(Part.TEST)[0][:TRIED])
+    return resources(candidate, snapshot.part(Part.TEST)[0][:TRIED])
 
 
-def _read(onnx: Path, device: Device, drawn: _Drawn | Trouble, max_error: float) -> Answers:
+def _read(model: Model, device: Device, drawn: _Drawn | Trouble, max_error: float) -> Answers:
     if isinstance(drawn, Trouble):
         raise InputError(f"the slices were not drawn: {drawn.reason}")
     inputs, paths = open_inputs(str(drawn.root)), [path.encode() for path in drawn.paths]
-    answers = answers_of_files(onnx, device, inputs, paths, max_error)
+    answers = answers_of_files(model, device, inputs, paths, max_error)
     return {**by_slice(drawn.slices, answers), **drawn.missing}

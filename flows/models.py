@@ -132,7 +132,7 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
         raise InputError(f"{name} serves already")
     if version.folder == READY:
         raise InputError(f"{name} ships with the package: `digitflow models rollback` leads to it")
-    check_golden(name, version.onnx, version.card)
+    check_golden(version.model(), version.card)
     verdict = version.card["verdict"]
     evidence, against = evidence_of(verdict), verdict["against"]
     stale = _stale(verdict, champion)
@@ -203,9 +203,7 @@ def rollback(reason: str) -> Version:
     Raises:
         ModelError: there is none, or it is not what it was.
     """
-    return registry().rollback(
-        reason, lambda version: check_golden(version.name, version.onnx, version.card)
-    )
+    return registry().rollback(reason, lambda version: check_golden(version.model(), version.card))
 
 
 def verified() -> list[Row]:
@@ -220,7 +218,7 @@ def verified() -> list[Row]:
 def _trouble(known: Registry, name: str) -> str | None:
     try:
         version = known.load(name, anew=True)
-        check_golden(name, version.onnx, version.card)
+        check_golden(version.model(), version.card)
     except DigitflowError as error:
         return str(error)
     return None

@@ -33,7 +33,7 @@ from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
 from tasks.reading_report import reading_report
 from tasks.redecide import CurveOf, decide_anew, decided
-from tasks.registry import Registry, find_onnx
+from tasks.registry import Registry, find_model
 from tasks.report import Report, plural, to_html
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
 from tasks.samples import opened
@@ -74,7 +74,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         results.check_out(settings.out)
     require_sound(results_table())
     registry = Registry(models_place())
-    model, overridden = find_onnx(settings.model, registry), registry.overridden()
+    model, overridden = find_model(settings.model, registry), registry.overridden()
     device = reading_device(settings.device)
     run = Run(open_run("predict", home()), inputs, results_table(), device, started, stages)
 
@@ -92,7 +92,8 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)
         curve_of = curves(reader, registry)
-        engine.say("Model", f"{reader.version}, by {reader.provider} on {device}")
+        named = "" if model.registered else f" ({model.place})"
+        engine.say("Model", f"{reader.version}{named}, by {reader.provider} on {device}")
         if reason := overridden.get(reader.version):
             engine.say("", f"promoted against the gate: {reason}")
         engine.say("Promise", threshold.sentence())

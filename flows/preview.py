@@ -12,7 +12,7 @@ from tasks.inputs import open_inputs
 from tasks.preview import Preview, preview_report, spread
 from tasks.reader import Reader
 from tasks.reasons import Status
-from tasks.registry import Registry, find_onnx
+from tasks.registry import Registry, find_model
 from tasks.report import to_html
 from tasks.runs import LISTING_FILE, REPORT_FILE, open_run
 from tasks.settings import PreviewSettings, home, models_place
@@ -27,7 +27,7 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
             the error that is accepted.
     """
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
-    model = find_onnx(settings.model, Registry(models_place()))
+    model = find_model(settings.model, Registry(models_place()))
     reader = Reader(model, reading_device(settings.device), usable_cores())
     threshold = threshold_for(settings.max_error, reader.calibration.curve)
     run = open_run("preview", home())

@@ -101,10 +101,9 @@ def _on_cluster(
     engine: Engine,
 ) -> Iterator[ShardDone]:
     """Hand the shards to a cluster whose machines share source and results, and nothing else."""
-    onnx = processes.start.model.read_bytes()
     stretches = shards(pending, max(1, pending.count // WORTH_A_TASK))
     jobs = (
-        (plan, shard.number, pack(_files_of(pending, shard)()), processes.start, onnx, origin)
+        (plan, shard.number, pack(_files_of(pending, shard)()), processes.start, origin)
         for shard in stretches
     )
     crew = Crew(len(stretches), settings.runner, settings.address)

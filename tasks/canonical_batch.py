@@ -1,4 +1,4 @@
-"""Many pictures to canonical form: those that are in it already are recognised all at once.
+"""Pictures that are in canonical form already, recognised all at once.
 
 Answers what `canonical` answers for each; it is a fifth of the price for digits that were stored
 as MNIST stores them.
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.canonical import CENTRE, PAGE, Ink, Polarity, canonical
+from tasks.canonical import CENTRE, PAGE, Ink, Polarity
 from tasks.glyph import BOX, SIDE
 
 Pixels = NDArray[np.uint8]
@@ -21,16 +21,22 @@ _Y, _X = np.mgrid[:SIDE, :SIDE].reshape(2, -1)
 _MOMENTS = np.stack([np.ones(SIDE * SIDE), _X, _Y]).astype(np.float32)
 
 
-def canonical_batch(pictures: Sequence[Pixels]) -> list[Form]:
-    """Return the canonical form, uint8 (28, 28), of each picture, and the facts about it."""
+def in_frame(pictures: Sequence[Pixels | None]) -> list[Form | None]:
+    """Return the canonical form, uint8 (28, 28), of each picture in MNIST's frame, and its facts.
+
+    What `canonical` has to look at has None, and so has what is no picture.
+    """
     found: list[Form | None] = [None] * len(pictures)
-    numbers = [n for n, picture in enumerate(pictures) if picture.shape == (SIDE, SIDE)]
-    if numbers:
-        for number, form in zip(
-            numbers, _ready(np.stack([pictures[n] for n in numbers])), strict=True
-        ):
+    same = [
+        (number, picture)
+        for number, picture in enumerate(pictures)
+        if picture is not None and picture.shape == (SIDE, SIDE)
+    ]
+    if same:
+        forms = _ready(np.stack([picture for _, picture in same]))
+        for (number, _), form in zip(same, forms, strict=True):
             found[number] = form
-    return [form or canonical(picture) for form, picture in zip(found, pictures, strict=True)]
+    return found
 
 
 def _ready(stack: Pixels) -> list[Form | None]:

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from tasks.error_bounds import ErrorBounds
 from tasks.reasons import Reason
 
+SUM_TOLERANCE = 0.01  # of ten probabilities: as far as half precision or 8 bits may add up wrong
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -35,14 +37,30 @@ def decide(
         thresholds: of this run.
     """
     surest = probabilities.max(axis=1, initial=0)
-    sure = np.inf if digit_scores is None else digit_scores
-    # the first that holds decides
+    sure = np.full_like(surest, np.inf) if digit_scores is None else digit_scores
+    # the first that holds decides; what is not a number reaches no threshold
     outcomes = {
+        Reason.NO_ANSWER: ~usable(probabilities, digit_scores),
         Reason.SEVERAL_DIGITS: rivals > 0,
-        Reason.NOT_A_DIGIT: sure < np.full_like(surest, thresholds.digit_score),
-        Reason.MAYBE_NO_DIGIT: sure < np.full_like(surest, thresholds.sure_digit_score),
-        Reason.LOW_CONFIDENCE: surest < thresholds.confidence,
+        Reason.NOT_A_DIGIT: ~(sure >= thresholds.digit_score),
+        Reason.MAYBE_NO_DIGIT: ~(sure >= thresholds.sure_digit_score),
+        Reason.LOW_CONFIDENCE: ~(surest >= thresholds.confidence),
     }
     codes = np.select(list(outcomes.values()), range(len(outcomes)), len(outcomes))
     named = (*outcomes, Reason.OK)
     return [named[code] for code in codes]
+
+
+def usable(
+    probabilities: NDArray[np.float32], digit_scores: NDArray[np.float32] | None
+) -> NDArray[np.bool_]:
+    """Return which answers are what they have to be: in [0, 1], probabilities with the sum 1.
+
+    A foreign network can answer anything, also what is not a number; see `decide` for the shapes.
+    """
+    # each comparison is one that fails for NaN
+    fine = np.asarray(((probabilities >= 0) & (probabilities <= 1)).all(axis=1))
+    fine &= np.abs(probabilities.sum(axis=1) - 1) <= SUM_TOLERANCE
+    if digit_scores is not None:
+        fine &= (digit_scores >= 0) & (digit_scores <= 1)
+    return fine

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tasks.calibrate import NO_DIGIT
 from tasks.errors import DigitflowError
 from tasks.evaluate import Parity
-from tasks.judged import NO_ANSWER, FileAnswers
+from tasks.judged import FileAnswers
 from tasks.slices import Slice, SliceFiles
 
 P = ParamSpec("P")
@@ -66,7 +66,7 @@ Answers = Mapping[str, SliceAnswers | Trouble]  # by the name of the slice
 def by_slice(slices: Sequence[SliceFiles], answers: FileAnswers) -> Answers:
     """Return the answers of one reading of all slices, slice by slice.
 
-    A slice of which a file has no answer, or an answer that is not a number, was not measured.
+    A slice of which a file has no answer was not measured.
     """
     rows: dict[str, list[int]] = {}
     for row, path in enumerate(answers.paths):
@@ -80,16 +80,13 @@ def _of_slice(
 ) -> SliceAnswers:
     pages = [(row, place) for place, path in enumerate(files.paths) for row in rows[path]]
     chosen, places = (np.array(each, np.intp) for each in zip(*pages, strict=True))
-    found = SliceAnswers(
+    return SliceAnswers(
         labels=files.labels[places],
         digits=answers.digits[chosen],
         read=answers.read[chosen],
         confidences=answers.confidences[chosen],
         sources=files.sources[places],
     )
-    if np.isnan(found.confidences[found.digits != NO_ANSWER]).any():
-        raise ValueError("a probability is not a number")
-    return found
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.device import cpu
 from tasks.evaluate import Parity
 from tasks.files import whole_file
+from tasks.model import model_in
 from tasks.network import DIGIT_LOGIT, LOGITS, SIDE, keras, tf
 from tasks.reader import INPUT, OUTPUT, SCORE, Reader
 
@@ -98,7 +99,7 @@ def parity(
         images: uint8 (N, 28, 28).
         temperature: by which the file was made.
     """
-    reader, in_keras = Reader(onnx_path, cpu()), _calibrated(model, temperature)
+    reader, in_keras = Reader(model_in(onnx_path), cpu()), _calibrated(model, temperature)
     same, differences = True, [0.0]
     for size in PARITY_BATCHES:
         for start in range(0, len(images), size):

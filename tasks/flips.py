@@ -15,6 +15,7 @@ from tasks.evidence import Flip, Flips, Trouble
 from tasks.figures import Tile, digit_strips
 from tasks.inputs import Inputs, open_inputs, unprintable
 from tasks.judged import NO_ANSWER, answers_of_files
+from tasks.model import Model
 from tasks.reasons import Reason
 from tasks.report import Report, Section, Table, percent, plural
 from tasks.results import RANKED_BY, is_table, ranks, scan
@@ -67,8 +68,8 @@ def _newest_first(table: str, leave_out: str) -> list[str]:
 def flips(
     runs: list[str],
     files: Batches,
-    serving: Path,
-    candidate: Path,
+    serving: Model,
+    candidate: Model,
     device: Device,
     max_error: float,
 ) -> Flips:

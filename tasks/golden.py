@@ -6,7 +6,6 @@ With them a version can be tried in a second, before it serves again.
 import base64
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,14 @@ from numpy.typing import NDArray
 
 from tasks.device import cpu
 from tasks.errors import ModelError
+from tasks.model import Model
 from tasks.reader import Reader
 
 PICTURES = 20
 TOLERANCE = 1e-3  # of a probability, between machines
 
 
-def golden_answers(model: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
+def golden_answers(model: Model, images: NDArray[np.uint8]) -> dict[str, Any]:
     """Return pictures (uint8 (N, 28, 28), packed) and a model's probabilities, for its card."""
     some = np.ascontiguousarray(images[:PICTURES])
     return {
@@ -29,7 +29,7 @@ def golden_answers(model: Path, images: NDArray[np.uint8]) -> dict[str, Any]:
     }
 
 
-def check_golden(name: str, model: Path, card: Mapping[str, Any]) -> int:
+def check_golden(model: Model, card: Mapping[str, Any]) -> int:
     """Return how many pictures a model answers as its card says: all of them.
 
     Raises:
@@ -38,8 +38,8 @@ def check_golden(name: str, model: Path, card: Mapping[str, Any]) -> int:
     golden = card.get("golden")
     if not golden:
         raise ModelError(
-            f"{name}: its card holds no answers to check it with, as those of an older digitflow: "
-            "train it again"
+            f"{model.name}: its card holds no answers to check it with, as those of an older "
+            "digitflow: train it again"
         )
     packed = zlib.decompress(base64.b64decode(golden["pictures"]))
     images = np.frombuffer(packed, np.uint8).reshape(-1, 28, 28)
@@ -48,7 +48,7 @@ def check_golden(name: str, model: Path, card: Mapping[str, Any]) -> int:
     worst = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
     if not worst <= TOLERANCE:
         raise ModelError(
-            f"{name}: it does not answer as its card says (a probability differs by {worst:.2g}, "
-            f"at most {TOLERANCE:g} is allowed)"
+            f"{model.name}: it does not answer as its card says (a probability differs by "
+            f"{worst:.2g}, at most {TOLERANCE:g} is allowed)"
         )
     return len(images)

@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.calibrate import Calibration, threshold_for
 from tasks.decide import Thresholds
 from tasks.device import Device
-from tasks.errors import InputError
+from tasks.errors import InputError, ModelError
 from tasks.inputs import Entry, Inputs
+from tasks.model import Model
 from tasks.reading_process import Start
-from tasks.reasons import Status
-from tasks.schema import PROBABILITIES
+from tasks.reasons import Reason, Status
 from tasks.shard import Processes, processes_for, read_rows
 from tasks.stretch import ReadPlan
 
@@ -33,16 +33,16 @@ class FileAnswers:
     reasons: list[str]  # (N,)
     digits: NDArray[np.int8]  # (N,), NO_ANSWER where the page was rejected
     read: NDArray[np.bool_]  # (N,): neither in review nor rejected
-    confidences: NDArray[np.float32]  # (N,), NaN where rejected, or where a probability was NaN
+    confidences: NDArray[np.float32]  # (N,), NaN where rejected
 
 
 def answers_of_files(
-    model: Path, device: Device, inputs: Inputs, paths: Sequence[bytes], max_error: float
+    model: Model, device: Device, inputs: Inputs, paths: Sequence[bytes], max_error: float
 ) -> FileAnswers:
     """Read files as `digitflow predict` does, without writing to the results table.
 
     Args:
-        model: the ONNX file.
+        model: which.
         device: where the network runs.
         inputs: where the files lie.
         paths: of the files, at least one.
@@ -50,7 +50,8 @@ def answers_of_files(
             it would answer is still known, as of everything in review.
 
     Raises:
-        DigitflowError: the model or the device cannot be used.
+        ModelError: the model cannot be used, or an answer is no probability: that proves nothing.
+        DigitflowError: the device cannot be used.
     """
     entries = [Entry(path, None, None) for path in paths]
     with Processes(Start(model, device, DECODE_S)) as processes:
@@ -62,7 +63,13 @@ def answers_of_files(
         parts = [entries[start : start + size] for start in range(0, len(paths), size)]
         with ThreadPoolExecutor(lanes) as pool:
             read = list(pool.map(lambda part: read_rows(plan, part, processes)[0], parts))
-    return _answers(pa.concat_tables(read))
+    rows = pa.concat_tables(read)
+    if useless := pc.sum(pc.equal(rows["reason"], Reason.NO_ANSWER)).as_py():
+        raise ModelError(
+            f"{model.place} answers {useless:,} of {rows.num_rows:,} pictures with something that "
+            "is no probability"
+        )
+    return _answers(rows)
 
 
 def _thresholds(calibration: Calibration, max_error: float) -> Thresholds:
@@ -74,16 +81,10 @@ def _thresholds(calibration: Calibration, max_error: float) -> Thresholds:
 
 
 def _answers(rows: pa.Table) -> FileAnswers:
-    answered = rows["digit"].is_valid().to_numpy(zero_copy_only=False)
-    whole = sum(
-        rows[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in PROBABILITIES
-    )
-    confidences = rows["confidence"].to_numpy(zero_copy_only=False).astype(np.float32)
-    confidences[answered & ~np.isfinite(whole)] = np.nan
     return FileAnswers(
         paths=rows["path"].to_pylist(),
         reasons=rows["reason"].to_pylist(),
         digits=rows["digit"].fill_null(NO_ANSWER).to_numpy(zero_copy_only=False).astype(np.int8),
         read=np.array([status == Status.READ for status in rows["status"].to_pylist()]),
-        confidences=confidences,
+        confidences=rows["confidence"].to_numpy(zero_copy_only=False).astype(np.float32),
     )

@@ -1,39 +1,27 @@
-"""A process of its own that reads stretches of files, so that no picture can end a run.
+"""A process that loads the model once and reads stretches of files, a part at a time."""
 
-A decoder that crashes takes this process with it; one that never ends is ended by the kernel's
-timer. The parent then knows which file it was, and starts another process.
-
-Nothing here is a pool of Python's: after a crash theirs are broken, they start `__main__` again,
-and they pickle rows, which here cross as Arrow's own bytes.
-"""
-
-import mmap
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
 from tasks.device import Device
 from tasks.errors import DigitflowError
 from tasks.inputs import Entry
+from tasks.model import Model
+from tasks.watched_process import NOBODY, Note, WatchedProcess, serve
 
-if TYPE_CHECKING:
-    from tasks.stretch import Blamed, ReadPlan, Seconds
+if TYPE_CHECKING:  # they bring the decoders, which the parent never needs
+    from tasks.reader import Reader
+    from tasks.stretch import Earlier, ReadPlan, Seconds
 
 START_S = 120.0  # a busy machine takes long to import
-# glibc gives freed memory back to the system and takes it again for each large picture, which costs
-# more than decoding it: so much stays with the process
-HEAP = {f"MALLOC_{what}_THRESHOLD_": str(64 * 1024 * 1024) for what in ("TRIM", "MMAP")}  # bytes
-NOBODY = -1  # no file is being decoded
+NETWORK_S = 30.0  # for one batch, which takes milliseconds, or for loading the model
+# beside the number of a file, what a process can be at work on
+TOGETHER = NOBODY - 1  # small files, many at once
+NETWORK = NOBODY - 2  # the model: loading it, or one batch
 
 
 @dataclass(frozen=True)
@@ -48,73 +36,29 @@ class ReaderFacts:
 
 @dataclass(frozen=True)
 class Start:
-    """How a process is to load the model."""
+    """What a process loads, and how long it may take."""
 
-    model: Path
+    model: Model
     device: Device
     decode_timeout: float  # seconds for one file
+    network_timeout: float = NETWORK_S  # seconds for one batch
 
 
-class ProcessDied(Exception):
-    """The process ended while it read: which file of the stretch it decoded, and how it ended."""
+class Rows(NamedTuple):
+    """The rows of the next files of a stretch."""
 
-    def __init__(self, number: int | None, exit_code: int, said: str) -> None:
-        """Keep the place of the file, None if none was being decoded."""
-        super().__init__(f"ended with {exit_code}: {said}")
-        self.number, self.said = number, said
-        self.timed_out, self.failed = exit_code == -signal.SIGALRM, exit_code > 0
-        self.how = _how(exit_code)
+    files: int
+    table: pa.Table
+    seconds: "Seconds"
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment, in which this very code is found first."""
-    paths = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    found_first = os.pathsep.join(filter(None, paths))
-    # processes stand beside each other: threads within one would only be in the way
-    return {**HEAP, **os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}
-
-
-def _noted(place: mmap.mmap) -> int:
-    """Return the file that is being decoded, by what `_Watch` has noted; NOBODY if none is."""
-    return int.from_bytes(place[:8], sys.byteorder, signed=True)
-
-
-def _how(exit_code: int) -> str:
-    if exit_code >= 0:
-        return f"exit code {exit_code}"
-    try:
-        return signal.Signals(-exit_code).name
-    except ValueError:
-        return f"signal {-exit_code}"
-
-
-class ReadingProcess:
+class ReadingProcess(WatchedProcess):
     """The parent's side of one process."""
 
     def __init__(self, start: Start) -> None:
         """Start it; `facts` waits until it has loaded the model."""
-        ours, theirs = socket.socketpair()
-        with tempfile.TemporaryFile() as place, theirs:
-            place.truncate(mmap.PAGESIZE)
-            self._place = mmap.mmap(place.fileno(), mmap.PAGESIZE)
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-            handed = (theirs.fileno(), place.fileno())
-            self._process = subprocess.Popen(  # noqa: S603 - our own code
-                [sys.executable, "-c", f"from tasks.reading_process import main; main{handed}"],
-                pass_fds=handed,
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=self._said,
-                env=_environment(),
-            )
-        self._connection = Connection(ours.detach())
-        self._connection.send(start)
+        super().__init__("tasks.reading_process", start)
         self._facts: ReaderFacts | None = None
-
-    @property
-    def pid(self) -> int:
-        """Return the process id."""
-        return self._process.pid
 
     def facts(self) -> ReaderFacts:
         """Return what it says about the model, once it has loaded it.
@@ -125,120 +69,112 @@ class ReadingProcess:
             DigitflowError: it has not within START_S.
         """
         if self._facts is None:
-            if not self._connection.poll(START_S):
+            if not self.answers_within(START_S):
                 raise DigitflowError(f"a reading process did not start within {START_S:.0f} s")
-            try:
-                answer = self._connection.recv()
-            except (EOFError, OSError):
-                raise self._died() from None
-            if isinstance(answer, Exception):
-                raise answer
-            self._facts = answer
+            facts: ReaderFacts = self.receive()
+            self._facts = facts
         return self._facts
 
     def read(
-        self, plan: "ReadPlan", entries: Sequence[Entry], blamed: "Blamed"
-    ) -> tuple[pa.Table, "Seconds"]:
-        """Return the rows of a stretch, and where the time went.
+        self, plan: "ReadPlan", entries: Sequence[Entry], earlier: "Earlier"
+    ) -> Iterator[Rows]:
+        """Yield the rows of a stretch, some files at a time, in order.
+
+        Args:
+            plan: what every shard of the run has to know.
+            entries: the files.
+            earlier: what other processes that read them have shown.
 
         Raises:
-            ProcessDied: it ended before it was done; nothing of the stretch came back.
+            ProcessDied: it ended before it was done; what was yielded is whole.
+            ModelError: the model answers with something else than its contract says.
             DigitflowError: reading failed, which is a defect.
         """
         self.facts()
-        try:
-            # columns of plain values: named tuples are pickled one by one
-            self._connection.send((plan, tuple(zip(*entries, strict=True)), blamed))
-            answer = self._connection.recv()
-            if isinstance(answer, Exception):
-                raise answer
-            rows = pa.ipc.open_stream(self._connection.recv_bytes()).read_all()
-        except (EOFError, OSError):
-            raise self._died() from None
-        return rows, answer
-
-    def _died(self) -> ProcessDied:
-        exit_code = self._process.wait()
-        number = _noted(self._place)
-        self._said.seek(0)
-        said = self._said.read().decode("utf-8", "replace").strip()[-500:]
-        return ProcessDied(None if number == NOBODY else number, exit_code, said)
-
-    def end(self) -> None:
-        """End the process, whatever it does; who waits for an answer of it gets ProcessDied."""
-        self._process.kill()
-        self._process.wait()
+        # columns of plain values: named tuples are pickled one by one
+        self.send((plan, tuple(zip(*entries, strict=True)), earlier))
+        done = 0
+        while done < len(entries):
+            files, seconds = self.receive()
+            rows = pa.ipc.open_stream(self.receive_bytes()).read_all()
+            done += files
+            yield Rows(files, rows, seconds)
 
 
 class _Watch:
-    """Notes which file is decoded where the parent can see it, and sets the kernel's timer."""
+    """Notes what is read, with the time that it may take; see `tasks.stretch.Watch`."""
 
-    def __init__(self, place: mmap.mmap, seconds: float) -> None:
-        self._place, self._seconds = place, seconds
-        self.end()
+    def __init__(self, note: Note, start: Start) -> None:
+        self._note, self._start = note, start
 
-    @property
-    def busy(self) -> bool:
-        """Tell whether a file is being decoded."""
-        return _noted(self._place) != NOBODY
+    def fetch(self, number: int) -> None:
+        self._note.note(number)
 
-    def begin(self, number: int) -> None:
-        """Note the file; SIGALRM, which nobody handles, ends the process when time is up."""
-        self._place[:8] = number.to_bytes(8, sys.byteorder)
-        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+    def decode(self, number: int) -> None:
+        self._note.begin(number, self._start.decode_timeout)
+
+    def decode_together(self) -> None:
+        self._note.begin(TOGETHER, self._start.decode_timeout)
+
+    def run_network(self) -> None:
+        self._note.begin(NETWORK, self._start.network_timeout)
 
     def end(self) -> None:
-        """Note that no file is decoded."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        self._place[:8] = NOBODY.to_bytes(8, sys.byteorder, signed=True)
+        self._note.end()
 
 
-def main(connection: int, place: int) -> None:
-    """Load the model, then read one stretch after another until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a parent that ignores it hands that down
-    parent = Connection(connection)
-    try:
-        _serve(parent, mmap.mmap(place, mmap.PAGESIZE))
-    except (EOFError, ConnectionError):
-        return
+def main(connection: int, note: int, start: int) -> None:
+    """Be the process that `ReadingProcess` starts."""
+    serve(connection, note, start, _serve)
 
 
-def _serve(parent: Connection, place: mmap.mmap) -> None:
-    start: Start = parent.recv()
+def _serve(parent: Connection, note: Note, start: Start) -> None:
     try:
         import cv2
 
         from tasks.reader import CALIBRATION, Reader
-        from tasks.stretch import read_stretch
 
         cv2.setNumThreads(1)
+        watch = _Watch(note, start)
+        watch.run_network()
         reader = Reader(start.model, start.device)
+        watch.end()
     except DigitflowError as error:
         parent.send(error)
         return
     form = reader.metadata["canonical_version"]
     calibration = reader.metadata[CALIBRATION]
     parent.send(ReaderFacts(reader.version, form, reader.provider, calibration))
-    watch = _Watch(place, start.decode_timeout)
     while True:
-        answer, rows = _answer(read_stretch, parent.recv(), reader, watch)
-        parent.send(answer)
-        if rows is not None:
-            parent.send_bytes(rows)
-
-
-def _answer(read_stretch: Any, job: Any, reader: Any, watch: _Watch) -> tuple[Any, Any]:
-    plan, columns, blamed = job
-    entries = list(map(Entry._make, zip(*columns, strict=True)))
-    try:
-        stretch = read_stretch(plan, entries, reader, watch, blamed)
-    except Exception as error:  # a defect
-        if watch.busy:  # that one file brings up: it costs itself alone, as if it had crashed us
+        plan, columns, earlier = parent.recv()
+        entries = list(map(Entry._make, zip(*columns, strict=True)))
+        try:
+            _read(parent, plan, entries, reader, watch, earlier)
+        except DigitflowError as error:
+            note.end()
+            parent.send(error)
+        except ConnectionError:
             raise
-        # the run has to end with what happened, not hang
-        return DigitflowError(f"reading failed: {type(error).__name__}: {error}"), None
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, stretch.rows.schema) as writer:
-        writer.write_table(stretch.rows)
-    return stretch.seconds, sink.getvalue()
+        except Exception as error:  # a defect
+            if note.busy:  # that one file brings up: it costs itself alone, as if it had crashed us
+                raise
+            # the run has to end with what happened, not hang
+            parent.send(DigitflowError(f"reading failed: {type(error).__name__}: {error}"))
+
+
+def _read(
+    parent: Connection,
+    plan: "ReadPlan",
+    entries: Sequence[Entry],
+    reader: "Reader",
+    watch: _Watch,
+    earlier: "Earlier",
+) -> None:
+    from tasks.stretch import read_parts
+
+    for part in read_parts(plan, entries, reader, watch, earlier):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, part.rows.schema) as writer:
+            writer.write_table(part.rows)
+        parent.send((part.files, part.seconds))
+        parent.send_bytes(sink.getvalue())

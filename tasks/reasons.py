@@ -18,6 +18,7 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     MAYBE_NO_DIGIT = "maybe_no_digit"
     NOT_A_DIGIT = "not_a_digit"
+    NO_ANSWER = "no_answer"
     SEVERAL_DIGITS = "several_digits"
     BLANK = "blank"
     EMPTY_FILE = "empty_file"
@@ -39,6 +40,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.LOW_CONFIDENCE: "a digit was found, but the model is not sure enough which",
     Reason.MAYBE_NO_DIGIT: "ink was found, but the model is not sure that it is one digit",
     Reason.NOT_A_DIGIT: "ink was found, but not that of one digit",
+    Reason.NO_ANSWER: "the model answered with something that is no probability",
     Reason.SEVERAL_DIGITS: "more than one digit was found",
     Reason.BLANK: "no ink was found",
     Reason.EMPTY_FILE: "the file has no bytes",

@@ -16,6 +16,7 @@ from tasks.card import CARD_DIGEST, read_card, sealed
 from tasks.errors import GateRefused, InputError, ModelError
 from tasks.files import sha256, whole_file, write_text
 from tasks.history import Entry
+from tasks.model import Model, model_in
 from tasks.model_history import entry_of, overridden, removed, served
 from tasks.model_store import open_models
 from tasks.version import CARD_FILE, KERAS_FILE, ONNX_FILE, Known, Version, verified
@@ -295,14 +296,17 @@ def serving(registry: Registry) -> Version | None:
     return registry.champion() or ready_model()
 
 
-def find_onnx(model: str, registry: Registry) -> Path:
-    """Return the ONNX file that `--model` means: `champion`, a version's name, or a path.
+def find_model(model: str, registry: Registry) -> Model:
+    """Return what `--model` means: `champion`, a version's name, or the path of an ONNX file.
 
-    The champion is the version that ships with the package until another is promoted.
+    The champion is the version that ships with the package until another is promoted. A file reads
+    under the name of the version that it is, byte for byte, and else under its hash.
 
     Raises:
-        ModelError: there is no such model, or no champion yet.
+        ModelError: there is no such model, or no champion yet, or it was changed.
     """
+    if model.endswith(".onnx"):
+        return _of_file(Path(model).expanduser().absolute(), registry)
     if model == "champion":
         champion = serving(registry)
         if champion is None:
@@ -310,11 +314,16 @@ def find_onnx(model: str, registry: Registry) -> Path:
                 f"no champion yet in {registry.place}: run `digitflow train` (some 15 minutes), "
                 "or give a model with --model FILE.onnx"
             )
-        return champion.onnx
-    if model.endswith(".onnx"):
-        path = Path(model).expanduser().absolute()
-        if not path.is_file():
-            raise ModelError(f"no file {path}")
-        return path
+        return champion.model()
     ready = ready_model()
-    return ready.onnx if ready and model == ready.name else registry.load(model).onnx
+    return (ready if ready and model == ready.name else registry.load(model)).model()
+
+
+def _of_file(file: Path, registry: Registry) -> Model:
+    if not file.is_file():
+        raise ModelError(f"no file {file}")
+    found, ready = model_in(file), ready_model()
+    for known in ([ready] if ready else []) + registry.versions():
+        if (known.card.get("files") or {}).get(ONNX_FILE) == found.sha256:
+            return registry.load(known.name).model()
+    return found

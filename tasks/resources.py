@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.device import Device, cpu
 from tasks.evidence import Batches, Resources
+from tasks.model import Model
 from tasks.reader import Reader
 
 ROUNDS = 3  # the fastest counts
@@ -19,12 +20,12 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
 
 
 def batches(
-    model: Path, device: Device, images: NDArray[np.uint8], sizes: tuple[int, ...]
+    model: Model, device: Device, images: NDArray[np.uint8], sizes: tuple[int, ...]
 ) -> Batches:
     """Return whether the digits are the same in batches of these sizes.
 
     Args:
-        model: the ONNX file.
+        model: the candidate.
         device: where the network runs.
         images: uint8 (N, 28, 28) canonical pictures.
         sizes: pictures at once; the first is what the others are compared with.
@@ -35,15 +36,15 @@ def batches(
     return Batches(len(images), same)
 
 
-def resources(model: Path, images: NDArray[np.uint8]) -> Resources:
+def resources(model: Model, images: NDArray[np.uint8]) -> Resources:
     """Return what it takes to answer with a file, measured in a process that does nothing else."""
     context = multiprocessing.get_context("spawn")  # a forked one would start with this memory
     with ProcessPoolExecutor(1, context) as process:
         memory, speed = process.submit(_used, model, images).result()
-    return Resources(model.stat().st_size, images[0].nbytes, memory, speed)
+    return Resources(len(model.onnx), images[0].nbytes, memory, speed)
 
 
-def _used(model: Path, images: NDArray[np.uint8]) -> tuple[float, float]:
+def _used(model: Model, images: NDArray[np.uint8]) -> tuple[float, float]:
     import onnxruntime  # noqa: F401 - its own memory is not the model's
 
     before = _peak()

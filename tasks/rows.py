@@ -51,8 +51,13 @@ def rows_of(
         answers: what the model says about the forms, in the order of the pages.
         thresholds: of this run.
         same: the columns that have one value in all rows.
+
+    Raises:
+        ValueError: there are more answers than forms, or fewer.
     """
     with_form = np.array([page.form is not None for page in pages], bool)
+    if len(answers.probabilities) != with_form.sum():  # numpy would spread one over all
+        raise ValueError(f"{len(answers.probabilities)} answers for {with_form.sum()} pictures")
     reasons, details = _outcomes(pages, answers, thresholds, with_form)
     statuses = [STATUSES[reason] for reason in reasons]
     kept = np.array([status != Status.REJECTED for status in statuses], bool)
@@ -69,7 +74,7 @@ def rows_of(
         "detail": details,
         "digit": _where(kept, probabilities.argmax(axis=1).astype(np.int8)),
         "confidence": _where(kept, probabilities.max(axis=1)),
-        "digit_score": _scores(answers, with_form),
+        "digit_score": _scores(answers, with_form, reasons),
         "error_bound": _error_bounds(reasons, probabilities, thresholds),
         "commit_version": pa.nulls(len(pages), pa.int64()),  # of the commit, which is not yet
         "ink": _inks([page.ink for page in pages]),
@@ -110,6 +115,8 @@ def _outcomes(
 
 
 def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | None:
+    if reason == Reason.NO_ANSWER:
+        return f"probabilities {answers.probabilities[number].tolist()}"
     if reason == Reason.SEVERAL_DIGITS and page.ink:
         return f"{page.ink.rivals} more of the digit's size"
     if reason == Reason.NOT_A_DIGIT and answers.digit_scores is not None:
@@ -131,12 +138,13 @@ def _where(kept: NDArray[np.bool_], values: NDArray[Any]) -> pa.Array:
     return pa.array(values, mask=~kept)
 
 
-def _scores(answers: Answers, with_form: NDArray[np.bool_]) -> pa.Array:
+def _scores(answers: Answers, with_form: NDArray[np.bool_], reasons: Sequence[Reason]) -> pa.Array:
     scores = np.zeros(len(with_form), np.float32)
     if answers.digit_scores is None:
         return pa.nulls(len(scores), pa.float32())
     scores[with_form] = answers.digit_scores
-    return _where(with_form, scores)
+    answered = np.array([reason != Reason.NO_ANSWER for reason in reasons], bool)
+    return _where(with_form & answered, scores)
 
 
 def _inks(inks: Sequence[Ink | None]) -> pa.Array:

@@ -1,11 +1,8 @@
 """One shard of a listing: read by reading processes, its rows committed at once, or not at all."""
 
-import atexit
 import pickle
 import platform
-import tempfile
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,19 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.commit import Origin, commit
-from tasks.decode import Undecodable
-from tasks.device import Device, usable_cores
+from tasks.deaths import Deaths
+from tasks.device import usable_cores
 from tasks.errors import DigitflowError
 from tasks.inputs import Entry
-from tasks.reading_process import ProcessDied, ReaderFacts, ReadingProcess, Start
-from tasks.reasons import Reason, Status
+from tasks.reading_process import ReaderFacts, ReadingProcess, Rows, Start
+from tasks.reasons import Status
 from tasks.stretch import ReadPlan, Seconds
+from tasks.watched_process import ProcessDied
 
 # starting a process costs what so many small files do, or photos of so many bytes
 FILES_A_PROCESS, BYTES_A_PROCESS = 1_500, 5_000_000
-STRETCH = 1_024  # files that a process reads in one go: enough for the network, few to read again
-DEATHS_OF_ONE_FILE = 2  # the first can be anybody's fault: an operator's kill, a full memory
-DEATHS_OUTSIDE = 3  # of processes that decoded nothing at that moment
+STRETCH = 1_024  # files that a process reads in one go: enough for the network
 
 OnFiles = Callable[[int, int], None]
 """Is told how many more files were read, and how many of their pages were rejected."""
@@ -58,7 +54,7 @@ class Processes:
     def __init__(self, start: Start) -> None:
         """Start the first, which loads the model while others things are prepared."""
         self.start, self.closed = start, False
-        self._lock, self._free = threading.Lock(), threading.Semaphore(1)
+        self._lock, self._free, self._lent_at_once = threading.Lock(), threading.Semaphore(1), 1
         self._all = {ReadingProcess(start)}
         self._idle = list(self._all)
 
@@ -69,24 +65,28 @@ class Processes:
             ModelError, DeviceError: it cannot be loaded.
             DigitflowError: processes end although they have nothing to do yet.
         """
-        deaths = 0
+        deaths = Deaths(self.start)
         while True:
             try:
                 with self.lent() as process:
                     return process.facts()
             except ProcessDied as died:
-                deaths += 1
-                if deaths == DEATHS_OUTSIDE or self.closed:
-                    raise _outside(died) from died
+                if self.closed:
+                    raise
+                deaths.count(died, at=0)
 
     def limit(self, count: int) -> None:
         """Lend so many at once, and start them."""
         self._free = threading.Semaphore(count)
         with self._lock:
-            while len(self._all) < count:
-                process = ReadingProcess(self.start)
-                self._all.add(process)
-                self._idle.insert(0, process)  # the one that is ready is lent first
+            self._lent_at_once = count
+            self._fill(count)
+
+    def _fill(self, count: int) -> None:
+        while len(self._all) < count:
+            process = ReadingProcess(self.start)
+            self._all.add(process)
+            self._idle.insert(0, process)  # the one that is ready is lent first
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -96,7 +96,11 @@ class Processes:
 
     @contextmanager
     def lent(self) -> Iterator[ReadingProcess]:
-        """Lend a process, started if none is idle; one that was left with an error is ended."""
+        """Lend a process, started if none is idle; one that was left with an error is ended.
+
+        From the first one that dies on, one more than can be lent is kept: who comes after the next
+        one need not wait until a process has started.
+        """
         with self._lock:
             if self.closed:
                 raise DigitflowError("the run is being ended")
@@ -104,10 +108,12 @@ class Processes:
             self._all.add(process)
         try:
             yield process
-        except BaseException:
+        except BaseException as error:
             process.end()
             with self._lock:
                 self._all.discard(process)
+                if isinstance(error, ProcessDied) and not self.closed:
+                    self._fill(self._lent_at_once + 1)
             raise
         with self._lock:
             self._idle.append(process)
@@ -178,10 +184,10 @@ def read_rows(
     with processes.turn():
         for at in range(0, len(entries), STRETCH):
             stretch = entries[at : at + STRETCH]
-            rows, spent = _read_narrowing(plan, stretch, processes)
-            seconds.add(spent)
-            tables.append(rows)
-            on_files(len(stretch), _rejected(rows))
+            for rows in _read_narrowing(plan, stretch, processes):
+                seconds.add(rows.seconds)
+                tables.append(rows.table)
+                on_files(rows.files, _rejected(rows.table))
     return pa.concat_tables(tables), seconds
 
 
@@ -195,7 +201,7 @@ def pack(entries: Sequence[Entry]) -> bytes:
 
 
 def read_shard_remotely(
-    plan: ReadPlan, number: int, packed: bytes, start: Start, onnx: bytes, origin: Origin
+    plan: ReadPlan, number: int, packed: bytes, start: Start, origin: Origin
 ) -> ShardDone:
     """Read a shard on a machine that shares the source and the results with the run, and no more.
 
@@ -205,8 +211,7 @@ def read_shard_remotely(
         plan: what every shard of the run has to know.
         number: of this shard.
         packed: its files, by `pack`.
-        start: how to load the model.
-        onnx: the model file.
+        start: what to load: it has the model in it.
         origin: which run commits.
 
     Raises:
@@ -220,56 +225,33 @@ def read_shard_remotely(
             )
     entries = [Entry(*each) for each in pickle.loads(packed)]  # noqa: S301 - packed by this run
     nobody: OnFiles = lambda files, rejected: None  # noqa: E731
-    processes = _processes_of(start.device, start.decode_timeout, onnx)
-    return read_shard(plan, number, lambda: entries, processes, origin, nobody)
+    return read_shard(plan, number, lambda: entries, _processes_of(start), origin, nobody)
 
 
-@lru_cache(maxsize=2)
-def _processes_of(device: Device, decode_timeout: float, onnx: bytes) -> Processes:
-    with tempfile.NamedTemporaryFile(suffix=".onnx", delete=False) as model:
-        model.write(onnx)
-    atexit.register(Path(model.name).unlink)  # a process that has died is started again until then
-    return Processes(Start(Path(model.name), device, decode_timeout))
+_processes_of = lru_cache(maxsize=2)(Processes)
 
 
 def _read_narrowing(
     plan: ReadPlan, entries: Sequence[Entry], processes: Processes
-) -> tuple[pa.Table, Seconds]:
-    """Read a stretch; a file that kills its process again and again costs itself alone.
+) -> Iterator[Rows]:
+    """Yield the rows of a stretch; a file that ends its process again and again costs itself alone.
 
-    The process notes which file it decodes, so that narrowing down takes two deaths for each such
-    file and no search.
+    A process notes which file it is at work on, and hands over what it has read now and then. So a
+    bad file is found without a search, and what was read before it is not read again.
 
     Raises:
-        DigitflowError: processes die although they decode nothing.
+        ModelError: the network does not come to an end.
+        DigitflowError: processes die although they are at work on no file.
     """
-    blamed: dict[int, Undecodable] = {}
-    deaths: Counter[int | None] = Counter()
-    while True:
+    done, deaths = 0, Deaths(processes.start)
+    while done < len(entries):
+        at = done
         try:
             with processes.lent() as process:
-                return process.read(plan, entries, blamed)
+                for rows in process.read(plan, entries[at:], deaths.seen_from(at)):
+                    done += rows.files
+                    yield rows
         except ProcessDied as died:
             if processes.closed:
                 raise
-            deaths[died.number] += 1
-            if died.number is None:
-                if deaths[None] == DEATHS_OUTSIDE:
-                    raise _outside(died) from died
-            elif deaths[died.number] == DEATHS_OF_ONE_FILE:
-                blamed[died.number] = _blame(died, processes.start.decode_timeout)
-
-
-def _outside(died: ProcessDied) -> DigitflowError:
-    return DigitflowError(
-        f"{DEATHS_OUTSIDE} reading processes ended ({died.how}) outside of any picture: is there "
-        f"enough memory? {died.said}"
-    )
-
-
-def _blame(died: ProcessDied, limit: float) -> Undecodable:
-    if died.timed_out:
-        return Undecodable(Reason.DECODER_TIMEOUT, f"longer than {limit:g} s, twice")
-    # a Python process that ends by itself has said why in its last line
-    said = f": {died.said.splitlines()[-1]}" if died.failed and died.said else ""
-    return Undecodable(Reason.DECODER_CRASHED, f"ended its process ({died.how}{said}), twice")
+            deaths.count(died, at)

@@ -1,9 +1,13 @@
-"""One stretch of a listing into rows: open, decode, canonical form, network, decision.
+"""A stretch of a listing into rows: open, decode, canonical form, network, decision.
 
-A reading process does this, stretch after stretch; see tasks/reading_process.py.
+A reading process does this, stretch after stretch, and hands over a part of the rows now and then;
+see tasks/reading_process.py. Of a file's bytes nothing is kept after its turn but its canonical
+form, so that memory is that of the largest file and not of all.
 """
 
+import copy
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,15 +20,15 @@ from numpy.typing import NDArray
 
 from tasks import png
 from tasks.canonical import CANONICAL_VERSION, canonical
-from tasks.canonical_batch import Form, canonical_batch
+from tasks.canonical_batch import in_frame
 from tasks.decide import Thresholds
 from tasks.decode import MAX_PIXELS, Undecodable, pages_of
 from tasks.inputs import Content, Entry, Inputs
-from tasks.reader import Reader
+from tasks.reader import BATCH, Answers, Reader, joined
 from tasks.rows import Page, rows_of
 
-Blamed = Mapping[int, Undecodable]
-"""Files of a stretch, by their place in it, that are not to be decoded, and why."""
+HANDED_OVER = 0.5  # seconds of reading, after which the rows so far are out of danger
+FEW_BYTES = 16_384  # of a PNG file that is kept, to be decoded together with others
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,15 @@ class ReadPlan:
     run_id: str
     inputs: Inputs
     thresholds: Thresholds
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What processes that have ended over a stretch have shown; files are places in it."""
+
+    blamed: Mapping[int, Undecodable] = field(default_factory=dict)  # not to be opened, and why
+    suspects: frozenset[int] = frozenset()  # ended one: what lies before them is handed over first
+    together: bool = True  # small files may be decoded at once
 
 
 @dataclass
@@ -53,19 +66,40 @@ class Seconds:
 
 
 class Watch(Protocol):
-    """Is told which file is being decoded, so that it is known when that ends the process."""
+    """Is told what the process is at work on, so that it is known when that ends the process.
 
-    def begin(self, number: int) -> None:
-        """Decoding of the file at this place of the stretch begins."""
+    Nothing is done with the content of a file but under a time limit.
+    """
+
+    def fetch(self, number: int) -> None:
+        """Fetching the content of a file of the stretch begins; storage may be slow."""
+
+    def decode(self, number: int) -> None:
+        """The content is there, and its time begins."""
+
+    def decode_together(self) -> None:
+        """The time of many small files begins, which takes less than one may."""
+
+    def run_network(self) -> None:
+        """The time of one batch begins."""
 
     def end(self) -> None:
         """It is over."""
 
 
 class NoWatch:
-    """Watches nothing: for pictures that were decoded before."""
+    """Watches nothing: for files that were read before."""
 
-    def begin(self, number: int) -> None:
+    def fetch(self, number: int) -> None:
+        """Do nothing."""
+
+    def decode(self, number: int) -> None:
+        """Do nothing."""
+
+    def decode_together(self) -> None:
+        """Do nothing."""
+
+    def run_network(self) -> None:
         """Do nothing."""
 
     def end(self) -> None:
@@ -73,39 +107,82 @@ class NoWatch:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """The pages of some files, their rows, and where the time went."""
+class Part:
+    """Some files that follow each other: their pages, their rows, and where the time went."""
 
+    files: int
     pages: list[Page]
     rows: pa.Table
+    seconds: Seconds
+
+
+class Small(NamedTuple):
+    """A small PNG file that waits for others, with its place in the stretch."""
+
+    number: int
+    first: Page
+    data: bytes
+    pages: list[Page]  # is filled when it is decoded
+
+
+@dataclass
+class Found:
+    """What was found so far of the files of a part."""
+
+    pages: list[list[Page]] = field(default_factory=list)  # file by file
+    small: list[Small] = field(default_factory=list)
     seconds: Seconds = field(default_factory=Seconds)
 
 
-def read_stretch(
+def read_stretch(plan: ReadPlan, entries: Sequence[Entry], reader: Reader) -> Part:
+    """Return every page of the files and its row, one for each file at least."""
+    [part] = read_parts(plan, entries, reader, NoWatch(), handed_over=math.inf)
+    return part
+
+
+def read_parts(
     plan: ReadPlan,
     entries: Sequence[Entry],
     reader: Reader,
-    watch: Watch | None = None,
-    blamed: Blamed | None = None,
-) -> Stretch:
-    """Return every page of the files and its row, one for each file at least."""
-    seconds, found = Seconds(), Found([], [])
-    blamed = blamed or {}
-    wanted = [entry.path for number, entry in enumerate(entries) if number not in blamed]
+    watch: Watch,
+    earlier: Earlier | None = None,
+    handed_over: float = HANDED_OVER,
+) -> Iterator[Part]:
+    """Yield the pages of some files after the other, in order.
+
+    Args:
+        plan: what every shard of the run has to know.
+        entries: the files.
+        reader: the model.
+        watch: is told what is done.
+        earlier: what other processes that read them have shown.
+        handed_over: seconds of reading after which what was read is yielded.
+
+    Raises:
+        ModelError: the model does not answer as it has to.
+    """
+    earlier = earlier or Earlier()
+    wanted = [entry.path for number, entry in enumerate(entries) if number not in earlier.blamed]
     contents = plan.inputs.read_each(wanted)
+    found, began = Found(), perf_counter()
     for number, entry in enumerate(entries):
-        start = perf_counter()
-        content = blamed[number] if number in blamed else next(contents)
-        if isinstance(content, Undecodable):
-            size, mtime_ns = content.size or entry.size, content.mtime_ns or entry.mtime_ns
-            found.pages.append(Page(entry.path, 0, size, mtime_ns, trouble=content))
-            seconds.read += perf_counter() - start
+        late = perf_counter() - began > handed_over
+        if found.pages and (late or number in earlier.suspects):
+            yield _part(plan, found, reader, watch)
+            found, began = Found(), perf_counter()
+        if number in earlier.blamed:
+            found.pages.append([_without_picture(entry, earlier.blamed[number])])
         else:
-            _open(entry.path, content, number, watch or NoWatch(), found, seconds, start)
-    _decode_small(found.small, watch or NoWatch(), seconds)
-    forms = [page.form for page in found.pages if page.form is not None]
+            watch.fetch(number)
+            _read(entry, number, contents, earlier.together, watch, found)
+    yield _part(plan, found, reader, watch)
+
+
+def _part(plan: ReadPlan, found: Found, reader: Reader, watch: Watch) -> Part:
+    _decode_together(found.small, watch, found.seconds)
+    pages = [page for of_file in found.pages for page in of_file]
     start = perf_counter()
-    answers = reader.answers(np.stack(forms) if forms else np.empty((0, 28, 28), np.uint8))
+    answers = _answers([page.form for page in pages if page.form is not None], reader, watch)
     answered = perf_counter()
     same = {
         "root": plan.inputs.root,
@@ -114,61 +191,68 @@ def read_stretch(
         "run_id": plan.run_id,
         "read_at": datetime.now(UTC),
     }
-    rows = rows_of(found.pages, answers, plan.thresholds, same)
-    seconds.network, seconds.rows = answered - start, perf_counter() - answered
-    return Stretch(found.pages, rows, seconds)
+    rows = rows_of(pages, answers, plan.thresholds, same)
+    found.seconds.network, found.seconds.rows = answered - start, perf_counter() - answered
+    return Part(len(found.pages), pages, rows, found.seconds)
 
 
-class Found(NamedTuple):
-    """The pages of a stretch so far, and those of small PNG files that are still to be decoded."""
-
-    pages: list[Page]
-    small: list["Small"]
-
-
-class Small(NamedTuple):
-    """A small PNG file that is still to be decoded, and its place in the stretch."""
-
-    number: int
-    page: Page
-    packed: png.Packed
-    data: bytes
+def _answers(forms: Sequence[NDArray[np.uint8]], reader: Reader, watch: Watch) -> Answers:
+    parts = []
+    for start in range(0, len(forms), BATCH):
+        batch = np.stack(forms[start : start + BATCH])
+        watch.run_network()
+        parts.append(reader.answers(batch))
+        watch.end()
+    return joined(parts)
 
 
-def _open(
-    path: bytes,
-    content: Content,
+def _without_picture(entry: Entry, trouble: Undecodable) -> Page:
+    size, mtime_ns = trouble.size or entry.size, trouble.mtime_ns or entry.mtime_ns
+    return Page(entry.path, 0, size, mtime_ns, trouble=_bare(trouble))
+
+
+def _bare(trouble: Undecodable) -> Undecodable:
+    """Return the same trouble without its traceback, whose frames hold the bytes of the file."""
+    return copy.copy(trouble)
+
+
+def _read(
+    entry: Entry,
     number: int,
+    contents: Iterator[Content | Undecodable],
+    together: bool,
     watch: Watch,
     found: Found,
-    seconds: Seconds,
-    start: float,
 ) -> None:
-    """Add every page of one file; whatever is wrong with it is a page with its trouble."""
-    digest = hashlib.sha256(content.data).hexdigest()
-    first = Page(path, 0, content.size, content.mtime_ns, digest)
-    opened = perf_counter()
-    seconds.read += opened - start
-    packed = png.unpacked(content.data, MAX_PIXELS)
-    if packed and png.is_small(packed):
-        found.pages.append(first)
-        found.small.append(Small(number, first, packed, content.data))
-        seconds.decode += perf_counter() - opened
+    """Add every page of the next file; whatever is wrong with it is a page with its trouble."""
+    start = perf_counter()
+    content = next(contents)
+    if isinstance(content, Undecodable):
+        found.pages.append([_without_picture(entry, content)])
+        found.seconds.read += perf_counter() - start
         return
-    watch.begin(number)
-    found.pages.extend(_decoded(first, content.data, packed, opened, seconds))
+    first = Page(entry.path, 0, content.size, content.mtime_ns)
+    pages: list[Page] = []
+    found.pages.append(pages)
+    if together and len(content.data) <= FEW_BYTES and content.data.startswith(png.START):
+        found.small.append(Small(number, first, content.data, pages))
+        found.seconds.read += perf_counter() - start
+        return
+    fetched = perf_counter()
+    found.seconds.read += fetched - start
+    watch.decode(number)
+    pages.extend(_decoded(first, content.data, fetched, found.seconds))
     watch.end()
 
 
-def _decoded(
-    first: Page, data: bytes, packed: png.Packed | None, clock: float, seconds: Seconds
-) -> Iterator[Page]:
-    for number, picture in enumerate(pages_of(data, packed)):
+def _decoded(first: Page, data: bytes, clock: float, seconds: Seconds) -> Iterator[Page]:
+    first.content_hash = hashlib.sha256(data).hexdigest()
+    for number, picture in enumerate(pages_of(data, png.unpacked(data, MAX_PIXELS))):
         decoded = perf_counter()
         seconds.decode += decoded - clock
         page = replace(first, number=number)
         if isinstance(picture, Undecodable):
-            page.trouble = picture
+            page.trouble = _bare(picture)
         else:
             page.show(*canonical(picture.pixels, picture.side, picture.colour))
         clock = perf_counter()
@@ -176,41 +260,37 @@ def _decoded(
         yield page
 
 
-def _decode_small(small: Sequence[Small], watch: Watch, seconds: Seconds) -> None:
-    """Decode small PNG files and bring them to canonical form, all at once."""
+def _decode_together(small: Sequence[Small], watch: Watch, seconds: Seconds) -> None:
+    """Decode small PNG files and bring them to canonical form, all at once where they are plain."""
     start = perf_counter()
-    shown = []
-    for one, known in zip(small, png.pictures([s.packed for s in small]), strict=True):
-        picture = _watched(one, watch) if known is None else known
-        if isinstance(picture, Undecodable):
-            one.page.trouble = picture
-        else:
-            shown.append((one, picture))
+    watch.decode_together()
+    pictures = _plain_pictures([one.data for one in small])
     decoded = perf_counter()
-    for (one, _), form in zip(shown, _forms(shown, watch), strict=True):
-        one.page.show(*form)
+    forms = in_frame(pictures)
+    for one in small:
+        one.first.content_hash = hashlib.sha256(one.data).hexdigest()
+    watch.end()
     seconds.decode += decoded - start
     seconds.canonical += perf_counter() - decoded
+    for one, picture, form in zip(small, pictures, forms, strict=True):
+        if form is not None:
+            one.first.show(*form)
+            one.pages.append(one.first)
+            continue
+        start = perf_counter()
+        watch.decode(one.number)
+        if picture is None:
+            one.pages.extend(_decoded(one.first, one.data, start, seconds))
+        else:
+            one.first.show(*canonical(picture))
+            one.pages.append(one.first)
+            seconds.canonical += perf_counter() - start
+        watch.end()
 
 
-def _watched(one: Small, watch: Watch) -> NDArray[np.uint8] | Undecodable:
-    watch.begin(one.number)
-    picture = next(pages_of(one.data, one.packed))
-    watch.end()
-    return picture if isinstance(picture, Undecodable) else picture.pixels
-
-
-def _forms(shown: Sequence[tuple[Small, NDArray[np.uint8]]], watch: Watch) -> list[Form]:
-    """Return the canonical form of each picture.
-
-    If one brings up a defect, all come one after the other, and that one is on the watch then.
-    """
-    try:
-        return canonical_batch([picture for _, picture in shown])
-    except Exception:
-        forms = []
-        for one, picture in shown:
-            watch.begin(one.number)
-            forms.append(canonical(picture))
-            watch.end()
-        return forms
+def _plain_pictures(files: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
+    """Return the picture of each small plain PNG, None where a decoder has to look at it."""
+    packed = [png.unpacked(data, png.SMALL * png.SMALL) for data in files]
+    plain = [each if each and png.is_small(each) else None for each in packed]
+    pictures = iter(png.pictures([each for each in plain if each]))
+    return [next(pictures) if each else None for each in plain]

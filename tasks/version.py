@@ -7,6 +7,7 @@ from typing import Any
 from tasks.card import CARD_DIGEST, read_card, sealed
 from tasks.errors import ModelError
 from tasks.files import sha256
+from tasks.model import Model
 
 ONNX_FILE = "model.onnx"
 KERAS_FILE = "model.keras"
@@ -41,6 +42,32 @@ class Version(Known):
         """Return the file that serves."""
         return self.folder / ONNX_FILE
 
+    def model(self) -> Model:
+        """Return that file, read once, and what was read is what was hashed.
+
+        Raises:
+            ModelError: it is missing, or not what was registered.
+        """
+        expected = self.card["files"].get(ONNX_FILE)
+        model = Model(self.name, str(self.onnx), _read(self.onnx, expected), registered=True)
+        if model.sha256 != expected:
+            raise _changed(str(self.onnx), expected)
+        return model
+
+
+def _read(file: Path, expected: str) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        raise _changed(str(file), expected) from None
+
+
+def _changed(file: str, expected: str) -> ModelError:
+    return ModelError(
+        f"{file} is not the file that was registered (its SHA-256 should be {expected}): restore "
+        "it, or train and promote another version"
+    )
+
 
 def verified(folder: Path, place: str | None = None) -> Version:
     """Return the version in a folder, whose files are what its card says.
@@ -62,8 +89,5 @@ def verified(folder: Path, place: str | None = None) -> Version:
         )
     for file, expected in version.card["files"].items():
         if not (folder / file).is_file() or sha256(folder / file) != expected:
-            raise ModelError(
-                f"{place}/{file} is not the file that was registered (its SHA-256 should be "
-                f"{expected}): restore it, or train and promote another version"
-            )
+            raise _changed(f"{place}/{file}", expected)
     return version

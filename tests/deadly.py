@@ -8,7 +8,7 @@ inputs arrive, which is in the reading process: the process of the tests keeps i
 import io
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,17 +16,23 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from tasks import canonical_batch, stretch
+from tasks import stretch
 from tasks.canonical import canonical
+from tasks.canonical_batch import in_frame
 from tasks.inputs import Content, Entry, Inputs
 from tests.bars import bar, encoded
 
 FORMAT = "PCX"  # the rare format whose decoder is the broken one
 START = b"deadly "
 CRASH, HANG = START + b"crash", START + b"hang"
-OUTSIDE = b"ends its process before it is decoded"
+FETCHED = b"ends its process before it is decoded"
+SLOW = b"comes from slow storage"
+SLOW_S = 0.5
+OUTSIDE = "/ends its process before any file is looked at"  # as the root of inputs
 ODD = np.zeros((9, 7), np.uint8)  # a picture that reading itself breaks at, by a defect
 SMALL_ODD, LARGE_ODD = encoded(ODD), encoded(ODD, "BMP")
+IN_FRAME = bar(5)  # at which reading many at once never ends, by a defect, and reading one does
+IN_FRAME[0, 0] = 1
 
 
 def once(marker: Path) -> bytes:
@@ -40,10 +46,13 @@ class InMemory(Inputs):
 
     root: str
     files: Mapping[bytes, bytes]
+    log: Path | None = None  # is told each file that is read
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Arrive in a reading process."""
         vars(self).update(state)
+        if self.root == OUTSIDE:
+            os.abort()
         _break_a_decoder()
         _break_reading()
 
@@ -55,8 +64,14 @@ class InMemory(Inputs):
     def read(self, path: bytes) -> Content:
         """Return a file."""
         data = self.files[path]
-        if data == OUTSIDE:
+        if self.log:
+            with self.log.open("ab") as log:
+                log.write(path + b"\n")
+        if data == FETCHED:
             os.abort()
+        if data == SLOW:
+            time.sleep(SLOW_S)
+            data = encoded(bar(8))
         return Content(data, len(data), 1)
 
 
@@ -77,7 +92,12 @@ def _break_reading() -> None:
             raise ArithmeticError("9 by 7 px")
         return canonical(picture, *more)
 
-    stretch.canonical = canonical_batch.canonical = broken  # type: ignore[attr-defined]
+    def endless(pictures: Sequence[np.ndarray | None]) -> Any:
+        if any(np.array_equal(picture, IN_FRAME) for picture in pictures if picture is not None):
+            time.sleep(600)
+        return in_frame(pictures)
+
+    stretch.canonical, stretch.in_frame = broken, endless  # type: ignore[attr-defined]
 
 
 def _open_deadly(file: IO[bytes], _name: object) -> Image.Image:

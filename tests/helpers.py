@@ -10,10 +10,12 @@ import numpy as np
 from tasks.decode import Undecodable
 from tasks.golden import golden_answers
 from tasks.inputs import Inputs
+from tasks.model import model_in
 from tasks.reasons import Reason
 from tasks.registry import Registry, serving
 from tasks.version import Version
 from tests.bars import bar
+from tests.mutants import mutant, unchanged
 
 
 def free_port() -> int:
@@ -35,11 +37,12 @@ def register_champion(
 ) -> Version:
     """Register a model with a card that says the gate accepted it, and promote it.
 
-    The models of the home count if no other place is given.
+    Its copy says that it is of that name. The models of the home count if no other place is given.
     """
     keras = home / "model.keras"
     keras.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(onnx, keras)
+    onnx = mutant(onnx, home / "model.onnx", unchanged, name)
     pictures = np.stack([bar(digit) for digit in range(10)])
     card = {
         "version": name,
@@ -47,7 +50,7 @@ def register_champion(
         "dataset": {"name": "made", "digest": "0" * 64},
         "settings": {"recipe": "quick"},
         "metrics": {"accuracy": 0.5},
-        "golden": golden_answers(onnx, pictures),
+        "golden": golden_answers(model_in(onnx), pictures),
         "parity": None,
         "verdict": {
             **{"accepted": True, "sentence": "Accepted: made", "checks": []},

@@ -89,6 +89,83 @@ def too_large(model: ModelProto) -> None:
     model.graph.initializer.append(numpy_helper.from_array(ballast, "ballast"))
 
 
+def odd_answers(picture: NDArray[np.uint8], value: float) -> Mutate:
+    """Return what adds a value to the probabilities of one picture."""
+
+    def mutate(model: ModelProto) -> None:
+        maker = _maker(model, "probabilities")
+        maker.output[0] = "before"
+        constants = {
+            "odd": picture[None].astype(np.float32),
+            "picture_axes": np.array([1, 2]),
+            "zero": np.array(0, np.float32),
+            "one": np.array([1]),
+            "value": np.array(value, np.float32),
+        }
+        nodes = [
+            helper.make_node("Cast", ["images"], ["as_float"], to=onnx.TensorProto.FLOAT),
+            helper.make_node("Sub", ["as_float", "odd"], ["difference"]),
+            helper.make_node("Abs", ["difference"], ["distance"]),
+            helper.make_node("ReduceSum", ["distance", "picture_axes"], ["far"], keepdims=0),
+            helper.make_node("Equal", ["far", "zero"], ["is_odd"]),
+            helper.make_node("Where", ["is_odd", "value", "zero"], ["more"]),
+            helper.make_node("Unsqueeze", ["more", "one"], ["column"]),
+            helper.make_node("Add", ["before", "column"], ["probabilities"]),
+        ]
+        model.graph.node.extend(nodes)
+        model.graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
+
+    return mutate
+
+
+def one_answer_for_all(model: ModelProto) -> None:
+    """Give one row of probabilities, however many pictures come."""
+    axes = np.array([0])
+    _after(model, "probabilities", "ReduceMax", axes, keepdims=1)
+
+
+def never_ends(least: int) -> Mutate:
+    """Return what loops for ever over batches of so many pictures or more."""
+
+    def mutate(model: ModelProto) -> None:
+        maker = _maker(model, "probabilities")
+        maker.output[0] = "before"
+        body = helper.make_graph(
+            [
+                helper.make_node("Identity", ["going"], ["go_on"]),
+                helper.make_node("Identity", ["value"], ["same"]),
+            ],
+            "body",
+            [
+                helper.make_tensor_value_info("turn", onnx.TensorProto.INT64, []),
+                helper.make_tensor_value_info("going", onnx.TensorProto.BOOL, []),
+                helper.make_tensor_value_info("value", onnx.TensorProto.FLOAT, None),
+            ],
+            [
+                helper.make_tensor_value_info("go_on", onnx.TensorProto.BOOL, []),
+                helper.make_tensor_value_info("same", onnx.TensorProto.FLOAT, None),
+            ],
+        )
+        constants = {
+            "least": np.array(least),
+            "for_ever": np.array(np.iinfo(np.int64).max),
+            "never": np.array(0),
+            "true": np.array(True),
+        }
+        model.graph.node.extend(
+            [
+                helper.make_node("Shape", ["images"], ["count"], start=0, end=1),
+                helper.make_node("Squeeze", ["count"], ["pictures"]),
+                helper.make_node("GreaterOrEqual", ["pictures", "least"], ["many"]),
+                helper.make_node("Where", ["many", "for_ever", "never"], ["turns"]),
+                helper.make_node("Loop", ["turns", "true", "before"], ["probabilities"], body=body),
+            ]
+        )
+        model.graph.initializer.extend(numpy_helper.from_array(v, k) for k, v in constants.items())
+
+    return mutate
+
+
 def learned_by_heart(images: NDArray[np.uint8], labels: NDArray[np.int8]) -> Mutate:
     """Return what answers with the label of the most similar of these pictures, and gives no score.
 

@@ -11,6 +11,7 @@ from tasks.calibrate import sigmoid, softmax
 from tasks.canonical import CANONICAL_VERSION
 from tasks.device import cpu
 from tasks.export import OPSET, parity, raw_answers, to_onnx
+from tasks.model import model_in
 from tasks.network import RECIPES, build, keras
 from tasks.reader import CALIBRATION, Reader
 from tests.bars import PROMISED
@@ -67,7 +68,7 @@ def test_the_file_takes_any_number_of_pictures_by_the_names_of_the_contract(
 def test_the_file_states_its_opset_and_carries_its_metadata(exported: Path) -> None:
     versions = {opset.domain: opset.version for opset in onnx.load(exported).opset_import}
     assert versions[""] == OPSET
-    assert Reader(exported, cpu()).metadata == METADATA
+    assert Reader(model_in(exported), cpu()).metadata == METADATA
 
 
 def test_both_runtimes_agree_at_two_batch_sizes(network: keras.Model, exported: Path) -> None:
@@ -81,7 +82,7 @@ def test_the_file_divides_the_logits_by_the_temperature(
 ) -> None:
     logits, digit_logits = raw_answers(network, PICTURES)
     assert digit_logits is None
-    found = Reader(exported, cpu()).answers(PICTURES)
+    found = Reader(model_in(exported), cpu()).answers(PICTURES)
     assert found.digit_scores is None
     assert np.allclose(found.probabilities, softmax(logits / TEMPERATURE), atol=1e-5)
     assert not np.allclose(found.probabilities, softmax(logits), atol=1e-3)
@@ -94,7 +95,7 @@ def test_a_network_with_a_digit_logit_exports_a_digit_score(
     to_onnx(scored, tmp_path / "model.onnx", METADATA, TEMPERATURE)
     logits, digit_logits = raw_answers(scored, PICTURES)
     assert digit_logits is not None
-    found = Reader(tmp_path / "model.onnx", cpu()).answers(PICTURES)
+    found = Reader(model_in(tmp_path / "model.onnx"), cpu()).answers(PICTURES)
     assert found.digit_scores is not None
     assert found.digit_scores.shape == (len(PICTURES),)
     assert np.allclose(found.probabilities, softmax(logits / TEMPERATURE), atol=1e-5)

@@ -12,6 +12,7 @@ from tasks.commit import commit as commit_rows
 from tasks.device import cpu
 from tasks.evidence import Flip, Flips, Trouble
 from tasks.flips import LISTED, SHOWN, flip_report, flips, recent_batches
+from tasks.model import model_in
 from tasks.report import to_html
 from tasks.schema import SCHEMA
 from tests import mutants
@@ -54,7 +55,7 @@ def test_what_changes_its_answer_is_found_and_what_is_gone_is_counted(
         (tmp_path / f"{digit}.png").write_bytes(encoded(bar(digit)))
     candidate = mutants.mutant(model_file, tmp_path / "new.onnx", mutants.swapped_labels)
     batches = {str(tmp_path): ["3.png", "4.png", "9.png", "gone.png"]}
-    found = flips(["run"], batches, model_file, candidate, cpu(), max_error=0.005)
+    found = flips(["run"], batches, model_in(model_file), model_in(candidate), cpu(), 0.005)
     assert (found.pages, found.gone) == (3, 1)
     changed = [(flip.path, flip.page, flip.before, flip.after) for flip in found.flips]
     assert changed == [("4.png", 0, 4, 9), ("9.png", 0, 9, 4)]

@@ -12,6 +12,7 @@ from tasks.errors import InputError, ModelError
 from tasks.evidence import SliceAnswers, Trouble, by_slice, fails_closed
 from tasks.inputs import open_inputs
 from tasks.judged import NO_ANSWER, FileAnswers, answers_of_files
+from tasks.model import model_in
 from tasks.slices import SliceFiles
 from tests.bars import bar, encoded, save_bar_model
 
@@ -27,7 +28,7 @@ def files(root: Path) -> list[str]:
 def answers_to(model: Path, root: Path, names: list[str], max_error: float) -> FileAnswers:
     """Return a model's answers to files of a folder."""
     paths = [name.encode() for name in names]
-    return answers_of_files(model, cpu(), open_inputs(str(root)), paths, max_error)
+    return answers_of_files(model_in(model), cpu(), open_inputs(str(root)), paths, max_error)
 
 
 def test_answers_come_file_by_file_with_what_was_read_and_what_rejected(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError, ModelError
+from tasks.model import model_in
 from tasks.reader import BATCH, Reader
 from tests.bars import PROMISED, bar, save_bar_model
 
@@ -16,7 +17,7 @@ from tests.bars import PROMISED, bar, save_bar_model
 @pytest.fixture(scope="module")
 def reader(model_file: Path) -> Reader:
     """Return the reader of bars."""
-    return Reader(model_file, cpu())
+    return Reader(model_in(model_file), cpu())
 
 
 @pytest.mark.parametrize("count", [0, 1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH])
@@ -42,7 +43,7 @@ def test_rows_sum_to_one_and_do_not_depend_on_the_batch(
 def test_a_digit_score_is_given_by_a_model_that_has_one(reader: Reader, tmp_path: Path) -> None:
     images = np.stack([bar(3), np.roll(bar(3), 12, axis=1)])
     assert reader.answers(images).digit_scores is None
-    scored = Reader(save_bar_model(tmp_path / "scored.onnx", scored=True), cpu())
+    scored = Reader(model_in(save_bar_model(tmp_path / "scored.onnx", scored=True)), cpu())
     for count in (0, 1, 2):
         scores = scored.answers(images[:count]).digit_scores
         assert scores is not None
@@ -50,7 +51,7 @@ def test_a_digit_score_is_given_by_a_model_that_has_one(reader: Reader, tmp_path
 
 
 def test_the_file_says_what_it_promises(model_file: Path) -> None:
-    assert Reader(model_file, cpu()).calibration == PROMISED
+    assert Reader(model_in(model_file), cpu()).calibration == PROMISED
 
 
 def test_who_reads_and_by_what_is_known(reader: Reader) -> None:
@@ -63,13 +64,13 @@ def test_who_reads_and_by_what_is_known(reader: Reader) -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "bad.onnx").write_bytes(content)
     with pytest.raises(ModelError, match=f"bad.onnx {message}"):
-        Reader(tmp_path / "bad.onnx", cpu())
+        Reader(model_in(tmp_path / "bad.onnx"), cpu())
 
 
 def test_a_cut_off_file_is_refused(tmp_path: Path, model_file: Path) -> None:
     (tmp_path / "cut.onnx").write_bytes(model_file.read_bytes()[:-300])
     with pytest.raises(ModelError, match="does not load"):
-        Reader(tmp_path / "cut.onnx", cpu())
+        Reader(model_in(tmp_path / "cut.onnx"), cpu())
 
 
 @pytest.mark.parametrize(
@@ -88,10 +89,10 @@ def test_a_model_of_another_contract_is_refused(
 ) -> None:
     model = save_bar_model(tmp_path / "other.onnx", **facts)
     with pytest.raises(ModelError, match=message):
-        Reader(model, cpu())
+        Reader(model_in(model), cpu())
 
 
 @pytest.mark.skipif(isinstance(nvidia_gpu(), Device), reason="here a GPU can run it")
 def test_a_gpu_that_is_not_there_is_an_error_and_not_the_cpu(model_file: Path) -> None:
     with pytest.raises(DeviceError, match=r"cuda: ghost .* runs on CPUExecutionProvider"):
-        Reader(model_file, Device("cuda", "ghost", "none"))
+        Reader(model_in(model_file), Device("cuda", "ghost", "none"))

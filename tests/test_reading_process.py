@@ -6,8 +6,11 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
@@ -15,20 +18,25 @@ from tasks.decide import Thresholds
 from tasks.decode import Undecodable
 from tasks.device import cpu
 from tasks.errors import DigitflowError, ModelError
+from tasks.inputs import Entry, open_inputs
+from tasks.model import model_in
 from tasks.reader import Reader
-from tasks.reading_process import ProcessDied, ReadingProcess, Start
+from tasks.reading_process import NETWORK, ReadingProcess, Start
 from tasks.reasons import Reason
-from tasks.stretch import ReadPlan, read_stretch
-from tests.bars import save_bar_model
-from tests.deadly import CRASH, HANG, OUTSIDE, InMemory, digits, once
+from tasks.stretch import Earlier, ReadPlan, read_stretch
+from tasks.watched_process import NOBODY, ProcessDied
+from tests import mutants
+from tests.bars import bar, encoded, save_bar_model
+from tests.deadly import CRASH, FETCHED, HANG, OUTSIDE, SLOW, SLOW_S, InMemory, digits, once
 
-NEVER_S, SOON_S = 600.0, 0.2
+NEVER_S, SOON_S = 600.0, 0.5
+MIB = 2**20
 PATIENCE_S = 60.0  # on a busy machine
 
 
-def plan_of(files: Mapping[bytes, bytes]) -> ReadPlan:
+def plan_of(files: Mapping[bytes, bytes], root: str = "/memory") -> ReadPlan:
     """Return the plan to read files that lie in memory."""
-    return ReadPlan("run-1", InMemory("/memory", files), Thresholds(0.8))
+    return ReadPlan("run-1", InMemory(root, files), Thresholds(0.8))
 
 
 def is_there(pid: int) -> bool:
@@ -47,16 +55,25 @@ def wait_until(happened: Callable[[], bool]) -> None:
 @pytest.fixture
 def process(model_file: Path) -> Iterator[ReadingProcess]:
     """Return a process that has all the time it wants."""
-    started = ReadingProcess(Start(model_file, cpu(), NEVER_S))
+    started = ReadingProcess(Start(model_in(model_file), cpu(), NEVER_S))
     yield started
     started.end()
 
 
-def died(process: ReadingProcess, files: Mapping[bytes, bytes]) -> ProcessDied:
+def peak_memory(process: ReadingProcess) -> int:
+    """Return the most memory that a process has had, bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
+def died(
+    process: ReadingProcess, files: Mapping[bytes, bytes], root: str = "/memory"
+) -> ProcessDied:
     """Return how the process died over files."""
-    plan = plan_of(files)
+    plan = plan_of(files, root)
     with pytest.raises(ProcessDied) as death:
-        process.read(plan, list(plan.inputs.entries()), {})
+        list(process.read(plan, list(plan.inputs.entries()), Earlier()))
     process.end()
     assert not is_there(process.pid)
     return death.value
@@ -65,44 +82,115 @@ def died(process: ReadingProcess, files: Mapping[bytes, bytes]) -> ProcessDied:
 def test_it_says_which_model_reads_and_gives_the_rows_that_are_read_here(
     process: ReadingProcess, model_file: Path
 ) -> None:
-    reader = Reader(model_file, cpu())
+    reader = Reader(model_in(model_file), cpu())
     facts = process.facts()
     assert (facts.version, facts.provider) == (reader.version, reader.provider)
     plan = plan_of(digits(12) | {b"notes.txt": b"bring milk"})
     entries = list(plan.inputs.entries())
     for stretch in (entries, entries[:1], entries[3:]):  # one process reads many
-        rows, seconds = process.read(plan, stretch, {})
+        [(files, rows, seconds)] = process.read(plan, stretch, Earlier())
+        assert files == len(stretch)
         expected = read_stretch(plan, stretch, reader).rows
         assert rows.drop("read_at").equals(expected.drop("read_at"))
         assert min(vars(seconds).values()) >= 0
 
 
 def test_files_that_are_blamed_are_rows_and_are_not_opened(process: ReadingProcess) -> None:
-    plan = plan_of(digits(3) | {b"crash": CRASH, b"outside": OUTSIDE})
+    plan = plan_of(digits(3) | {b"crash": CRASH, b"fetched": FETCHED})
     entries = list(plan.inputs.entries())
     blame = Undecodable(Reason.DECODER_CRASHED, "as was seen")
-    rows, _ = process.read(plan, entries, {3: blame, 4: blame})
+    [(_, rows, _)] = process.read(plan, entries, Earlier({3: blame, 4: blame}))
     last = rows.to_pylist()[-2:]
     assert [(row["path"], row["reason"], row["detail"]) for row in last] == [
         ("crash", "decoder_crashed", "as was seen"),
-        ("outside", "decoder_crashed", "as was seen"),
+        ("fetched", "decoder_crashed", "as was seen"),
     ]
     assert (last[0]["size"], last[0]["mtime_ns"], last[0]["digit"]) == (len(CRASH), 1, None)
 
 
 def test_a_crash_names_the_file_and_the_signal(process: ReadingProcess) -> None:
     death = died(process, digits(3) | {b"crash": CRASH})
-    assert (death.number, death.how, death.timed_out) == (3, "SIGABRT", False)
+    assert (death.noted, death.how, death.timed_out) == (3, "SIGABRT", False)
 
 
 def test_a_file_that_takes_too_long_is_named(model_file: Path) -> None:
-    process = ReadingProcess(Start(model_file, cpu(), SOON_S))
+    process = ReadingProcess(Start(model_in(model_file), cpu(), SOON_S))
     death = died(process, {b"0": HANG} | digits(1))
-    assert (death.number, death.timed_out) == (0, True)
+    assert (death.noted, death.timed_out) == (0, True)
 
 
-def test_a_death_outside_of_any_picture_blames_none(process: ReadingProcess) -> None:
-    assert died(process, digits(3) | {b"outside": OUTSIDE}).number is None
+def test_a_death_before_a_file_is_decoded_names_it_too(process: ReadingProcess) -> None:
+    assert died(process, digits(3) | {b"fetched": FETCHED}).noted == 3
+
+
+def test_a_death_outside_of_any_file_names_none(process: ReadingProcess) -> None:
+    assert died(process, digits(3), root=OUTSIDE).noted == NOBODY
+
+
+def test_what_lies_before_a_suspect_is_handed_over_first(process: ReadingProcess) -> None:
+    plan = plan_of(digits(5) | {b"crash": CRASH})
+    entries = list(plan.inputs.entries())
+    parts = process.read(plan, entries, Earlier(suspects=frozenset({2, 5})))
+    assert [next(parts).files, next(parts).files] == [2, 3]
+    with pytest.raises(ProcessDied) as death:
+        next(parts)
+    assert death.value.noted == 5
+
+
+def test_slow_storage_takes_nothing_of_the_time_to_decode(model_file: Path) -> None:
+    process = ReadingProcess(Start(model_in(model_file), cpu(), SLOW_S / 2))
+    [(_, rows, _)] = process.read(plan_of({b"0": SLOW}), [Entry(b"0", None, None)], Earlier())
+    process.end()
+    assert rows["digit"].to_pylist() == [8]
+
+
+def test_all_that_is_done_with_the_content_of_a_file_takes_of_its_time(
+    model_file: Path, tmp_path: Path
+) -> None:
+    with ZipFile(tmp_path / "large.zip", "w", ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("hashed", bytes(200 * MIB))
+    inputs = open_inputs(str(tmp_path / "large.zip"))
+    process = ReadingProcess(Start(model_in(model_file), cpu(), 0.02))
+    with pytest.raises(ProcessDied) as death:
+        list(
+            process.read(
+                ReadPlan("run", inputs, Thresholds(0.8)), list(inputs.entries()), Earlier()
+            )
+        )
+    process.end()
+    assert (death.value.noted, death.value.timed_out) == (0, True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is seen in /proc")
+@pytest.mark.parametrize(
+    ("start", "checksum", "reason"),
+    [
+        (encoded(bar(3))[:-12], None, "ok"),
+        (b"no picture", None, "unsupported_format"),
+        (encoded(bar(3))[:-12], b"\1\2\3\4", "unreadable"),
+    ],
+    ids=["picture", "no picture", "damaged member"],
+)
+def test_memory_is_that_of_one_file_whatever_is_wrong_with_it(
+    process: ReadingProcess, tmp_path: Path, start: bytes, checksum: bytes | None, reason: str
+) -> None:
+    text, count = b"tEXtkey\0" + bytes(16 * MIB), 8
+    chunk = (len(text) - 4).to_bytes(4) + text + zlib.crc32(text).to_bytes(4)
+    content = start + chunk + encoded(bar(3))[-12:]
+    archive = tmp_path / "large.zip"
+    with ZipFile(archive, "w", ZIP_DEFLATED, compresslevel=1) as opened:
+        for number in range(count):
+            opened.writestr(str(number), content)
+    if checksum:
+        right = zlib.crc32(content).to_bytes(4, "little")
+        archive.write_bytes(archive.read_bytes().replace(right, checksum))
+    inputs = open_inputs(str(archive))
+    process.facts()
+    before = peak_memory(process)
+    plan = ReadPlan("run", inputs, Thresholds(0.8))
+    parts = list(process.read(plan, list(inputs.entries()), Earlier()))
+    assert [name for part in parts for name in part.table["reason"].to_pylist()] == [reason] * count
+    assert peak_memory(process) - before < 80 * MIB
 
 
 def test_a_process_that_is_killed_says_so(process: ReadingProcess, tmp_path: Path) -> None:
@@ -117,16 +205,38 @@ def test_a_process_that_is_killed_says_so(process: ReadingProcess, tmp_path: Pat
     killer.start()
     death = died(process, files)
     killer.join()
-    assert (death.number, death.how, death.timed_out) == (2, "SIGKILL", False)
+    assert (death.noted, death.how, death.timed_out) == (2, "SIGKILL", False)
 
 
-def test_a_defect_in_reading_is_an_error_and_the_process_goes_on(process: ReadingProcess) -> None:
+def test_a_defect_in_fetching_a_file_ends_the_process_and_names_it(
+    process: ReadingProcess,
+) -> None:
     plan = plan_of(digits(2))
     entries = list(plan.inputs.entries())
     unheard = entries[0]._replace(path=b"unheard of")
-    with pytest.raises(DigitflowError, match="reading failed: KeyError"):
-        process.read(plan, [unheard], {})
-    assert process.read(plan, entries, {})[0].num_rows == 2
+    with pytest.raises(ProcessDied, match="KeyError: b'unheard of'") as death:
+        list(process.read(plan, [*entries, unheard], Earlier()))
+    assert death.value.noted == 2
+
+
+def test_a_defect_elsewhere_is_an_error_and_the_process_goes_on(process: ReadingProcess) -> None:
+    plan = plan_of(digits(2))
+    entries = list(plan.inputs.entries())
+    broken = replace(plan, thresholds=Thresholds("none"))  # type: ignore[arg-type]
+    with pytest.raises(DigitflowError, match=r"reading failed: .*Error"):
+        list(process.read(broken, entries, Earlier()))
+    [(files, _, _)] = process.read(plan, entries, Earlier())
+    assert files == 2
+
+
+@pytest.mark.parametrize("least", [1, 4])
+def test_a_network_that_never_ends_is_named_whether_it_is_tried_or_reads(
+    model_file: Path, tmp_path: Path, least: int
+) -> None:
+    endless = mutants.mutant(model_file, tmp_path / "endless.onnx", mutants.never_ends(least))
+    process = ReadingProcess(Start(model_in(endless), cpu(), NEVER_S, network_timeout=0.5))
+    death = died(process, digits(4))
+    assert (death.noted, death.timed_out) == (NETWORK, True)
 
 
 @pytest.mark.parametrize("damage", ["empty", "no onnx", "other form"])
@@ -136,7 +246,7 @@ def test_a_model_that_does_not_load_is_an_error_of_its_own(tmp_path: Path, damag
         save_bar_model(model, form="0")
     else:
         model.write_bytes(b"" if damage == "empty" else b"not onnx at all")
-    process = ReadingProcess(Start(model, cpu(), NEVER_S))
+    process = ReadingProcess(Start(model_in(model), cpu(), NEVER_S))
     with pytest.raises(ModelError, match=r"canonical form 0|bad.onnx does not load"):
         process.facts()
     process.end()
@@ -147,7 +257,7 @@ def test_a_process_that_does_not_start_says_what_it_said(
 ) -> None:
     (tmp_path / "cv2.py").write_text("raise SystemExit('no such library')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    process = ReadingProcess(Start(model_file, cpu(), NEVER_S))
+    process = ReadingProcess(Start(model_in(model_file), cpu(), NEVER_S))
     with pytest.raises(ProcessDied, match=r"ended with 1: no such library"):
         process.facts()
     process.end()
@@ -160,15 +270,18 @@ def test_it_ends_when_its_parent_is_gone_whether_it_waits_or_reads(
     program = f"""
 import os, sys, threading
 from tasks.device import cpu
+from tasks.model import model_in
 from tasks.reading_process import ReadingProcess, Start
+from tasks.stretch import Earlier
 from tests.test_reading_process import plan_of
 from tests.deadly import once
 from pathlib import Path
-start = Start(Path({str(model_file)!r}), cpu(), 2.0)
+start = Start(model_in(Path({str(model_file)!r})), cpu(), 2.0)
 waits, reads = ReadingProcess(start), ReadingProcess(start)
 waits.facts(), reads.facts()
 plan = plan_of({{b"slow": once(Path({str(marker)!r}))}})
-reading = threading.Thread(target=reads.read, args=(plan, list(plan.inputs.entries()), {{}}))
+parts = reads.read(plan, list(plan.inputs.entries()), Earlier())
+reading = threading.Thread(target=next, args=(parts,))
 reading.start()
 print(waits.pid, reads.pid, flush=True)
 while not os.path.exists({str(marker)!r}):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.device import cpu
+from tasks.model import model_in
 from tasks.resources import batches, resources
 from tests import mutants
 from tests.bars import bar
@@ -13,7 +14,7 @@ BARS = np.stack([bar(number % 10) for number in range(40)])
 
 
 def test_a_file_needs_some_memory_and_answers_with_some_speed(model_file: Path) -> None:
-    found = resources(model_file, BARS)
+    found = resources(model_in(model_file), BARS)
     assert found.file_bytes == model_file.stat().st_size
     assert found.input_bytes == 784
     assert 0 < found.memory_mib < 200
@@ -22,12 +23,15 @@ def test_a_file_needs_some_memory_and_answers_with_some_speed(model_file: Path) 
 
 def test_memory_that_a_file_takes_is_seen(model_file: Path, tmp_path: Path) -> None:
     large = mutants.mutant(model_file, tmp_path / "large.onnx", mutants.too_large)
-    more = resources(large, BARS).memory_mib - resources(model_file, BARS).memory_mib
+    more = (
+        resources(model_in(large), BARS).memory_mib
+        - resources(model_in(model_file), BARS).memory_mib
+    )
     assert more > 4  # of nine MiB
 
 
 def test_batches_of_any_size_get_the_same_digits(model_file: Path) -> None:
-    found = batches(model_file, cpu(), BARS, (1, 7, 1000))
+    found = batches(model_in(model_file), cpu(), BARS, (1, 7, 1000))
     assert (found.count, found.same) == (40, {1: True, 7: True, 1000: True})
 
 
@@ -35,4 +39,4 @@ def test_a_model_that_looks_at_the_whole_batch_is_found_out(
     model_file: Path, tmp_path: Path
 ) -> None:
     mutant = mutants.mutant(model_file, tmp_path / "batch.onnx", mutants.answers_by_the_batch)
-    assert batches(mutant, cpu(), BARS, (1, 7)).same == {1: True, 7: False}
+    assert batches(model_in(mutant), cpu(), BARS, (1, 7)).same == {1: True, 7: False}

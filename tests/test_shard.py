@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ from tasks.commit import Origin, make_table
 from tasks.decide import Thresholds
 from tasks.device import cpu
 from tasks.errors import DigitflowError, ModelError
+from tasks.model import model_in
 from tasks.reading_process import Start
 from tasks.shard import Processes, ShardDone, read_shard
 from tasks.stretch import ReadPlan
+from tests import mutants
+from tests.bars import bar, encoded, save_bar_model
 from tests.deadly import (
     CRASH,
+    FETCHED,
     HANG,
+    IN_FRAME,
     LARGE_ODD,
     OUTSIDE,
     SMALL_ODD,
@@ -44,9 +50,11 @@ def read_files(
     processes: Processes,
     number: int = 0,
     told: Told | None = None,
+    root: str = "/memory",
+    log: Path | None = None,
 ) -> ShardDone:
     """Read files as one shard of a run."""
-    inputs = InMemory("/memory", files)
+    inputs = InMemory(root, files, log)
     plan = ReadPlan("run-1", inputs, Thresholds(0.8))
     origin = Origin(table, inputs.root, plan.run_id, make_table(table))
 
@@ -74,12 +82,14 @@ def test_a_shard_is_read_in_stretches_and_committed_once(
 ) -> None:
     monkeypatch.setattr(shard, "STRETCH", 8)
     files, told = digits(20) | {b"notes.txt": b"bring milk"}, Told()
-    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
         done = read_files(files, table, processes, told=told)
         assert (done.files, done.rows, done.others) == (21, 21, 0)
         again = read_files(files, table, processes)
         assert (again.files, again.rows, again.others) == (21, 21, 0)
-    assert told == [(8, 0), (8, 0), (5, 1)]
+    assert sum(files for files, _ in told) == 21
+    assert max(files for files, _ in told) <= 8
+    assert told[-1][1] == sum(rejected for _, rejected in told) == 1
     assert outcomes(table) == of_digits(20) | {"notes.txt": ("unsupported_format", None)}
     assert min(*vars(done.seconds).values(), done.commit_seconds) >= 0
 
@@ -87,11 +97,12 @@ def test_a_shard_is_read_in_stretches_and_committed_once(
 def test_files_that_kill_or_hang_their_process_cost_themselves_alone(
     table: str, model_file: Path
 ) -> None:
-    bad = {b"0001-a": CRASH, b"0001-b": HANG, b"z": CRASH}
-    with Processes(Start(model_file, cpu(), SOON_S)) as processes:
+    bad = {b"0001-a": CRASH, b"0001-b": HANG, b"0001-c": FETCHED, b"z": CRASH}
+    with Processes(Start(model_in(model_file), cpu(), SOON_S)) as processes:
         done = read_files(digits(6) | bad, table, processes)
-    assert (done.files, done.rows) == (9, 9)
+    assert (done.files, done.rows) == (10, 10)
     assert outcomes(table) == of_digits(6) | {
+        "0001-c": ("decoder_crashed", None),
         "0001-a": ("decoder_crashed", None),
         "0001-b": ("decoder_timeout", None),
         "z": ("decoder_crashed", None),
@@ -101,9 +112,74 @@ def test_files_that_kill_or_hang_their_process_cost_themselves_alone(
     assert details["0001-b"] == f"longer than {SOON_S:g} s, twice"
 
 
+def test_what_was_read_before_a_process_died_is_not_read_again(
+    table: str, model_file: Path, tmp_path: Path
+) -> None:
+    bad = {b"%04d-bad" % number: CRASH for number in (0, 3, 4)}
+    log = tmp_path / "log"
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
+        read_files(digits(12) | bad, table, processes, log=log)
+    assert len(outcomes(table)) == 15
+    times = Counter(log.read_bytes().splitlines())
+    assert {path: times.pop(path) for path in bad} == dict.fromkeys(bad, 2)
+    assert max(times.values()) == 2  # by the process that died, and for the rows that are kept
+
+
+def test_a_defect_in_reading_many_small_files_at_once_costs_none_of_them(
+    table: str, model_file: Path
+) -> None:
+    files = digits(6) | {b"0001-a": encoded(IN_FRAME)}
+    with Processes(Start(model_in(model_file), cpu(), SOON_S)) as processes:
+        read_files(files, table, processes)
+    assert outcomes(table) == of_digits(6) | {"0001-a": ("ok", 5)}
+
+
+def test_a_process_is_ready_when_the_next_one_dies(table: str, model_file: Path) -> None:
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
+        read_files(digits(3), table, processes)
+        assert len(processes.pids()) == 1
+        read_files({b"bad": CRASH}, table, processes, number=1)
+        assert len(processes.pids()) == 2
+
+
+def test_a_process_that_is_started_again_loads_the_model_that_was_found(
+    table: str, tmp_path: Path
+) -> None:
+    file = save_bar_model(tmp_path / "model.onnx")
+    with Processes(Start(model_in(file), cpu(), NEVER_S)) as processes:
+        processes.facts()
+        mutants.mutant(file, file, mutants.swapped_labels)
+        read_files(digits(10) | {b"bad": CRASH}, table, processes)
+    assert outcomes(table) == of_digits(10) | {"bad": ("decoder_crashed", None)}
+
+
+@pytest.mark.parametrize("least", [1, 4])
+def test_a_network_that_never_ends_is_an_error_that_names_the_model(
+    table: str, model_file: Path, tmp_path: Path, least: int
+) -> None:
+    endless = mutants.mutant(model_file, tmp_path / "endless.onnx", mutants.never_ends(least))
+    with (
+        Processes(Start(model_in(endless), cpu(), NEVER_S, network_timeout=0.5)) as processes,
+        pytest.raises(ModelError, match=r"endless.onnx does not answer within 0.5 s, twice"),
+    ):
+        processes.facts()
+        read_files(digits(6), table, processes)
+    assert not is_there(processes.pids()[0])
+
+
+def test_an_answer_that_is_not_a_number_costs_its_picture_alone(
+    table: str, model_file: Path, tmp_path: Path
+) -> None:
+    mutate = mutants.odd_answers(bar(3), float("nan"))
+    model = mutants.mutant(model_file, tmp_path / "nan.onnx", mutate)
+    with Processes(Start(model_in(model), cpu(), NEVER_S)) as processes:
+        read_files(digits(5), table, processes)
+    assert outcomes(table) == of_digits(5) | {"0003.png": ("no_answer", None)}
+
+
 def test_a_picture_that_brings_up_a_defect_costs_itself_alone(table: str, model_file: Path) -> None:
     odd = {b"0001-a": SMALL_ODD, b"0001-b": LARGE_ODD}
-    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
         read_files(digits(6) | odd, table, processes)
     assert outcomes(table) == of_digits(6) | dict.fromkeys(
         ("0001-a", "0001-b"), ("decoder_crashed", None)
@@ -118,7 +194,7 @@ def test_a_process_that_is_killed_once_costs_nothing(
 ) -> None:
     marker = tmp_path / "decoding"
     files = digits(3) | {b"slow": once(marker)}
-    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
         victims = processes.pids()
 
         def kill() -> None:
@@ -138,7 +214,7 @@ def test_a_process_that_is_killed_once_costs_nothing(
 def test_a_process_that_was_killed_while_it_was_idle_costs_nothing(
     table: str, model_file: Path
 ) -> None:
-    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
         processes.facts()
         [idle] = processes.pids()
         os.kill(idle, signal.SIGKILL)
@@ -151,10 +227,10 @@ def test_processes_that_die_outside_of_any_picture_are_an_error_that_says_so(
     table: str, model_file: Path
 ) -> None:
     with (
-        Processes(Start(model_file, cpu(), NEVER_S)) as processes,
+        Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes,
         pytest.raises(DigitflowError, match=r"SIGABRT\) outside of any picture: is there enough"),
     ):
-        read_files(digits(3) | {b"x": OUTSIDE}, table, processes)
+        read_files(digits(3), table, processes, root=OUTSIDE)
     assert not results.select(table).num_rows
 
 
@@ -164,7 +240,7 @@ def test_shards_beside_each_other_share_the_processes(table: str, model_file: Pa
         for part in range(4)
     ]
     parts[0][b"0004"] = CRASH
-    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
         processes.limit(2)
         assert len(processes.pids()) == 2
         threads = [
@@ -175,7 +251,7 @@ def test_shards_beside_each_other_share_the_processes(table: str, model_file: Pa
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(processes.pids()) <= 2
+        assert len(processes.pids()) <= 3  # one is ready to follow
     assert outcomes(table) == of_digits(40) | {"0004": ("decoder_crashed", None)}
 
 
@@ -190,7 +266,7 @@ def test_no_process_is_left_even_of_those_that_are_reading(
         except Exception as error:
             errors.append(error)
 
-    with Processes(Start(model_file, cpu(), NEVER_S)) as processes:
+    with Processes(Start(model_in(model_file), cpu(), NEVER_S)) as processes:
         processes.limit(3)
         reading = threading.Thread(target=read)
         reading.start()
@@ -208,7 +284,7 @@ def test_no_process_is_left_even_of_those_that_are_reading(
 def test_a_model_that_does_not_load_is_said_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "bad.onnx").write_bytes(b"not onnx at all")
     with (
-        Processes(Start(tmp_path / "bad.onnx", cpu(), NEVER_S)) as processes,
+        Processes(Start(model_in(tmp_path / "bad.onnx"), cpu(), NEVER_S)) as processes,
         pytest.raises(ModelError, match="does not load"),
     ):
         processes.facts()

@@ -18,6 +18,7 @@ from tasks.decode import MAX_PIXELS, Undecodable
 from tasks.device import cpu
 from tasks.discover import discover, entries_of
 from tasks.inputs import MAX_BYTES, open_inputs
+from tasks.model import model_in
 from tasks.reader import Reader
 from tasks.reasons import Reason, Status
 from tasks.schema import PROBABILITIES, SCHEMA
@@ -38,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def reader(model_file: Path) -> Reader:
     """Return the reader of bars."""
-    return Reader(model_file, cpu())
+    return Reader(model_in(model_file), cpu())
 
 
 def rows_of(folder: Path, reader: Reader, thresholds: Thresholds = SURE) -> list[dict[str, Any]]:
@@ -75,7 +76,7 @@ def test_a_picture_is_a_row_with_its_digit_and_the_facts_of_its_file(
         "detail": None,
         "digit": 7,
         "confidence": row["p7"],
-        "model_version": "bars",
+        "model_version": reader.version,
         "run_id": "run",
     }
     assert {name: row[name] for name in expected} == expected
@@ -101,7 +102,7 @@ def test_what_is_sure_enough_is_a_setting(folder: Path, reader: Reader) -> None:
 def test_what_is_no_digit_is_rejected_with_its_score_and_without_an_answer(
     folder: Path, tmp_path: Path
 ) -> None:
-    scored = Reader(save_bar_model(tmp_path / "scored.onnx", scored=True), cpu())
+    scored = Reader(model_in(save_bar_model(tmp_path / "scored.onnx", scored=True)), cpu())
     hollow = bar(6)
     hollow[10:18, 10:18] = 0
     (folder / "digit.png").write_bytes(encoded(bar(6)))

@@ -23,6 +23,7 @@ from tasks.canonical import Ink, canonical
 from tasks.decide import Thresholds, decide
 from tasks.decode import Picture, Undecodable, decode, pages
 from tasks.device import cpu
+from tasks.model import model_in
 from tasks.reader import Reader
 from tasks.reasons import STATUSES, Status
 from tasks.simulate import simulate
@@ -67,7 +68,7 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         """Load it."""
-        self._reader = Reader(path, cpu())
+        self._reader = Reader(model_in(path), cpu())
         calibration = self._reader.calibration
         promise = threshold_for(MAX_ERROR, calibration.curve)
         self.promise = promise.sentence()

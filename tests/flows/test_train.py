@@ -52,7 +52,7 @@ def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: 
     }
     assert card["metrics"]["count"] == SAMPLE_PICTURES
     assert card["metrics"]["accuracy"] == outcome.accuracy > 0.8
-    reader = Reader(champion.onnx, cpu())
+    reader = Reader(champion.model(), cpu())
     assert reader.version == champion.name
     assert json.loads(reader.calibration.to_json()) == card["calibration"]
     assert card["calibration"]["curve"]["digits"] == sum(card["dataset"]["counts"]["calibration"])

@@ -1,0 +1,180 @@
+"""A process of its own that says what it works on, so that its end tells what ended it.
+
+A decoder that crashes takes this process with it; one that never ends is ended by the kernel's
+timer. The parent then knows what it was, and starts another process.
+
+Nothing here is a pool of Python's: after a crash theirs are broken, they start `__main__` again,
+and they pickle rows, which here cross as Arrow's own bytes.
+"""
+
+import mmap
+import os
+import pickle
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+# glibc gives freed memory back to the system and takes it again for each large picture, which costs
+# more than decoding it: so much stays with the process
+HEAP = {f"MALLOC_{what}_THRESHOLD_": str(64 * 1024 * 1024) for what in ("TRIM", "MMAP")}  # bytes
+NOBODY = -1  # nothing is noted; what is noted is 0 or more, or a user's own number below this one
+NOTE = struct.Struct("q")
+
+
+class ProcessDied(Exception):
+    """The process ended while it had something to do: what it had noted, and how it ended."""
+
+    def __init__(self, noted: int, exit_code: int, said: str) -> None:
+        """Keep what was noted, NOBODY if nothing was."""
+        super().__init__(f"ended with {exit_code}: {said}")
+        self.noted, self.said = noted, said
+        self.timed_out, self.failed = exit_code == -signal.SIGALRM, exit_code > 0
+        self.how = _how(exit_code)
+
+
+def _how(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    try:
+        return signal.Signals(-exit_code).name
+    except ValueError:
+        return f"signal {-exit_code}"
+
+
+class WatchedProcess:
+    """The parent's side of one process."""
+
+    def __init__(self, module: str, start: object) -> None:
+        """Start it: `main(connection, note, start)` of a module of ours, which calls `serve`.
+
+        Args:
+            module: has that function.
+            start: is pickled to it. It waits in a file that has no name, which nobody can change,
+                so that however much it is, this does not wait until it is read.
+        """
+        ours, theirs = socket.socketpair()
+        with tempfile.TemporaryFile() as note, tempfile.TemporaryFile() as given, theirs:
+            note.truncate(mmap.PAGESIZE)
+            self._note = mmap.mmap(note.fileno(), mmap.PAGESIZE)
+            NOTE.pack_into(self._note, 0, NOBODY)
+            pickle.dump(start, given)
+            given.seek(0)
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+            handed = (theirs.fileno(), note.fileno(), given.fileno())
+            self._process = subprocess.Popen(  # noqa: S603 - our own code
+                [sys.executable, "-c", f"from {module} import main; main{handed}"],
+                pass_fds=handed,
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=self._said,
+                env=_environment(),
+            )
+        self._connection = Connection(ours.detach())
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
+
+    def send(self, job: object) -> None:
+        """Hand something over; raise ProcessDied if it has ended."""
+        try:
+            self._connection.send(job)
+        except OSError:
+            raise self._died() from None
+
+    def receive(self) -> Any:
+        """Return what it sends, and raise that if it is an error; ProcessDied if it has ended."""
+        try:
+            answer = self._connection.recv()
+        except (EOFError, OSError):
+            raise self._died() from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def receive_bytes(self) -> bytes:
+        """Return bytes that it sends; raise ProcessDied if it has ended."""
+        try:
+            return self._connection.recv_bytes()
+        except (EOFError, OSError):
+            raise self._died() from None
+
+    def answers_within(self, seconds: float) -> bool:
+        """Wait for what it sends, or for its end, at most so long."""
+        return self._connection.poll(seconds)
+
+    def _died(self) -> ProcessDied:
+        exit_code = self._process.wait()
+        (noted,) = NOTE.unpack_from(self._note)
+        self._said.seek(0)
+        said = self._said.read().decode("utf-8", "replace").strip()[-500:]
+        return ProcessDied(noted, exit_code, said)
+
+    def end(self) -> None:
+        """End the process, whatever it does; who waits for an answer of it gets ProcessDied."""
+        self._process.kill()
+        self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, in which this very code is found first."""
+    paths = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    found_first = os.pathsep.join(filter(None, paths))
+    # processes stand beside each other: threads within one would only be in the way
+    return {**HEAP, **os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}
+
+
+class Note:
+    """What the process works on, written where the parent can see it, and the kernel's timer."""
+
+    def __init__(self, place: mmap.mmap) -> None:
+        """Take the memory that is shared with the parent."""
+        self._place = place
+
+    def note(self, what: int) -> None:
+        """Write down what is worked on, for as long as it takes."""
+        NOTE.pack_into(self._place, 0, what)
+
+    def begin(self, what: int, seconds: float) -> None:
+        """Write it down; SIGALRM, which nobody handles, ends the process when time is up."""
+        NOTE.pack_into(self._place, 0, what)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def end(self) -> None:
+        """Stop the timer, and write down that nothing is worked on."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        NOTE.pack_into(self._place, 0, NOBODY)
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether anything is noted."""
+        return bool(NOTE.unpack_from(self._place)[0] != NOBODY)
+
+
+def serve(
+    connection: int, note: int, start: int, work: Callable[[Connection, Note, Any], None]
+) -> None:
+    """Be the process: do the work until the parent is gone.
+
+    Args:
+        connection: descriptor that leads to the parent.
+        note: descriptor of the memory that is shared with it.
+        start: descriptor of the file that holds what the parent has pickled.
+        work: is given these three; it receives and sends until that raises EOFError.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a parent that ignores it hands that down
+    with os.fdopen(start, "rb") as given:
+        told = pickle.load(given)  # noqa: S301 - by the parent, in a file without a name
+    try:
+        work(Connection(connection), Note(mmap.mmap(note, mmap.PAGESIZE)), told)
+    except (EOFError, ConnectionError):
+        return
