@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.canonical import Ink
-from tasks.decide import Thresholds, decide
+from tasks.decide import Thresholds, decide, usable
 from tasks.decode import Undecodable
 from tasks.inputs import printable
 from tasks.reader import Answers
@@ -115,12 +115,13 @@ def _outcomes(
 
 
 def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | None:
-    if reason == Reason.NO_ANSWER:
-        return f"probabilities {answers.probabilities[number].tolist()}"
+    probabilities, scores = answers.probabilities[[number]], answers.digit_scores
+    if reason == Reason.NO_ANSWER and not usable(probabilities, None)[0]:
+        return f"probabilities {probabilities[0].tolist()}"
     if reason == Reason.SEVERAL_DIGITS and page.ink:
         return f"{page.ink.rivals} more of the digit's size"
-    if reason == Reason.NOT_A_DIGIT and answers.digit_scores is not None:
-        return f"digit score {answers.digit_scores[number]:.3f}"
+    if reason in (Reason.NOT_A_DIGIT, Reason.NO_ANSWER) and scores is not None:
+        return f"digit score {scores[number]:.3f}"
     return None
 
 

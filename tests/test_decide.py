@@ -1,10 +1,12 @@
 """One outcome for every answer."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.decide import Thresholds, decide
+from tasks.decide import Thresholds, decide, usable
 from tasks.reasons import STATUSES, Reason, Status
 
 THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
@@ -38,7 +40,7 @@ def answer(
     confidence: float, digit_score: float | None, rivals: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.int64]]:
     """Return one answer as `decide` takes many."""
-    probabilities = np.full((1, 10), 0.01)
+    probabilities = np.full((1, 10), (1 - confidence) / 9)
     probabilities[0, 4] = confidence
     scores = None if digit_score is None else np.array([digit_score])
     return probabilities, scores, np.array([rivals])
@@ -59,6 +61,33 @@ def test_each_of_many_answers_has_the_outcome_it_has_alone(scored: bool) -> None
     ]
     assert together == [reason for [reason] in alone]
     assert len(set(together)) == (5 if scored else 3)
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, -0.5, 1.5])
+def test_what_is_no_probability_is_never_read(odd: float) -> None:
+    probabilities, scores, rivals = answer(0.9, 0.9, 0)
+    for place in range(10):
+        other = probabilities.copy()
+        other[0, place] = odd
+        assert decide(other, scores, rivals, THRESHOLDS) == [Reason.NO_ANSWER]
+    assert decide(probabilities, np.array([odd]), rivals, THRESHOLDS) == [Reason.NO_ANSWER]
+    nothing = Thresholds(0.0, -math.inf, -math.inf)
+    assert decide(np.full((1, 10), odd), None, rivals, nothing) == [Reason.NO_ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("total", "fine"), [(1.009, True), (0.991, True), (1.02, False), (0, False)]
+)
+def test_probabilities_have_the_sum_of_one_as_far_as_low_precision_goes(
+    total: float, fine: bool
+) -> None:
+    assert usable(np.full((1, 10), total / 10), None).tolist() == [fine]
+
+
+def test_a_threshold_that_is_not_a_number_lets_nothing_through() -> None:
+    for thresholds in (Thresholds(math.nan), Thresholds(0.0, 0.0, math.nan)):
+        [reason] = decide(*answer(0.9, 0.9, 0), thresholds)
+        assert STATUSES[reason] == Status.REVIEW
 
 
 def test_no_answers_have_no_outcomes() -> None:

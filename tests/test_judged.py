@@ -14,6 +14,7 @@ from tasks.inputs import open_inputs
 from tasks.judged import NO_ANSWER, FileAnswers, answers_of_files
 from tasks.model import model_in
 from tasks.slices import SliceFiles
+from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 
 
@@ -73,12 +74,18 @@ def test_answers_are_sorted_by_slice_and_a_rejected_picture_is_never_right(
     assert answers["lost"] == Trouble("KeyError: 'lost.png'")
 
 
-def test_a_probability_that_is_not_a_number_leaves_its_slice_unmeasured(tmp_path: Path) -> None:
-    model = save_bar_model(tmp_path / "nan.onnx", nan=True)
-    (tmp_path / "3.png").write_bytes(encoded(bar(3)))
-    found = answers_to(model, tmp_path, ["3.png"], max_error=0.005)
-    one = SliceFiles("one", ["3.png"], np.array([3], np.int8), np.array([0]))
-    assert by_slice([one], found)["one"] == Trouble("ValueError: a probability is not a number")
+def test_a_model_with_an_answer_that_is_no_probability_is_not_measured(
+    tmp_path: Path, model_file: Path
+) -> None:
+    names = files(tmp_path)
+    nan = save_bar_model(tmp_path / "nan.onnx", nan=True)
+    with pytest.raises(ModelError, match=r"nan.onnx answers with what are no probabilities"):
+        answers_to(nan, tmp_path, names, max_error=0.005)
+    once = mutants.mutant(
+        model_file, tmp_path / "once.onnx", mutants.odd_answers(bar(8), float("nan"))
+    )
+    with pytest.raises(ModelError, match=r"once.onnx answers 1 of 4 pictures with something"):
+        answers_to(once, tmp_path, names, max_error=0.005)
 
 
 def test_what_fails_is_a_trouble_with_its_reason() -> None:

@@ -13,8 +13,9 @@ from tasks import registry as registry_file
 from tasks.card import sealed
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.files import sha256
-from tasks.registry import Registry, find_onnx, ready_model, serving, ship
+from tasks.registry import Registry, find_model, ready_model, serving, ship
 from tasks.version import Version
+from tests.bars import save_bar_model
 from tests.places import Place
 
 ROOT = Path(__file__).parents[1]
@@ -313,15 +314,37 @@ def test_half_a_line_is_not_read_and_does_not_spoil_the_next(
     assert [entry["reason"] for entry in registry.history()] == ["a candidate", "good", "second"]
 
 
-def test_a_model_is_found_by_champion_version_or_file(
-    registry: Registry, add: Any, model_file: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_model_is_found_by_champion_or_version_with_the_bytes_that_were_registered(
+    registry: Registry, add: Any, model_file: Path
 ) -> None:
     promote(registry, add("v1"))
     second = add("v2")
+    champion = find_model("champion", registry)
+    assert (champion.name, champion.registered) == ("v1", True)
+    assert champion.onnx == model_file.read_bytes()
+    assert find_model("v2", registry) == second.model()
+
+
+def test_a_file_reads_under_the_name_of_the_version_that_it_is_or_else_its_hash(
+    registry: Registry, add: Any, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(model_file.parent)
-    assert find_onnx("champion", registry) == registry.load("v1").onnx
-    assert find_onnx("v2", registry) == second.onnx
-    assert find_onnx(model_file.name, registry) == model_file
+    found = find_model(model_file.name, registry)
+    assert (found.name, found.place) == (f"sha256:{sha256(model_file)[:16]}", str(model_file))
+    assert not found.registered
+    add("bars")
+    again = find_model(model_file.name, registry)
+    assert (again.name, again.registered) == ("bars", True)
+    forged = save_bar_model(tmp_path / "forged.onnx", version="bars", calibration="{}")
+    assert find_model(str(forged), registry).name == f"sha256:{sha256(forged)[:16]}"
+
+
+def test_a_model_that_was_changed_after_it_was_verified_is_refused(add: Any) -> None:
+    version = add("v1")
+    for change in (lambda: version.onnx.write_bytes(b"other"), version.onnx.unlink):
+        change()
+        with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
+            version.model()
 
 
 @pytest.mark.parametrize(
@@ -336,7 +359,7 @@ def test_a_model_that_is_not_there_is_an_error_with_advice(
     registry: Registry, model: str, message: str
 ) -> None:
     with pytest.raises(ModelError, match=message):
-        find_onnx(model, registry)
+        find_model(model, registry)
 
 
 def test_a_champion_whose_folder_is_gone_is_an_error(
@@ -345,7 +368,7 @@ def test_a_champion_whose_folder_is_gone_is_an_error(
     promote(registry, add("v1"))
     place.delete("v1")
     with pytest.raises(ModelError, match="no model version 'v1'"):
-        find_onnx("champion", registry)
+        find_model("champion", registry)
 
 
 def test_a_card_is_readable_json(place: Place, add: Any) -> None:
@@ -365,16 +388,16 @@ def test_the_ready_model_reads_until_another_is_promoted(
     assert sorted(path.name for path in ready.folder.iterdir()) == ["card.json", "model.onnx"]
     own = Registry(tmp_path / "own")
     assert own.champion() is None
-    assert find_onnx("champion", own) == find_onnx("shipped", own) == ready.onnx
+    assert find_model("champion", own) == find_model("shipped", own) == ready.model()
     promote(registry, shipped)
-    assert find_onnx("champion", registry) == shipped.onnx
+    assert find_model("champion", registry) == shipped.model()
 
 
 def test_a_ready_model_whose_file_was_changed_is_refused(registry: Registry, add: Any) -> None:
     ship(add("shipped"))
     (registry_file.READY / "model.onnx").write_bytes(b"other")
     with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
-        find_onnx("champion", registry)
+        find_model("champion", registry)
 
 
 def test_what_the_gate_refused_does_not_ship(registry: Registry, add: Any) -> None:

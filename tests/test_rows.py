@@ -74,7 +74,8 @@ def page(name: str, **facts: Any) -> Page:
 
 def answers(*confidences: float, scores: list[float] | None = None) -> Answers:
     """Return answers of which each is the next digit, so sure."""
-    probabilities = np.full((len(confidences), 10), 0.01, np.float32)
+    others = (1 - np.array(confidences, np.float32)) / 9
+    probabilities = np.repeat(others[:, None], 10, axis=1)
     probabilities[range(len(confidences)), range(len(confidences))] = confidences
     return Answers(probabilities, None if scores is None else np.array(scores, np.float32))
 
@@ -114,7 +115,7 @@ def test_answers_belong_to_the_pages_with_ink_in_their_order() -> None:
     ]
     assert all(row[name] == value for row in rows for name, value in SAME.items())
     assert rows[3]["p1"] == pytest.approx(0.7)
-    assert rows[3]["p2"] == pytest.approx(0.01)
+    assert rows[3]["p2"] == pytest.approx(0.3 / 9)
 
 
 def test_what_is_rejected_has_no_answer_but_the_facts_that_are_known() -> None:
@@ -134,6 +135,27 @@ def test_what_is_rejected_has_no_answer_but_the_facts_that_are_known() -> None:
     assert [row["digit_score"] for row in rows] == [pytest.approx(0.9), 0.25, None]
     assert [row["ink"]["rivals"] for row in rows] == [2, 0, 0]
     assert (rows[2]["ink"]["polarity"], rows[2]["size"]) == ("none", 5)
+
+
+def test_an_answer_that_is_no_probability_is_a_row_that_says_so_and_has_none() -> None:
+    odd = answers(0.9, 0.9, 0.9, scores=[0.9, 0.9, float("nan")])
+    odd.probabilities[0, 4] = np.nan
+    rows = table([page("0"), page("1"), page("2")], odd)
+    assert [(row["status"], row["reason"]) for row in rows] == [
+        ("rejected", "no_answer"),
+        ("read", "ok"),
+        ("rejected", "no_answer"),
+    ]
+    names = ("digit", "confidence", "digit_score", *PROBABILITIES)
+    assert all(row[name] is None for row in (rows[0], rows[2]) for name in names)
+    assert rows[0]["detail"].startswith("probabilities [0.89")
+    assert rows[2]["detail"] == "digit score nan"
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_one_answer_for_all_pictures_is_not_spread_over_them(count: int) -> None:
+    with pytest.raises(ValueError, match=f"{count} answers for 3 pictures"):
+        table([page("0"), page("1"), page("2")], answers(*[0.9] * count))
 
 
 def test_facts_about_ink_stand_in_their_fields_and_are_null_without_a_picture() -> None:

@@ -19,8 +19,10 @@ from tasks import results
 from tasks.device import Device, cuda_provider_trouble, nvidia_gpu
 from tasks.discover import discover
 from tasks.errors import DeviceError, InputError, ModelError
+from tasks.model import model_in
 from tasks.settings import PredictSettings
 from tasks.summary import Summary
+from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion
 
@@ -235,8 +237,8 @@ def test_a_reading_again_supersedes_the_earlier_one_which_stays_in_the_history(
     second = read(folder, other, again=True)
     rows = results.select(first.results, history=True).to_pylist()
     assert [(row["run_id"], row["model_version"]) for row in rows] == [
-        (first.run_id, "bars"),
-        (second.run_id, "other"),
+        (first.run_id, model_in(model_file).name),
+        (second.run_id, model_in(other).name),
     ]
     assert results.select(first.results)["run_id"].to_pylist() == [second.run_id]
 
@@ -360,6 +362,24 @@ def test_a_champion_whose_file_was_changed_does_not_read(
     save_bar_model(version.onnx, version="forged")
     with pytest.raises(ModelError, match="is not the file that was registered"):
         predict(PredictSettings(source=str(folder)), Watcher())
+
+
+def test_a_file_that_nobody_registered_reads_under_its_hash_whatever_it_says(
+    folder: Path, home: Path, model_file: Path, tmp_path: Path
+) -> None:
+    (folder / "one.png").write_bytes(encoded(bar(1)))
+    version = register_champion(home, model_file, "good")
+    forged = mutants.mutant(version.onnx, tmp_path / "f.onnx", mutants.swapped_labels, "good")
+    engine = Watcher()
+    read(folder, forged, engine)
+    name = model_in(forged).name
+    assert engine.lines["Model"].startswith(f"{name} ({forged}), by ")
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(version.onnx.read_bytes())
+    summary = read(folder, copy, engine, again=True)
+    assert engine.lines["Model"].startswith("good, by ")
+    rows = results.select(summary.results, history=True).to_pylist()
+    assert [row["model_version"] for row in rows] == [name, "good"]
 
 
 def test_a_model_of_another_canonical_form_is_an_error(folder: Path, tmp_path: Path) -> None:
