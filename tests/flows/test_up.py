@@ -131,7 +131,7 @@ def test_a_schedule_fires_and_the_worker_reads_the_inbox(running: Running) -> No
     running.ask("DELETE", f"{schedules}/{made['id']}")
     rows = DeltaTable(str(running.home / "results")).to_pyarrow_table().to_pylist()
     assert {row["path"] for row in rows} == {"ring.png"}
-    assert {row["model_version"] for row in rows} == {"bars"}
+    assert {row["model_version"] for row in rows} == {"tiny"}
     reports = running.post("/artifacts/filter", {})
     assert {"reading-report", "reading"} <= {artifact["key"] for artifact in reports}
 
