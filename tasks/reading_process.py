@@ -14,8 +14,7 @@ from tasks.model import Model
 from tasks.watched_process import NOBODY, Note, WatchedProcess, serve
 
 if TYPE_CHECKING:  # they bring the decoders, which the parent never needs
-    from tasks.reader import Reader
-    from tasks.stretch import Earlier, ReadPlan, Seconds
+    from tasks.stretch import Earlier, Part, ReadPlan, Seconds
 
 START_S = 120.0  # a busy machine takes long to import
 NETWORK_S = 30.0  # for one batch, which takes milliseconds, or for loading the model
@@ -131,8 +130,10 @@ def main(connection: int, note: int, start: int) -> None:
 def _serve(parent: Connection, note: Note, start: Start) -> None:
     try:
         import cv2
+        import pyarrow.compute  # noqa: F401 - the first rows need it, which may be waited for
 
         from tasks.reader import CALIBRATION, Reader
+        from tasks.stretch import read_parts
 
         cv2.setNumThreads(1)
         watch = _Watch(note, start)
@@ -149,7 +150,8 @@ def _serve(parent: Connection, note: Note, start: Start) -> None:
         plan, columns, earlier = parent.recv()
         entries = list(map(Entry._make, zip(*columns, strict=True)))
         try:
-            _read(parent, plan, entries, reader, watch, earlier)
+            for part in read_parts(plan, entries, reader, watch, earlier):
+                _hand_over(parent, part)
         except DigitflowError as error:
             note.end()
             parent.send(error)
@@ -162,19 +164,9 @@ def _serve(parent: Connection, note: Note, start: Start) -> None:
             parent.send(DigitflowError(f"reading failed: {type(error).__name__}: {error}"))
 
 
-def _read(
-    parent: Connection,
-    plan: "ReadPlan",
-    entries: Sequence[Entry],
-    reader: "Reader",
-    watch: _Watch,
-    earlier: "Earlier",
-) -> None:
-    from tasks.stretch import read_parts
-
-    for part in read_parts(plan, entries, reader, watch, earlier):
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, part.rows.schema) as writer:
-            writer.write_table(part.rows)
-        parent.send((part.files, part.seconds))
-        parent.send_bytes(sink.getvalue())
+def _hand_over(parent: Connection, part: "Part") -> None:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, part.rows.schema) as writer:
+        writer.write_table(part.rows)
+    parent.send((part.files, part.seconds))
+    parent.send_bytes(sink.getvalue())
