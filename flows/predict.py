@@ -92,8 +92,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)
         curve_of = curves(reader, registry)
-        named = "" if model.registered else f" ({model.place})"
-        engine.say("Model", f"{reader.version}{named}, by {reader.provider} on {device}")
+        engine.say("Model", f"{model}, by {reader.provider} on {device}")
         if reason := overridden.get(reader.version):
             engine.say("", f"promoted against the gate: {reason}")
         engine.say("Promise", threshold.sentence())

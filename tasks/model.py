@@ -22,6 +22,10 @@ class Model:
     onnx: bytes = field(repr=False)
     registered: bool = False  # under this name, which its own metadata have to say, too
 
+    def __str__(self) -> str:
+        """Return the name, and where the file lies if it is none that was registered."""
+        return self.name if self.registered else f"{self.name} ({self.place})"
+
     @property
     def sha256(self) -> str:
         """Return the digest of the bytes, in hexadecimal."""
