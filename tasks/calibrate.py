@@ -24,6 +24,8 @@ SURE_DIGITS = 0.994
 TAIL, TAIL_LEAST = 0.02, 10  # share of the digits, and digits, by which rarer ones are judged
 TEMPERATURES = (0.05, 20.0)  # between which the best one is looked for
 BOUND_TOLERANCE = 1e-12  # of an error rate
+MOST_DIGITS = 10**9  # in a calibration; a larger number is that of a damaged file
+TAIL_WIDTH = 10  # standard deviations of the number of errors, below which less than 1e-20 is left
 LOG_TOLERANCE = 1e-5  # of the logarithm of the temperature
 # Thresholds that can be chosen, fixed before a model is calibrated: the bounds hold for no others.
 GRID = (
@@ -61,9 +63,30 @@ class RiskCurve:
     accepted: tuple[int, ...]
     wrong: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse counts that no calibration can have found, as those of a damaged file.
+
+        Raises:
+            ValueError: they cannot be; the message says why.
+        """
+        rows = list(zip(self.thresholds, self.accepted, self.wrong, strict=True))
+        if not 1 <= _whole(self.digits) <= MOST_DIGITS or not rows:
+            raise ValueError(f"{self.digits} digits, {len(rows)} thresholds")
+        for threshold, accepted, wrong in rows:
+            if not 0 <= _finite(threshold) <= 1:
+                raise ValueError(f"a threshold of {threshold}")
+            if not 0 <= _whole(wrong) <= _whole(accepted) <= self.digits:
+                raise ValueError(f"{wrong} wrong of {accepted} accepted of {self.digits} digits")
+        if list(self.thresholds) != sorted(set(self.thresholds)):
+            raise ValueError("thresholds that do not rise")
+
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "RiskCurve":
-        """Return the curve of a card or a model file, where tuples are lists."""
+        """Return the curve of a card or a model file, where tuples are lists.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is something else.
+        """
         return cls(
             digits=facts["digits"],
             thresholds=tuple(facts["thresholds"]),
@@ -109,6 +132,17 @@ class Calibration:
     no_digits_refused: float  # share of them that is not read: below the sure one
     curve: RiskCurve
 
+    def __post_init__(self) -> None:
+        """Refuse figures that no calibration can have found, as those of a damaged file.
+
+        Raises:
+            ValueError: they cannot be; the message says why.
+        """
+        if _finite(self.temperature) <= 0:
+            raise ValueError(f"a temperature of {self.temperature}")
+        if not 0 <= _finite(self.min_digit_score) <= _finite(self.sure_digit_score) <= 1:
+            raise ValueError(f"digit scores {self.min_digit_score} and {self.sure_digit_score}")
+
     def facts(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self)
@@ -124,8 +158,25 @@ class Calibration:
         Raises:
             ValueError, TypeError, KeyError: it is something else.
         """
-        facts = json.loads(text)
+        try:
+            facts = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("it is nested too deep") from error
         return cls(**{**facts, "curve": RiskCurve.from_facts(facts["curve"])})
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    number: int = value
+    return number
+
+
+def _finite(value: Any) -> float:
+    if type(value) not in (int, float) or not abs(value) < math.inf:
+        raise TypeError(f"{value!r} is no finite number")
+    number: float = value
+    return number
 
 
 def calibrate(
@@ -261,9 +312,11 @@ def error_bound(wrong: int, count: int, risk: float = 1 - SURE) -> float:
     """
     if wrong >= count:
         return 1.0
-    errors = np.arange(wrong + 1)
+    # fewer errors than these add nothing, so that memory grows with the root of `wrong`
+    fewest = max(0, wrong - TAIL_WIDTH - round(TAIL_WIDTH * math.sqrt(wrong)))
+    errors = np.arange(fewest, wrong + 1)
     steps = np.log((count - errors[1:] + 1) / errors[1:])
-    log_choose = np.concatenate([[0.0], np.cumsum(steps)])
+    log_choose = np.concatenate([[0.0], np.cumsum(steps)]) + _log_choose(count, fewest)
 
     def probability(rate: float) -> float:
         terms = log_choose + errors * math.log(rate) + (count - errors) * math.log1p(-rate)
@@ -274,6 +327,13 @@ def error_bound(wrong: int, count: int, risk: float = 1 - SURE) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if probability(middle) > risk else (low, middle)
     return high
+
+
+def _log_choose(count: int, some: int) -> float:
+    """Return the logarithm of the number of ways to choose `some` of `count`."""
+    if some == 0:
+        return 0.0
+    return math.lgamma(count + 1) - math.lgamma(some + 1) - math.lgamma(count - some + 1)
 
 
 def threshold_for(max_error: float, curve: RiskCurve) -> Threshold:

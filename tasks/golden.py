@@ -17,6 +17,7 @@ from tasks.model import Model
 from tasks.reader import Reader
 
 PICTURES = 20
+PIXELS = 28 * 28  # of a picture, a byte each
 TOLERANCE = 1e-3  # of a probability, between machines
 
 
@@ -33,7 +34,7 @@ def check_golden(model: Model, card: Mapping[str, Any]) -> int:
     """Return how many pictures a model answers as its card says: all of them.
 
     Raises:
-        ModelError: it does not load, the card has no answers, or an answer is another one.
+        ModelError: it does not load, the card has no answers or damaged ones, or one is another.
     """
     golden = card.get("golden")
     if not golden:
@@ -41,9 +42,14 @@ def check_golden(model: Model, card: Mapping[str, Any]) -> int:
             f"{model.name}: its card holds no answers to check it with, as those of an older "
             "digitflow: train it again"
         )
-    packed = zlib.decompress(base64.b64decode(golden["pictures"]))
-    images = np.frombuffer(packed, np.uint8).reshape(-1, 28, 28)
-    expected = np.array(golden["probabilities"], np.float32)
+    try:
+        expected = np.array(golden["probabilities"], np.float32)
+        images = _unpacked(golden["pictures"], len(expected))
+    except (ValueError, TypeError, KeyError, OverflowError, zlib.error) as error:
+        raise ModelError(
+            f"{name}: the answers in its card are damaged ({type(error).__name__}: {error}): "
+            "restore the card, or train another version"
+        ) from error
     found = Reader(model, cpu()).answers(images).probabilities
     worst = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
     if not worst <= TOLERANCE:
@@ -52,3 +58,12 @@ def check_golden(model: Model, card: Mapping[str, Any]) -> int:
             f"{worst:.2g}, at most {TOLERANCE:g} is allowed)"
         )
     return len(images)
+
+
+def _unpacked(packed: str, count: int) -> NDArray[np.uint8]:
+    """Return so many pictures, at least one, of what `golden_answers` packed."""
+    size = count * PIXELS
+    whole = zlib.decompressobj().decompress(base64.b64decode(packed), max(1, size + 1))
+    if count == 0 or len(whole) != size:
+        raise ValueError(f"{len(whole):,} bytes are not {count} pictures")
+    return np.frombuffer(whole, np.uint8).reshape(count, 28, 28)
