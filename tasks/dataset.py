@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tasks import mnist, sources
 from tasks.decode import Pixels
 from tasks.errors import DatasetError
-from tasks.files import sha256, whole_file, write_text
+from tasks.files import make_folder, sha256, sync_folder, whole_file, write_text
 from tasks.sources import Labelled, Labels, OnProgress
 
 logger = logging.getLogger(__name__)
@@ -92,21 +92,30 @@ def load(folder: Path) -> Snapshot:
     """Return the snapshot in a folder.
 
     Raises:
-        DatasetError: a file is missing, or is not the one whose hash was written down.
+        DatasetError: a file is missing, is not the one whose hash was written down, or the data is
+            not that of the digest which the folder is named by.
     """
     try:
         facts = json.loads((folder / FACTS).read_text("utf-8"))
         expected: dict[str, str] = {name: facts["sha256"][name] for name in ARRAYS}
-        digest = facts["digest"]
         found = {name: sha256(folder / name) for name in ARRAYS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        digest = _digest(expected)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from error
-    if digest != _digest(expected):
+    if facts.get("digest") != digest:
         raise _damaged(folder, f"{FACTS}: its digest is not that of its hashes")
     for name in ARRAYS:
         if found[name] != expected[name]:
             raise _damaged(folder, f"{name}: expected {expected[name]}, found {found[name]}")
-    images, labels, splits = (np.load(folder / name, mmap_mode="r") for name in ARRAYS)
+    if folder.name != digest:
+        raise _damaged(folder, f"it holds other data, whose digest is {digest}")
+    try:
+        images, labels, splits = (np.load(folder / name, mmap_mode="r") for name in ARRAYS)
+        counts = _counts(labels, splits)
+    except (OSError, ValueError, TypeError, IndexError) as error:
+        raise _damaged(folder, f"{type(error).__name__}: {error}") from error
+    if facts.get("counts") != counts or not isinstance(facts.get("name"), str):
+        raise _damaged(folder, f"{FACTS}: its name or its counts are not those of the arrays")
     return Snapshot(folder, images, labels, splits, facts)
 
 
@@ -123,7 +132,7 @@ def save(labelled: Labelled, datasets: Path) -> Snapshot:
     facts = _facts(labelled, groups, splits)
     if labelled.skipped.files:
         logger.warning("%d files of %s left out", len(labelled.skipped.files), labelled.source)
-    datasets.mkdir(parents=True, exist_ok=True)
+    make_folder(datasets)
     temporary = datasets / f".{uuid4().hex}"
     try:
         temporary.mkdir()
@@ -193,12 +202,14 @@ def _groups(images: Pixels) -> Groups:
     return groups
 
 
+def _counts(labels: Labels, splits: Splits) -> dict[str, list[int]]:
+    """Return how many pictures of each digit each part has."""
+    return {part.key: np.bincount(labels[splits == part], minlength=10).tolist() for part in Part}
+
+
 def _facts(labelled: Labelled, groups: Groups, splits: Splits) -> dict[str, Any]:
     """Return what dataset.json says, but for the hashes; DatasetError if a part lacks a digit."""
-    counts = {
-        part.key: np.bincount(labelled.labels[splits == part], minlength=10).tolist()
-        for part in Part
-    }
+    counts = _counts(labelled.labels, splits)
     for part, of_digits in counts.items():
         if 0 in of_digits:
             raise DatasetError(
@@ -231,9 +242,10 @@ def _digest(hashes: dict[str, str]) -> str:
 
 def _renamed(temporary: Path, folder: Path) -> Path:
     """Give a complete snapshot its place, unless another process was faster with the same data."""
-    folder.parent.mkdir(exist_ok=True)
+    make_folder(folder.parent)
     try:
         temporary.rename(folder)
+        sync_folder(folder.parent)
     except OSError:
         if not folder.is_dir():
             raise

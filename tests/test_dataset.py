@@ -3,6 +3,7 @@
 import json
 import logging
 import resource
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tasks import idx
-from tasks.dataset import Part, Snapshot, cut, ingest, load, save
+from tasks.dataset import MNIST_DIGEST, Part, Snapshot, cut, ingest, load, save
 from tasks.errors import DatasetError
 from tasks.reasons import Reason
 from tasks.sources import Labelled, Skipped, SkippedFile
@@ -213,6 +214,37 @@ def test_damaged_facts_are_refused(tmp_path: Path, text: str) -> None:
     folder = save(labelled(), tmp_path).folder
     (folder / "dataset.json").write_text(text)
     with pytest.raises(DatasetError, match=f"snapshot {folder}: "):
+        load(folder)
+
+
+def test_another_dataset_in_the_folder_of_one_is_refused(tmp_path: Path) -> None:
+    one, other = save(labelled(), tmp_path), save(labelled(images=IMAGES[::-1].copy()), tmp_path)
+    shutil.rmtree(one.folder)
+    other.folder.rename(one.folder)
+    with pytest.raises(DatasetError, match=f"it holds other data, whose digest is {other.digest}"):
+        load(one.folder)
+    with pytest.raises(DatasetError, match="delete this folder and ingest the data again"):
+        save(labelled(), tmp_path)
+
+
+def test_another_dataset_in_the_folder_of_mnist_is_refused(tmp_path: Path) -> None:
+    other = save(labelled(), tmp_path)
+    (tmp_path / "mnist").mkdir()
+    shutil.copytree(other.folder, tmp_path / "mnist" / MNIST_DIGEST)
+    with pytest.raises(DatasetError, match=f"it holds other data, whose digest is {other.digest}"):
+        ingest("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"counts": {"test": [1] * 10}}, {"counts": None}, {"name": 7}, {"sha256": [1]}]
+)
+def test_facts_that_are_not_those_of_the_arrays_are_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    folder = save(labelled(), tmp_path).folder
+    facts = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(facts | change))
+    with pytest.raises(DatasetError, match="delete this folder and ingest the data again"):
         load(folder)
 
 
