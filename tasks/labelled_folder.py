@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,21 +26,56 @@ def labelled_files(folder: Path) -> list[tuple[Path, int]]:
     folder = folder.expanduser().absolute()
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give one with a sub-folder for each digit")
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise _unreadable(error) from error
     if unknown := [entry.name for entry in entries if entry.name not in LABELS]:
         raise InputError(
             f"{folder} holds {unknown[0]!r}: expected sub-folders named 0 to 9 and nothing else"
         )
-    files = [
-        (Path(inside, name), int(entry.name))
-        for entry in entries
-        for inside, _, names in os.walk(entry)
-        for name in sorted(names)
-        if not name.startswith(".")
-    ]
+    files = [(file, int(entry.name)) for entry in entries for file in _files_below(entry)]
     if not files:
         raise InputError(f"{folder} has no files in sub-folders named 0 to 9")
     return files
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield every file below a folder; what is none would be left out, or waited for for ever.
+
+    Raises:
+        InputError: something there is neither a file nor a folder, or a link to a folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: expected one with the pictures of that digit")
+
+    def stop(error: OSError) -> None:
+        raise _unreadable(error) from error
+
+    for inside, folders, names in os.walk(folder, onerror=stop):
+        paths = [Path(inside, name) for name in sorted(names) if not name.startswith(".")]
+        links = [path for name in folders if (path := Path(inside, name)).is_symlink()]
+        if odd := [path for path in paths if not path.is_file()] + links:
+            raise InputError(f"{odd[0]} is neither a file nor a folder: remove it, or copy it in")
+        yield from paths
+
+
+def _unreadable(error: OSError) -> InputError:
+    return InputError(f"{error.filename} cannot be read: {error.strerror}")
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file of a labelled folder.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.open("rb").close()
+    except OSError as error:
+        raise _unreadable(error) from error
+    shutil.copyfile(source, target)
 
 
 def checked_name(name: str) -> str:
@@ -63,8 +99,7 @@ def copied(name: str, folder: Path, root: Path) -> SliceFiles:
     paths = []
     for number, (source, label) in enumerate(files):
         path = f"{name.replace(' ', '-')}/{label}/{number:06}{source.suffix}"
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, root / path)
+        copy_file(source, root / path)
         paths.append(path)
     labels = np.array([label for _, label in files], np.int8)
     return SliceFiles(name, paths, labels, np.full(len(files), -1, np.int64))
