@@ -8,10 +8,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.table import Table
 
 from flows.engine import PlainEngine
+from tasks.settings import WithVariables
 
 
-class Command(BaseSettings):
-    """What every sub-command has; each option is also a `DIGITFLOW_*` variable."""
+class Command(WithVariables):
+    """What every sub-command has; each setting is also a `DIGITFLOW_*` variable."""
 
     model_config = SettingsConfigDict(env_prefix="DIGITFLOW_", env_prefix_target="all")
 

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 
 from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
-from tasks.errors import DigitflowError, ModelError
+from tasks.errors import DigitflowError
 from tasks.provenance import package_versions
 from tasks.registry import Registry, serving
 from tasks.settings import home, models_place
@@ -101,10 +101,9 @@ def _models() -> list[Finding]:
 def _champion(registry: Registry) -> Finding:
     try:
         champion = serving(registry)
-    except ModelError as error:
+    except DigitflowError as error:
         return Finding("champion", str(error), False, "promote another version")
     if champion is None:
         return Finding("champion", "none yet", False, "digitflow train, or digitflow demo")
-    return Finding(
-        "champion", f"{champion.name}, test accuracy {champion.card['metrics']['accuracy']:.4f}"
-    )
+    accuracy = "not measured" if champion.accuracy is None else f"{champion.accuracy:.4f}"
+    return Finding("champion", f"{champion.name}, test accuracy {accuracy}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.engine import Engine
 from tasks import flips as flips_file
 from tasks import gate
-from tasks.acceptance import AcceptanceSet, AcceptanceSets, digests
+from tasks.acceptance import AcceptanceSet, acceptance_sets, digests
 from tasks.dataset import Part, Snapshot
 from tasks.device import Device, cpu, reading_device
 from tasks.errors import InputError, OutdatedModel
@@ -101,6 +101,7 @@ def judge(
 
     Raises:
         InputError: the settings name a folder or a slice that there is not.
+        ModelError: the file cannot be read.
     """
     named, slices = slices_to_measure(settings)
     candidate = model_in(onnx)
@@ -154,7 +155,7 @@ def named_slices(settings: GateSettings) -> dict[str, Named]:
     named = {
         checked_name(name): Named(folder, NAMED_FLOOR) for name, folder in settings.slices.items()
     }
-    for one in AcceptanceSets(home() / "acceptance").current():
+    for one in acceptance_sets().current():
         name = f"acceptance {one.name}"
         if name in named:
             raise InputError(f"slice {name!r} is a registered acceptance set: give another name")

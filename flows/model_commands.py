@@ -1,15 +1,17 @@
 """`digitflow models ...` and `digitflow acceptance ...`: options in, views out."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, get_subcommand
 
 from flows.command import Command, print_table, values_of
 from tasks.errors import GateRefused
-from tasks.settings import GateSettings, home
+from tasks.settings import CommandLineOnly, GateSettings
 
+T = TypeVar("T")
+Once = Annotated[T, CommandLineOnly]
 Reason = Field(min_length=1, description="Why; it is written into the history.")
 
 
@@ -20,13 +22,18 @@ class ListModels(Command):
         """Print the versions, the newest last."""
         from flows import models
 
-        self.table(models.listed(), "no version yet: run `digitflow train`")
+        rows = models.listed()
+        columns = [name for row in rows[:1] for name in row if name != "trouble"]
+        self.table(rows, "no version yet: run `digitflow train`", columns)
+        for row in rows:
+            if row["trouble"]:
+                self.engine().say("Unusable", row["trouble"])
 
 
 class ShowModel(Command):
     """Show one version: where it is from, its verdict, its history."""
 
-    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
+    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
 
     def cli_cmd(self) -> None:
         """Print the card in short."""
@@ -38,10 +45,11 @@ class ShowModel(Command):
         engine.say("Version", f"{self.version}{' (it serves)' if found['champion'] else ''}")
         if found["override"]:
             engine.say("Override", f"promoted against the gate: {found['override']}")
-        engine.say("Made", f"{card['created_at']} by {card.get('actor') or 'unknown'}")
+        engine.say("Made", f"{card.get('created_at')} by {card.get('actor') or 'unknown'}")
         engine.say("Code", str(card.get("git_commit")))
-        engine.say("Data", f"{card['dataset']['name']}, snapshot {card['dataset']['digest']}")
-        engine.say("Settings", ", ".join(f"{k} {v}" for k, v in card["settings"].items()))
+        data = card.get("dataset") or {}
+        engine.say("Data", f"{data.get('name')}, snapshot {data.get('digest')}")
+        engine.say("Settings", ", ".join(f"{k} {v}" for k, v in card.get("settings", {}).items()))
         engine.say("Verdict", card["verdict"].get("sentence") or str(card["verdict"]["accepted"]))
         print_table(
             engine, ["name", "requirement", "measured", "passed"], card["verdict"]["checks"]
@@ -54,9 +62,9 @@ class ShowModel(Command):
 class PromoteModel(Command):
     """Let a version serve that the gate accepts against what serves."""
 
-    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
-    reason: str = Reason
-    override: bool = Field(
+    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
+    reason: Once[str] = Reason
+    override: Once[bool] = Field(
         False, description="Promote it whatever the gate says; the history shows that for ever."
     )
 
@@ -73,7 +81,7 @@ class PromoteModel(Command):
 class RollbackModel(Command):
     """Let the version serve again that the champion replaced, once it is checked."""
 
-    reason: str = Reason
+    reason: Once[str] = Reason
 
     def cli_cmd(self) -> None:
         """Go back by one."""
@@ -87,8 +95,8 @@ class RollbackModel(Command):
 class DiffModels(Command):
     """Show what differs between two versions: settings, data, code, metrics, checks."""
 
-    first: CliPositionalArg[str] = Field(description="A version.")
-    second: CliPositionalArg[str] = Field(description="Another version.")
+    first: CliPositionalArg[Once[str]] = Field(description="A version.")
+    second: CliPositionalArg[Once[str]] = Field(description="Another version.")
 
     def cli_cmd(self) -> None:
         """Print the differences side by side."""
@@ -100,7 +108,7 @@ class DiffModels(Command):
 class JudgeModel(GateSettings, Command):
     """Judge a version again, as it is, against what serves; it changes nothing else."""
 
-    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
+    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
 
     def cli_cmd(self) -> None:
         """Judge it; a refusal is exit code 3."""
@@ -129,9 +137,9 @@ class VerifyModels(Command):
 class CleanModels(Command):
     """Delete old versions; never the champion, its predecessor, or what rows refer to."""
 
-    keep: int = Field(ge=1, description="So many of the newest stay.")
-    reason: str = Field("cleaned up", description="Why; it is written into the history.")
-    even_referenced: bool = Field(
+    keep: Once[int] = Field(ge=1, description="So many of the newest stay.")
+    reason: Once[str] = Field("cleaned up", description="Why; it is written into the history.")
+    even_referenced: Once[bool] = Field(
         False, description="Also delete versions that rows of the results table refer to."
     )
 
@@ -152,7 +160,7 @@ class CleanModels(Command):
 class ReproduceModel(Command):
     """Train a version again from its card and compare weights, or accuracy within bounds."""
 
-    version: CliPositionalArg[str] = Field(description="A version from `digitflow models`.")
+    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
 
     def cli_cmd(self) -> None:
         """Train it again, which takes as long as it took."""
@@ -165,12 +173,29 @@ class HistoryOfModels(Command):
     """Show who did what to which version, when and why."""
 
     def cli_cmd(self) -> None:
-        """Print the history, the newest last."""
+        """Print the history, the newest last, also of one that is not what it was (exit code 2)."""
         from flows import models
 
         columns = ["time", "actor", "action", "version", "replaced", "override", "reason"]
-        rows = [dict.fromkeys(columns) | entry for entry in models.registry().history()]
+        known = models.registry()
+        rows = [dict.fromkeys(columns) | entry for entry in known.history(checked=False)]
         self.table(rows, "nothing happened yet", columns)
+        known.history()
+
+
+class AcceptHistory(Command):
+    """Go on with a history that was shortened or changed, after a restored backup for example."""
+
+    reason: Once[str] = Reason
+
+    def cli_cmd(self) -> None:
+        """Accept it as it is, and say what serves by it."""
+        from flows import models
+
+        done = models.accept_history(self.reason)
+        self.answer(done)
+        self.engine().say("Accepted", done["change"])
+        self.engine().say("Champion", done["champion"] or "none")
 
 
 class Models(Command):
@@ -186,6 +211,7 @@ class Models(Command):
     verify: CliSubCommand[VerifyModels]
     gc: CliSubCommand[CleanModels]
     reproduce: CliSubCommand[ReproduceModel]
+    accept_history: CliSubCommand[AcceptHistory]
 
     def cli_cmd(self) -> None:
         """Run the sub-command, or list the versions."""
@@ -195,12 +221,14 @@ class Models(Command):
 class AddAcceptance(Command):
     """Register a labelled folder: from now on no model passes the gate without it."""
 
-    folder: CliPositionalArg[Path] = Field(description="Folder with one sub-folder per digit.")
-    name: str | None = Field(None, description="Its name; the folder's, if not given.")
-    floor: float = Field(
+    folder: CliPositionalArg[Once[Path]] = Field(
+        description="Folder with one sub-folder per digit."
+    )
+    name: Once[str | None] = Field(None, description="Its name; the folder's, if not given.")
+    floor: Once[float] = Field(
         0.8, ge=0, le=1, description="Lowest accuracy on it that passes (lower bound)."
     )
-    reason: str = Field("added", description="Why; it is written into the history.")
+    reason: Once[str] = Field("added", description="Why; it is written into the history.")
 
     def cli_cmd(self) -> None:
         """Copy the folder and register its content."""
@@ -223,8 +251,8 @@ class ListAcceptance(Command):
 class RemoveAcceptance(Command):
     """Judge without a registered folder from now on; its files and history stay."""
 
-    name: CliPositionalArg[str] = Field(description="Its name.")
-    reason: str = Reason
+    name: CliPositionalArg[Once[str]] = Field(description="Its name.")
+    reason: Once[str] = Reason
 
     def cli_cmd(self) -> None:
         """Remove it."""
@@ -233,12 +261,28 @@ class RemoveAcceptance(Command):
         self.engine().say("Acceptance", f"{self.name} is not judged on any more")
 
 
+class AcceptAcceptanceHistory(Command):
+    """Go on with a history of these folders that was shortened or changed."""
+
+    reason: Once[str] = Reason
+
+    def cli_cmd(self) -> None:
+        """Accept it as it is, and say what models are judged on by it."""
+        sets = _sets()
+        change = sets.accept_history(self.reason)
+        rows = [_row(one) for one in sets.current()]
+        self.answer({"change": change, "sets": rows})
+        self.engine().say("Accepted", change)
+        self.engine().say("Judged on", ", ".join(row["name"] for row in rows) or "no folder")
+
+
 class Acceptance(Command):
     """Register labelled folders of your own, which no model passes the gate without."""
 
     add: CliSubCommand[AddAcceptance]
     list: CliSubCommand[ListAcceptance]
     remove: CliSubCommand[RemoveAcceptance]
+    accept_history: CliSubCommand[AcceptAcceptanceHistory]
 
     def cli_cmd(self) -> None:
         """Run the sub-command, or list the folders."""
@@ -253,9 +297,9 @@ def _run(command: Command, otherwise: type[Command]) -> None:
 
 
 def _sets() -> Any:
-    from tasks.acceptance import AcceptanceSets
+    from tasks.acceptance import acceptance_sets
 
-    return AcceptanceSets(home() / "acceptance")
+    return acceptance_sets()
 
 
 def _row(one: Any) -> dict[str, Any]:

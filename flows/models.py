@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,19 @@ from flows.judge import Judgement, judge
 from flows.telling import tell_verdict
 from flows.verdicts import evidence_of, known_settings
 from tasks import results
-from tasks.acceptance import AcceptanceSets, digests
+from tasks.acceptance import acceptance_sets, digests
 from tasks.dataset import Snapshot, load
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.evaluate import Parity
 from tasks.evidence import Trouble
 from tasks.files import write_text
 from tasks.golden import check_golden
+from tasks.in_use import in_use
 from tasks.registry import READY, Registry, ready_model
 from tasks.report import plural, to_html
 from tasks.runs import open_run
 from tasks.settings import GateSettings, home, models_place, results_table
-from tasks.version import Version
+from tasks.version import ONNX_FILE, Known, Unusable, Version
 
 VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
 
@@ -38,7 +40,10 @@ def registry() -> Registry:
 
 
 def listed() -> list[Row]:
-    """Return every version with its verdict, what ships first, then the oldest first."""
+    """Return every version with its verdict: what ships first, then the oldest first.
+
+    What lies among them and cannot be used is at the end, with the reason.
+    """
     known, ready = registry(), ready_model()
     champion, overridden = known.serving_name(), known.overridden()
     return [
@@ -46,15 +51,20 @@ def listed() -> list[Row]:
             "version": version.name,
             "champion": version.name == champion,
             "shipped": version is ready,
-            "accepted": version.accepted,
-            "override": overridden.get(version.name),
-            "accuracy": (version.card.get("metrics") or {}).get("accuracy"),
-            "data": version.card["dataset"]["name"],
-            "recipe": version.card["settings"]["recipe"],
-            "created_at": version.card["created_at"],
+            **_summary(version, overridden.get(version.name)),
         }
         for version in ([ready] if ready else []) + known.versions()
     ]
+
+
+def _summary(version: Known | Unusable, override: str | None) -> Row:
+    columns = ("accepted", "override", "accuracy", "data", "recipe", "created_at")
+    if isinstance(version, Unusable):
+        return dict.fromkeys(columns) | {"trouble": version.trouble}
+    recipe, created = version.card.get("settings", {}).get("recipe"), version.card.get("created_at")
+    data = version.dataset.get("name")
+    facts = (version.accepted, override, version.accuracy, data, recipe, created)
+    return {**dict(zip(columns, facts, strict=True)), "trouble": None}
 
 
 def shown(name: str) -> Row:
@@ -95,7 +105,7 @@ def _facts(card: Mapping[str, Any]) -> Row:
     nested = {
         "settings": card.get("settings"),
         "recipe": card.get("recipe"),
-        "data": {key: card["dataset"].get(key) for key in ("name", "digest", "source")},
+        "data": {key: (card.get("dataset") or {}).get(key) for key in ("name", "digest", "source")},
         "packages": card.get("packages"),
         "metrics": {
             key: value
@@ -134,7 +144,7 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
         raise InputError(f"{name} ships with the package: `digitflow models rollback` leads to it")
     check_golden(version.model(), version.card)
     verdict = version.card["verdict"]
-    evidence, against = evidence_of(verdict), verdict["against"]
+    evidence, against = evidence_of(verdict), verdict.get("against")
     stale = _stale(verdict, champion)
     if not override and version.accepted and stale:
         engine.say("Gate", f"{name} was judged {stale}: judging it again")
@@ -150,9 +160,9 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
 
 def _stale(verdict: Mapping[str, Any], champion: str | None) -> str | None:
     """Return what has changed since a verdict, in words, or None."""
-    if verdict["against"] != champion:
-        return f"against {verdict['against'] or 'nothing'}"
-    if verdict["acceptance"] != digests(AcceptanceSets(home() / "acceptance").current()):
+    if verdict.get("against") != champion:
+        return f"against {verdict.get('against') or 'nothing'}"
+    if verdict.get("acceptance", {}) != digests(acceptance_sets().current()):
         return "on other acceptance sets"
     return None
 
@@ -166,11 +176,15 @@ def judge_version(
 
     Raises:
         InputError: the data of the version is not there any more.
+        ModelError: its file was changed in the meantime.
     """
-    run, facts = open_run("judge", home()), version.card["parity"]
+    run, facts = open_run("judge", home()), version.card.get("parity")
     parity = Parity(**facts) if facts else Trouble("its card holds none")
     snapshot = snapshot_of(version)
-    judgement = judge(version.name, version.onnx, snapshot, parity, settings, run, engine)
+    with in_use(version.onnx):
+        judgement = judge(version.name, version.onnx, snapshot, parity, settings, run, engine)
+    if judgement.verdict.sha256 != version.card["files"][ONNX_FILE]:
+        raise ModelError(f"{version.name}: its file was changed before it was judged: try again")
     tell_verdict(judgement.verdict, engine)
     verdict = judgement.verdict.facts()
     write_text(run / VERDICT_FILE, json.dumps(verdict, indent=2) + "\n")
@@ -187,11 +201,13 @@ def snapshot_of(version: Version) -> Snapshot:
     Raises:
         InputError: it is not there any more.
     """
-    digest = version.card["dataset"]["digest"]
-    folder = next((home() / "datasets").glob(f"*/{digest}"), None)
+    datasets, digest = home() / "datasets", version.dataset.get("digest")
+    if digest is None:
+        raise InputError(f"the card of {version.name} does not say on what data it was fitted")
+    folder = next(datasets.glob(f"*/{digest}"), None)
     if folder is None:
         raise InputError(
-            f"the data of {version.name} (snapshot {digest[:12]}) is not in {home() / 'datasets'}: "
+            f"the data of {version.name} (snapshot {digest[:12]}) is not in {datasets}: "
             "train on it again, or restore the folder"
         )
     return load(folder)
@@ -206,13 +222,22 @@ def rollback(reason: str) -> Version:
     return registry().rollback(reason, lambda version: check_golden(version.model(), version.card))
 
 
+def accept_history(reason: str) -> Row:
+    """Go on with a history of models that was shortened or changed; say what serves by it.
+
+    Raises:
+        InputError: it is what it was, or a line is damaged.
+    """
+    known = registry()
+    entry = known.accept_history(reason)
+    return {"change": entry["change"], "champion": known.serving_name()}
+
+
 def verified() -> list[Row]:
     """Return what is wrong with each version: its files, its card, its answers; None: nothing."""
     known, ready = registry(), ready_model()
-    return [
-        {"version": name, "trouble": _trouble(known, name)}
-        for name in ([ready.name] if ready else []) + known.names()
-    ]
+    names = ([ready.name] if ready else []) + [version.name for version in known.versions()]
+    return [{"version": name, "trouble": _trouble(known, name)} for name in names]
 
 
 def _trouble(known: Registry, name: str) -> str | None:
@@ -233,7 +258,7 @@ class Cleaned:
 
 
 def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
-    """Delete all but the newest versions, none that serves, would serve, or that rows refer to.
+    """Delete all but the newest versions, none that serves, would serve, reads or has read.
 
     Args:
         keep: how many of the newest stay.
@@ -241,20 +266,33 @@ def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
         referenced: also delete what rows of the results table refer to.
     """
     known = registry()
-    old = known.names()[: -keep or None]
-    rows, kept = row_counts(), dict[str, str]()
-    for name in old:
-        if name == known.serving_name():
-            kept[name] = "it serves"
-        elif name == known.predecessor():
-            kept[name] = "a rollback leads to it"
-        elif rows.get(name) and not referenced:
-            kept[name] = f"it read {plural(rows[name], 'row')} of the results"
-    removed = [name for name in old if name not in kept]
-    for name in removed:
-        known.remove([name], reason, {"rows": rows.get(name, 0)})
+    with ExitStack() as held:
+        # locked before the rows are counted: a run that ends in between has committed its rows
+        old = {name: held.enter_context(known.unused(name)) for name in known.names()[:-keep]}
+        rows, needed = row_counts(), _needed(known)
+        kept = {name: needed[name] for name in old if name in needed}
+        for name, free in old.items():
+            if not free:
+                kept.setdefault(name, "a run reads with it")
+            elif rows.get(name) and not referenced:
+                kept.setdefault(name, f"it read {plural(rows[name], 'row')} of the results")
+        removed = [name for name in old if name not in kept]
+        for name in removed:
+            known.remove([name], reason, {"rows": rows.get(name, 0)})
     known.sweep()
-    return Cleaned(removed, kept)
+    return Cleaned(removed, {name: kept[name] for name in old if name in kept})
+
+
+def _needed(known: Registry) -> dict[str, str]:
+    """Return the versions that serve or may have to, each with the reason."""
+    lately = "it was in use lately, and another machine may be reading with it"
+    needed = dict.fromkeys(known.maybe_used_elsewhere(), lately)
+    for name, why in (
+        (known.predecessor(), "a rollback leads to it"),
+        (known.serving_name(), "it serves"),
+    ):
+        needed |= {name: why} if name else {}
+    return needed
 
 
 def row_counts() -> dict[str, int]:

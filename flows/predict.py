@@ -28,6 +28,7 @@ from tasks.error_bounds import ErrorBounds
 from tasks.errors import DigitflowError, ModelError
 from tasks.files import write_text
 from tasks.heap import settled
+from tasks.in_use import in_use
 from tasks.inputs import Inputs, open_inputs, printable
 from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
@@ -78,7 +79,11 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     device = reading_device(settings.device)
     run = Run(open_run("predict", home()), inputs, results_table(), device, started, stages)
 
-    with settled(), Processes(Start(model, device, settings.decode_timeout)) as processes:
+    with (
+        settled(),
+        in_use(Path(model.place)),
+        Processes(Start(model, device, settings.decode_timeout)) as processes,
+    ):
         with stages.of("list"):
             listing = engine.stage(
                 discover, inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty

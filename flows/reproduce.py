@@ -1,6 +1,7 @@
 """Train a version again from its card, and say how far the result is the same."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from flows.engine import Engine
 from flows.models import registry, snapshot_of
 from flows.verdicts import known_settings
 from tasks.errors import DigitflowError, InputError
+from tasks.in_use import in_use
 from tasks.provenance import git_commit, package_versions
 from tasks.runs import open_run
 from tasks.settings import TrainSettings, home
-from tasks.version import KERAS_FILE
+from tasks.version import KERAS_FILE, Version
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,12 @@ def reproduce(name: str, engine: Engine) -> Reproduction:
     first = version.folder / KERAS_FILE
     if not first.is_file():
         raise InputError(f"{name} has no {KERAS_FILE} to compare with: it ships without")
-    settings = TrainSettings(**known_settings(TrainSettings, version.card))
+    with in_use(version.onnx):  # its weights are compared with at the end
+        return _reproduced(version, first, engine)
+
+
+def _reproduced(version: Version, first: Path, engine: Engine) -> Reproduction:
+    name, settings = version.name, TrainSettings(**known_settings(TrainSettings, version.card))
     run, snapshot = open_run("reproduce", home()), snapshot_of(version)
     training = engine.stage(fit_candidate, snapshot, settings, run, engine)
     calibration = engine.stage(calibrate_candidate, snapshot, training.recipe, settings.seed, run)

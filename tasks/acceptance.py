@@ -12,11 +12,17 @@ from pathlib import Path
 from uuid import uuid4
 
 from tasks.errors import InputError
-from tasks.files import sha256
-from tasks.history import Entry, FileHistory
-from tasks.labelled_folder import checked_name, labelled_files
+from tasks.files import make_folder, sha256, sync_folder, sync_tree
+from tasks.history import Entry, FileHistory, Kind, damaged
+from tasks.labelled_folder import checked_name, copy_file, labelled_files
+from tasks.settings import SEEN, home
 
 HISTORY_FILE = "history.jsonl"
+SETS = Kind(
+    keys=("action", "name"),
+    risk="a model could pass that these folders would refuse",
+    command="digitflow acceptance accept-history",
+)
 DEFAULT_FLOOR = 0.8
 SHORT = 16  # characters of a digest that name a folder
 
@@ -49,10 +55,15 @@ class AcceptanceSet:
 class AcceptanceSets:
     """The sets below one folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the `acceptance` folder; it is made when the first set is added."""
+    def __init__(self, folder: Path, machine: Path | None = None) -> None:
+        """Take the `acceptance` folder; it is made when the first set is added.
+
+        Args:
+            folder: of the sets.
+            machine: folder in which this machine notes what it has seen of histories.
+        """
         self.folder = folder
-        self._history = FileHistory(folder / HISTORY_FILE)
+        self._history = FileHistory(folder / HISTORY_FILE, SETS, machine)
 
     def add(self, source: Path, name: str, floor: float, reason: str) -> AcceptanceSet:
         """Copy a labelled folder; a set of the same name is replaced by this version of it.
@@ -61,18 +72,21 @@ class AcceptanceSets:
             InputError: it is no labelled folder, or the name cannot be used.
         """
         checked_name(name)
+        source = source.expanduser().absolute()
         files = labelled_files(source)
         building = self.folder / f".writing-{uuid4().hex}"
         try:
             for file, _ in files:
-                target = building / file.relative_to(source.expanduser().absolute())
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, target)
+                copy_file(file, building / file.relative_to(source))
             digest = _digest(building)
             kept = self.folder / name / digest[:SHORT]
+            if kept.exists() and not _holds(kept, digest):
+                shutil.rmtree(kept)  # damaged since, which is why it is added again
             if not kept.exists():
-                kept.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(kept.parent)
+                sync_tree(building)
                 building.rename(kept)
+                sync_folder(kept.parent)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         facts = {"digest": digest, "pictures": len(files), "floor": floor, "reason": reason}
@@ -95,6 +109,15 @@ class AcceptanceSets:
 
         self._history.append(removal)
 
+    def accept_history(self, reason: str) -> str:
+        """Go on with a history that was shortened or changed; return in words how it was.
+
+        Raises:
+            InputError: it is what it was, or a line is damaged.
+        """
+        facts = {"action": "accept-history", "name": "", "reason": reason}
+        return str(self._history.accept(facts)["change"])
+
     def current(self) -> list[AcceptanceSet]:
         """Return the sets that count, by name."""
         found = self._current(self._history.entries())
@@ -102,20 +125,38 @@ class AcceptanceSets:
 
     def _current(self, entries: list[Entry]) -> dict[str, AcceptanceSet]:
         found: dict[str, AcceptanceSet] = {}
-        for entry in entries:
-            name = entry["name"]
+        for number, entry in enumerate(entries, start=1):
             if entry["action"] == "remove":
-                found.pop(name, None)
-            else:
-                folder = self.folder / name / entry["digest"][:SHORT]
-                facts = (entry["digest"], entry["pictures"], entry["floor"])
-                found[name] = AcceptanceSet(name, folder, *facts)
+                found.pop(entry["name"], None)
+            elif entry["action"] == "add":
+                try:
+                    found[entry["name"]] = self._set_of(entry)
+                except (KeyError, TypeError, ValueError, InputError) as error:
+                    where = f"{self.folder / HISTORY_FILE}, line {number}"
+                    raise damaged(where, f"{type(error).__name__}: {error}") from error
         return found
+
+    def _set_of(self, entry: Entry) -> AcceptanceSet:
+        digest, name = str(entry["digest"]), checked_name(entry["name"])
+        folder = self.folder / name / digest[:SHORT]
+        return AcceptanceSet(name, folder, digest, int(entry["pictures"]), float(entry["floor"]))
+
+
+def acceptance_sets() -> AcceptanceSets:
+    """Return the sets of this home."""
+    return AcceptanceSets(home() / "acceptance", home() / SEEN)
 
 
 def digests(sets: Iterable[AcceptanceSet]) -> dict[str, str]:
     """Return which versions of which sets these are, as a verdict keeps it."""
     return {one.name: f"{one.digest} {one.floor:g}" for one in sets}
+
+
+def _holds(folder: Path, digest: str) -> bool:
+    try:
+        return _digest(folder) == digest
+    except InputError:
+        return False
 
 
 def _digest(folder: Path) -> str:

@@ -61,6 +61,14 @@ def sync_folder(folder: Path) -> None:
             raise
 
 
+def sync_tree(folder: Path) -> None:
+    """Return when a folder and everything in it is on the disk."""
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            sync_file(Path(inside, name))
+        sync_folder(Path(inside))
+
+
 def _sync(path: Path, flags: int) -> None:
     handle = os.open(path, flags)
     try:

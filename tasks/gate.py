@@ -43,7 +43,8 @@ def judge(evidence: Evidence, settings: GateSettings) -> Verdict:
         except Exception as error:  # a check that breaks has shown nothing
             checks.append(failed(title, f"the check broke: {type(error).__name__}: {error}"))
     compared = not isinstance(evidence.serving, Outdated)
-    return Verdict(checks, _against(evidence), compared, evidence.acceptance)
+    judged = evidence.candidate.sha256
+    return Verdict(checks, _against(evidence), compared, evidence.acceptance, judged)
 
 
 def _against(evidence: Evidence) -> str | None:

@@ -47,7 +47,7 @@ def check_golden(model: Model, card: Mapping[str, Any]) -> int:
         images = _unpacked(golden["pictures"], len(expected))
     except (ValueError, TypeError, KeyError, OverflowError, zlib.error) as error:
         raise ModelError(
-            f"{name}: the answers in its card are damaged ({type(error).__name__}: {error}): "
+            f"{model.name}: the answers in its card are damaged ({type(error).__name__}: {error}): "
             "restore the card, or train another version"
         ) from error
     found = Reader(model, cpu()).answers(images).probabilities

@@ -10,12 +10,12 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from tasks.bucket_history import BucketHistory
-from tasks.card import card_of
 from tasks.errors import DigitflowError
+from tasks.model_history import MODELS
 from tasks.model_store import HISTORY_FILE
 from tasks.objects import Conflict, Objects
 from tasks.version import CARD_FILE, KERAS_FILE, ONNX_FILE
@@ -29,8 +29,15 @@ SHORT = 16  # characters of a digest that name a folder
 class ModelBucket:
     """The objects `<version>/<file>` below a URL."""
 
-    def __init__(self, url: str, cache: Path) -> None:
+    unseen = timedelta(days=1)  # until the first rows of a run, by far; no lock reaches further
+
+    def __init__(self, url: str, cache: Path, machine: Path | None = None) -> None:
         """Take the URL and a folder for copies; nothing is asked yet.
+
+        Args:
+            url: of the versions.
+            cache: folder for copies.
+            machine: folder in which this machine notes what it has seen of histories.
 
         Raises:
             InputError: the URL names no bucket.
@@ -38,21 +45,20 @@ class ModelBucket:
         self._objects = Objects(url)
         self._cache = cache
         self.place = self._objects.url
-        self.history = BucketHistory(self._objects, HISTORY_FILE)
+        self.history = BucketHistory(self._objects, HISTORY_FILE, MODELS, machine)
 
     def require_writable(self) -> None:
         """Try a write whose condition cannot hold."""
         self._objects.require_conditions()
 
     def names(self) -> list[str]:
-        """Return what has a card, oldest first."""
+        """Return what has a card, by name."""
         return sorted(name for name, files in self._folders().items() if CARD_FILE in files)
 
-    def cards(self, names: list[str]) -> list[dict[str, Any]]:
+    def cards(self, names: list[str]) -> dict[str, bytes]:
         """Return the cards of versions; one that is gone is left out."""
-        keys = [f"{name}/{CARD_FILE}" for name in names]
-        found = zip(keys, self._objects.get_each(keys), strict=True)
-        return [card_of(blob.data, f"{self.place}/{key}") for key, blob in found if blob]
+        found = self._objects.get_each([f"{name}/{CARD_FILE}" for name in names])
+        return {name: blob.data for name, blob in zip(names, found, strict=True) if blob}
 
     def add(self, name: str, files: Mapping[str, Path], card: str) -> None:
         """Write the files, then the card; none of them over what is there."""
@@ -100,11 +106,18 @@ class ModelBucket:
         state = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:SHORT]
         return self._cache / f"{name}-{state}"
 
+    def copies(self, name: str) -> list[Path]:
+        """Return the copies on this machine, of each state that the bucket had."""
+        of_name = re.compile(f"{re.escape(name)}-[0-9a-f]{{{SHORT}}}")
+        return [folder for folder in self._cache.glob("*") if of_name.fullmatch(folder.name)]
+
     def delete(self, name: str) -> None:
         """Delete the card, then the other files; what is no file of a version stays."""
         there = self._objects.below(f"{name}/")
         for file in (file for file in FILES if file in there):
             self._objects.delete(f"{name}/{file}")
+        for copy in self.copies(name):
+            shutil.rmtree(copy, ignore_errors=True)
 
     def sweep(self, before: float) -> None:
         """Delete files without a card: of registrations and deletions that were killed.

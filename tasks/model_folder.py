@@ -4,13 +4,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from tasks.card import read_card
 from tasks.errors import DigitflowError, InputError
-from tasks.files import write_text
+from tasks.files import make_folder, sync_folder, sync_tree, write_text
 from tasks.history import FileHistory
+from tasks.model_history import MODELS
 from tasks.model_store import HISTORY_FILE
 from tasks.version import CARD_FILE
 
@@ -20,11 +20,18 @@ WRITING, REMOVING = ".writing-", ".removing-"
 class ModelFolder:
     """A folder of this machine, or one that is mounted."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder; it is made by the first version."""
+    unseen = timedelta(0)  # the lock of a run (tasks/in_use.py) is seen on every machine
+
+    def __init__(self, folder: Path, machine: Path | None = None) -> None:
+        """Take the folder; it is made by the first version.
+
+        Args:
+            folder: of the versions.
+            machine: folder in which this machine notes what it has seen of histories.
+        """
         self._folder = folder
         self.place = str(folder)
-        self.history = FileHistory(folder / HISTORY_FILE)
+        self.history = FileHistory(folder / HISTORY_FILE, MODELS, machine)
 
     def require_writable(self) -> None:
         """Make the folder.
@@ -33,24 +40,27 @@ class ModelFolder:
             InputError: it cannot be made or written.
         """
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
         except OSError as error:
             raise InputError(f"{self.place} cannot be made: {error.strerror}") from error
         if not os.access(self._folder, os.W_OK):
             raise InputError(f"{self.place} cannot be written")
 
     def names(self) -> list[str]:
-        """Return the folders that have a card, oldest first."""
+        """Return the folders that have a card, by name."""
         return sorted(card.parent.name for card in self._folder.glob(f"[!.]*/{CARD_FILE}"))
 
-    def cards(self, names: list[str]) -> list[dict[str, Any]]:
+    def cards(self, names: list[str]) -> dict[str, bytes]:
         """Return the cards of versions; one that is gone is left out."""
-        files = [self._folder / name / CARD_FILE for name in names]
-        return [read_card(file) for file in files if file.is_file()]
+        files = {name: self._folder / name / CARD_FILE for name in names}
+        return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
 
     def add(self, name: str, files: Mapping[str, Path], card: str) -> None:
-        """Copy the files beside the other versions, and rename their folder."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Copy the files beside the other versions, and rename their folder.
+
+        All of it is on the disk when this returns, before the history says so.
+        """
+        make_folder(self._folder)
         building = Path(tempfile.mkdtemp(dir=self._folder, prefix=WRITING))
         try:
             for file, source in files.items():
@@ -59,7 +69,9 @@ class ModelFolder:
             building.chmod(0o755)
             if (self._folder / name).exists():
                 raise DigitflowError(f"model version {name} is already registered")
+            sync_tree(building)
             building.rename(self._folder / name)
+            sync_folder(self._folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
 
@@ -67,11 +79,16 @@ class ModelFolder:
         """Return the folder of a version."""
         return self._folder / name if (self._folder / name / CARD_FILE).is_file() else None
 
+    def copies(self, name: str) -> list[Path]:
+        """Return that folder, from which every run reads."""
+        return [self._folder / name]
+
     def delete(self, name: str) -> None:
         """Rename the folder of a version, then delete it."""
         gone = Path(tempfile.mkdtemp(dir=self._folder, prefix=REMOVING))
         if (self._folder / name).exists():
             (self._folder / name).rename(gone / name)
+            sync_folder(self._folder)
         shutil.rmtree(gone)
 
     def sweep(self, before: float) -> None:

@@ -1,14 +1,38 @@
-"""What a history of models says: who serves, what was deleted, what the gate did not want."""
+"""What a history of models says: what is there, who serves, what the gate did not want."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
-from tasks.history import Entry
+from tasks.card import CARD_DIGEST
+from tasks.history import Entry, Kind
+
+MODELS = Kind(
+    keys=("time", "actor", "action", "version", "reason"),
+    risk="another version could serve than the one that should",
+    command="digitflow models accept-history",
+)
 
 
 def entry_of(action: str, version: str, reason: str, **facts: Any) -> Entry:
     """Return what is to be appended about a version."""
     return {"action": action, "version": version, "reason": reason, **facts}
+
+
+def registered(entries: Iterable[Entry]) -> dict[str, str | None]:
+    """Return the SHA-256 of each registered version's card, the version registered last at the end.
+
+    A version that was deleted is not among them, unless it was registered again.
+    """
+    cards: dict[str, str | None] = {}
+    for entry in entries:
+        if entry["action"] in ("register", "remove"):
+            cards.pop(entry["version"], None)
+        if entry["action"] == "register":
+            evidence = entry.get("evidence")
+            digest = evidence.get(CARD_DIGEST) if isinstance(evidence, dict) else None
+            cards[entry["version"]] = digest if isinstance(digest, str) else None
+    return cards
 
 
 def removed(entries: Iterable[Entry]) -> set[str]:
@@ -42,3 +66,23 @@ def overridden(entries: Iterable[Entry]) -> dict[str, str]:
         for entry in entries
         if entry["action"] == "promote" and entry.get("override")
     }
+
+
+def named_within(entries: Iterable[Entry], time: timedelta, now: datetime) -> set[str]:
+    """Return the versions that something was done to lately, or that were replaced then.
+
+    A time that cannot be read, or lies ahead of this machine's clock, counts as just now.
+    """
+    names: set[str] = set()
+    for entry in entries:
+        if _age(entry, now) < time:
+            replaced = entry.get("replaced")
+            names |= {entry["version"], *([replaced] if isinstance(replaced, str) else [])}
+    return names
+
+
+def _age(entry: Entry, now: datetime) -> timedelta:
+    try:
+        return now - datetime.fromisoformat(entry["time"])
+    except (ValueError, TypeError):  # TypeError: without a time zone
+        return timedelta(0)

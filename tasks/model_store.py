@@ -4,12 +4,13 @@ tasks/registry.py has the rules; a place only keeps files. A version is there on
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from tasks.errors import InputError
 from tasks.history import History
-from tasks.settings import home
+from tasks.settings import SEEN, home
 
 HISTORY_FILE = "history.jsonl"
 
@@ -20,6 +21,10 @@ class ModelStore(Protocol):
     @property
     def place(self) -> str:
         """Return folder or URL."""
+
+    @property
+    def unseen(self) -> timedelta:
+        """Return for how long a machine may read with a version before others can see that."""
 
     @property
     def history(self) -> History:
@@ -33,14 +38,10 @@ class ModelStore(Protocol):
         """
 
     def names(self) -> list[str]:
-        """Return the versions that are there, oldest first."""
+        """Return the versions that are there, by name."""
 
-    def cards(self, names: list[str]) -> list[dict[str, Any]]:
-        """Return the cards of versions as they are; one that is gone is left out.
-
-        Raises:
-            ModelError: one is damaged.
-        """
+    def cards(self, names: list[str]) -> dict[str, bytes]:
+        """Return the cards of versions as they are; one that is gone is left out."""
 
     def add(self, name: str, files: Mapping[str, Path], card: str) -> None:
         """Keep a version, whole or not at all.
@@ -62,6 +63,9 @@ class ModelStore(Protocol):
             anew: what was fetched before counts for nothing.
         """
 
+    def copies(self, name: str) -> list[Path]:
+        """Return the folders of this machine that a run may read a version from."""
+
     def delete(self, name: str) -> None:
         """Delete a version; it is not there any more before its first file is gone."""
 
@@ -78,11 +82,11 @@ def open_models(place: str) -> ModelStore:
     if place.startswith("s3://"):
         from tasks.model_bucket import ModelBucket
 
-        return ModelBucket(place, home() / "cache" / "models")
+        return ModelBucket(place, home() / "cache" / "models", home() / SEEN)
     if "://" in place:
         raise InputError(
             f"models cannot be kept in {place}: DIGITFLOW_MODELS is a folder or s3://BUCKET/FOLDER"
         )
     from tasks.model_folder import ModelFolder
 
-    return ModelFolder(Path(place).expanduser().absolute())
+    return ModelFolder(Path(place).expanduser().absolute(), home() / SEEN)

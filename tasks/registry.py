@@ -9,17 +9,30 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.card import CARD_DIGEST, read_card, sealed
+from tasks.card import CARD_DIGEST, card_of, read_card, sealed
 from tasks.errors import GateRefused, InputError, ModelError
 from tasks.files import sha256, whole_file, write_text
 from tasks.history import Entry
+from tasks.in_use import unused
 from tasks.model import Model, model_in
-from tasks.model_history import entry_of, overridden, removed, served
+from tasks.model_history import entry_of, named_within, overridden, registered, removed, served
+from tasks.model_rules import require_accepted, require_registered, require_same
 from tasks.model_store import open_models
-from tasks.version import CARD_FILE, KERAS_FILE, ONNX_FILE, Known, Version, verified
+from tasks.version import (
+    CARD_FILE,
+    KERAS_FILE,
+    ONNX_FILE,
+    Known,
+    Unusable,
+    Version,
+    require_judged,
+    verified,
+)
 
 READY = Path(__file__).parent / "ready_model"  # ships with the package
 DAY = 86_400.0  # seconds: no registration takes that long
@@ -43,9 +56,10 @@ class Registry:
         """Find out before any work whether a version can be registered.
 
         Raises:
-            InputError: it cannot.
+            InputError: it cannot, or the history is not what it was.
         """
         self._store.require_writable()
+        self.history()
 
     def where(self, version: Version) -> str:
         """Return folder or URL of a version."""
@@ -56,22 +70,44 @@ class Registry:
 
         Raises:
             DigitflowError: the version is there already, or cannot be written.
+            ModelError: the gate judged another file.
         """
         files = {ONNX_FILE: onnx, KERAS_FILE: keras}
         card = sealed({**card, "files": {name: sha256(file) for name, file in files.items()}})
+        require_judged(card)
         name = str(card["version"])
         self._store.add(name, files, json.dumps(card, indent=2) + "\n")
         self.record("register", name, "a candidate", evidence={CARD_DIGEST: card[CARD_DIGEST]})
         return self.load(name)
 
     def names(self) -> list[str]:
-        """Return the names of all registered versions, oldest first."""
-        gone = removed(self.history())
-        return [name for name in self._store.names() if name not in gone]
+        """Return the names of all registered versions that are there, oldest first.
 
-    def versions(self) -> list[Known]:
-        """Return what is known of every registered version, oldest first; `load` verifies one."""
-        return [Known(card) for card in self._store.cards(self.names())]
+        The history says which is older: a name is a time of the clock, which may have been wrong.
+        """
+        there = set(self._store.names())
+        return [name for name in registered(self.history()) if name in there]
+
+    def versions(self) -> list[Known | Unusable]:
+        """Return what is known of every version, oldest first; `load` verifies one.
+
+        What lies among them and was never registered, or has another card, is at the end.
+        """
+        entries = self.history()
+        digests, gone = registered(entries), removed(entries)
+        texts = self._store.cards([name for name in self._store.names() if name not in gone])
+        order = [name for name in digests if name in texts]
+        order += [name for name in texts if name not in digests]
+        found = [self._known(name, texts[name], digests) for name in order]
+        return sorted(found, key=lambda one: isinstance(one, Unusable))
+
+    def _known(self, name: str, text: bytes, digests: Mapping[str, str | None]) -> Known | Unusable:
+        try:
+            card = card_of(text, f"{self.place}/{name}/{CARD_FILE}")
+            require_registered(f"{self.place}/{name}", name, card, digests)
+        except ModelError as error:
+            return Unusable(name, str(error))
+        return Known(card)
 
     def load(self, name: str, *, anew: bool = False) -> Version:
         """Return a version whose files are what its card says, and whose card is as registered.
@@ -91,18 +127,9 @@ class Registry:
             ready = ready_model()
             if ready and ready.name == name:
                 return ready
-            known = ", ".join(self.names()) or "none"
+            known = ", ".join(sorted(self.names())) or "none"
             raise ModelError(f"no model version {name!r} in {self.place}; there is: {known}")
-        registered = [
-            line["evidence"][CARD_DIGEST]
-            for line in entries
-            if (line["action"], line["version"]) == ("register", name)
-        ]
-        if registered and registered[-1] != version.card.get(CARD_DIGEST):
-            raise ModelError(
-                f"{self.place}/{name}/{CARD_FILE} is not the card that was registered: restore it, "
-                "or train and promote another version"
-            )
+        require_registered(f"{self.place}/{name}", name, version.card, registered(entries))
         return version
 
     def _kept(self, name: str, *, anew: bool) -> Version | None:
@@ -115,9 +142,24 @@ class Registry:
             again = self._store.fetch(name, anew=True)
             return verified(again, place) if again else None
 
-    def history(self) -> list[Entry]:
-        """Return every entry, oldest first."""
-        return self._store.history.entries()
+    def history(self, *, checked: bool = True) -> list[Entry]:
+        """Return every entry, oldest first.
+
+        Args:
+            checked: refuse a history that was shortened or changed, rather than show it.
+
+        Raises:
+            InputError: it was, or a line is damaged.
+        """
+        return self._store.history.entries(checked=checked)
+
+    def accept_history(self, reason: str) -> Entry:
+        """Go on with a history that was shortened or changed, and return the entry that says so.
+
+        Raises:
+            InputError: it is what it was, or a line is damaged.
+        """
+        return self._store.history.accept(entry_of("accept-history", "", reason))
 
     def champion(self) -> Version | None:
         """Return the version that serves by this history, or None before the first promotion.
@@ -163,7 +205,7 @@ class Registry:
 
         Raises:
             GateRefused: the gate did not accept it, or another version serves by now.
-            ModelError: it was deleted.
+            ModelError: it was deleted, or was never registered.
         """
 
         def promotion(entries: list[Entry]) -> list[Entry]:
@@ -171,9 +213,11 @@ class Registry:
             serving = names[-1] if names else None
             if version.name in removed(entries):
                 raise ModelError(f"{version.name} was deleted")
+            place, digests = f"{self.place}/{version.name}", registered(entries)
+            require_registered(place, version.name, version.card, digests)
             if not override:
-                _require_accepted(version)
-                _require_same(version, against, serving)
+                require_accepted(version)
+                require_same(version, against, serving)
             facts = {"replaced": serving, "override": override, "evidence": dict(evidence or {})}
             return [entry_of("promote", version.name, reason, **facts)]
 
@@ -237,26 +281,19 @@ class Registry:
         for name in names:
             self._store.delete(name)
 
+    def unused(self, name: str) -> AbstractContextManager[bool]:
+        """Tell whether no run reads with a version, and let none begin until the block ends."""
+        return unused(self._store.copies(name))
+
+    def maybe_used_elsewhere(self) -> set[str]:
+        """Return the versions that another machine may have begun to read with, unseen here."""
+        return named_within(self.history(), self._store.unseen, datetime.now(UTC))
+
     def sweep(self) -> None:
         """Delete what killed programs have left for a day or more, and what was removed."""
         for name in set(self._store.names()) & removed(self.history()):
             self._store.delete(name)
         self._store.sweep(time.time() - DAY)
-
-
-def _require_accepted(version: Version) -> None:
-    if not version.accepted:
-        raise GateRefused(
-            f"{version.name} did not pass the gate and cannot be promoted, but with --override"
-        )
-
-
-def _require_same(version: Version, against: str | None, serving: str | None) -> None:
-    if against != serving:
-        raise GateRefused(
-            f"stale baseline: {version.name} was judged against {against or 'nothing'}, but "
-            f"{serving or 'nothing'} serves: judge it again"
-        )
 
 
 def ready_model() -> Version | None:
@@ -323,7 +360,8 @@ def _of_file(file: Path, registry: Registry) -> Model:
     if not file.is_file():
         raise ModelError(f"no file {file}")
     found, ready = model_in(file), ready_model()
-    for known in ([ready] if ready else []) + registry.versions():
-        if (known.card.get("files") or {}).get(ONNX_FILE) == found.sha256:
+    versions = [one for one in registry.versions() if isinstance(one, Known)]
+    for known in ([ready] if ready else []) + versions:
+        if known.card["files"].get(ONNX_FILE) == found.sha256:
             return registry.load(known.name).model()
     return found

@@ -2,10 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from tasks.reasons import STATUSES, Reason, Status
 
@@ -13,6 +19,8 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 RecipeName = Literal["standard", "quick"]
 JudgedOn = Literal["all", "clean"]
 Required = Literal["non-inferiority", "improvement"]
+
+SEEN = "histories"  # folder of the home: what this machine has seen of each history
 
 
 def home() -> Path:
@@ -35,8 +43,43 @@ def _place(variable: str, name: str) -> str:
     return place if "://" in place else str(Path(place).expanduser().absolute())
 
 
-class FlowSettings(BaseSettings):
-    """What both flows share: values given win over `DIGITFLOW_*` variables, those over defaults."""
+class CommandLineOnly:
+    """Marks an option that says what is done this once: no variable may ask for it, or confirm it.
+
+    A variable stays set, and so would ask again and again for what was meant once.
+    """
+
+
+class Variables(EnvSettingsSource):
+    """The `DIGITFLOW_*` variables of settings; those of actions and confirmations do nothing."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the value of a variable, None for an option that takes none."""
+        if CommandLineOnly in field.metadata:
+            return None, field_name, False
+        return super().get_field_value(field, field_name)
+
+
+class WithVariables(BaseSettings):
+    """Values given win over `DIGITFLOW_*` variables, those over defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="DIGITFLOW_")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values and variables, and nothing else."""
+        return init_settings, Variables(settings_cls)
+
+
+class FlowSettings(WithVariables):
+    """What both flows share."""
 
     model_config = SettingsConfigDict(env_prefix="DIGITFLOW_", extra="forbid", frozen=True)
 
@@ -160,11 +203,13 @@ class PredictSettings(ReadSettings):
     out: Path | None = Field(
         None, description="Also write the rows of this run to a .csv, .parquet or .jsonl file."
     )
-    again: bool = Field(False, description="Read all files, also those that were read before.")
+    again: Annotated[bool, CommandLineOnly] = Field(
+        False, description="Read all files, also those that were read before."
+    )
     by_content: bool = Field(
         False, description="Go by what is in a file, not by its size and time, to see a change."
     )
-    retry_rejected: Literal["all"] | Reason | None = Field(
+    retry_rejected: Annotated[Literal["all"] | Reason | None, CommandLineOnly] = Field(
         None, description="Read again what was rejected, for this reason, and nothing else."
     )
     workers: int = Field(

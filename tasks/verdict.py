@@ -34,6 +34,7 @@ class Verdict:
     against: str | None = None  # the version that served
     compared: bool = True  # with it, answer by answer; False if it cannot read any more
     acceptance: Mapping[str, str] = field(default_factory=dict)  # sets it was judged on: digests
+    sha256: str | None = None  # of the file that was judged
 
     def __post_init__(self) -> None:
         """Accept what passed everything, if there was anything."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.card import CARD_DIGEST, read_card, sealed
+from tasks.card import read_card
 from tasks.errors import ModelError
 from tasks.files import sha256
 from tasks.model import Model
@@ -29,6 +29,25 @@ class Known:
     def accepted(self) -> bool:
         """Tell whether the gate accepted it."""
         return bool(self.card["verdict"]["accepted"])
+
+    @property
+    def accuracy(self) -> float | None:
+        """Return the accuracy on the test part; None: it could not be measured."""
+        accuracy: float | None = (self.card.get("metrics") or {}).get("accuracy")
+        return accuracy
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """Return the facts of the data; empty where the card says nothing about it."""
+        return self.card.get("dataset") or {}
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A folder among the versions that is none, or not the one that was registered."""
+
+    name: str
+    trouble: str
 
 
 @dataclass(frozen=True)
@@ -77,17 +96,30 @@ def verified(folder: Path, place: str | None = None) -> Version:
         place: where they are from, for errors; the folder itself, if not given.
 
     Raises:
-        ModelError: a file is missing or was changed.
+        ModelError: a file is missing or was changed, or the gate judged another one.
     """
     place = place or str(folder)
-    version = Version(read_card(folder / CARD_FILE), folder)
-    seal = version.card.get(CARD_DIGEST)
-    if seal and sealed(version.card)[CARD_DIGEST] != seal:
-        raise ModelError(
-            f"{place}/{CARD_FILE} is not the card that was registered (its content has another "
-            f"SHA-256 than {seal}): restore it, or train and promote another version"
-        )
+    version = Version(read_card(folder / CARD_FILE, f"{place}/{CARD_FILE}"), folder)
+    require_judged(version.card)
     for file, expected in version.card["files"].items():
         if not (folder / file).is_file() or sha256(folder / file) != expected:
             raise _changed(f"{place}/{file}", expected)
     return version
+
+
+def require_judged(card: dict[str, Any]) -> None:
+    """Refuse a card that names no model, or whose verdict is on another one.
+
+    Cards of digitflow before it noted the file have the verdict and the file under one seal.
+
+    Raises:
+        ModelError: it does.
+    """
+    judged, kept = card["verdict"].get("sha256"), card["files"].get(ONNX_FILE)
+    if kept is None:
+        raise ModelError(f"{card['version']}: its card names no {ONNX_FILE}: train again")
+    if judged not in (None, kept):
+        raise ModelError(
+            f"{card['version']}: the gate judged another file (SHA-256 {judged}) than this one "
+            f"({kept}): train again"
+        )

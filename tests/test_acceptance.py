@@ -1,6 +1,11 @@
 """Registered folders are copies that never change, and a change of one is noticed."""
 
+import json
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +89,77 @@ def test_a_name_that_cannot_be_a_folder_is_refused(
     with pytest.raises(InputError, match="use small letters"):
         sets.add(mine, name, 0.9, "first")
     assert not sets.folder.exists()
+
+
+def test_a_set_that_was_damaged_is_whole_again_once_it_is_added_again(
+    sets: AcceptanceSets, mine: Path
+) -> None:
+    added = sets.add(mine, "mine", 0.9, "first")
+    (added.folder / "3" / "scans" / "a.png").write_bytes(b"other")
+    assert sets.add(mine, "mine", 0.9, "again").verified() == added.folder
+
+
+def pipe(folder: Path) -> None:
+    os.mkfifo(folder / "3" / "pipe.png")
+
+
+def link_to_nothing(folder: Path) -> None:
+    (folder / "3" / "gone.png").symlink_to(folder / "nowhere")
+
+
+def link_to_a_folder(folder: Path) -> None:
+    (folder / "3" / "more").symlink_to(folder / "8")
+
+
+def file_for_a_digit(folder: Path) -> None:
+    (folder / "5").write_bytes(encoded(bar(5)))
+
+
+@pytest.mark.parametrize("harm", [pipe, link_to_nothing, link_to_a_folder, file_for_a_digit])
+def test_what_is_no_file_is_named_and_not_waited_for_or_left_out(
+    sets: AcceptanceSets, mine: Path, tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    registered = sets.add(mine, "before", 0.9, "first")
+    for folder in (mine, registered.folder):
+        harm(folder)
+    for use in (
+        lambda: sets.add(mine, "mine", 0.9, "first"),
+        lambda: copied("mine", mine, tmp_path / "slices"),
+        registered.verified,
+    ):
+        with pytest.raises(InputError, match=r"is (neither a file nor a folder|no folder: expect)"):
+            use()
+    assert [one.name for one in sets.current()] == ["before"]
+
+
+def test_a_history_of_sets_that_was_cut_or_lost_judges_nobody_until_it_is_accepted(
+    mine: Path, tmp_path: Path
+) -> None:
+    sets = AcceptanceSets(tmp_path / "home" / "acceptance", tmp_path / "home" / "histories")
+    sets.add(mine, "mine", 0.9, "first")
+    shutil.rmtree(sets.folder)
+    for use in (sets.current, lambda: sets.add(mine, "other", 0.9, "first")):
+        with pytest.raises(InputError, match=r"had 1\), so that a model could pass that these fol"):
+            use()
+    assert sets.accept_history("we begin anew") == "it has 0 entries, and had 1"
+    assert sets.current() == []
+    assert sets.add(mine, "mine", 0.9, "again").verified()
+
+
+@pytest.mark.parametrize(
+    "change", [{"digest": None}, {"pictures": []}, {"floor": "high"}, {"name": "../../up"}]
+)
+def test_an_entry_of_a_set_that_cannot_be_one_is_named(
+    sets: AcceptanceSets, mine: Path, change: dict[str, Any]
+) -> None:
+    sets.add(mine, "mine", 0.9, "first")
+    file = sets.folder / "history.jsonl"
+    entry = json.loads(file.read_text()) | change
+    entry = {key: value for key, value in entry.items() if value is not None}
+    (sets.folder / "history.jsonl.head").unlink()
+    file.write_text(json.dumps({k: v for k, v in entry.items() if k != "before"}) + "\n")
+    with pytest.raises(InputError, match=r"history.jsonl, line 1 is damaged"):
+        sets.current()
 
 
 def test_what_is_no_labelled_folder_is_refused_and_nothing_is_copied(

@@ -37,7 +37,7 @@ def test_writers_at_once_leave_whole_lines_and_each_sees_those_before(place: Buc
     entries = BucketHistory(Objects(place.url), NAME).entries()
     assert sorted(seen.values()) == list(range(12))
     assert [seen[int(entry["reason"])] for entry in entries] == list(range(12))
-    assert place.paths() == [NAME]
+    assert place.paths() == [NAME, f"{NAME}.head"]
 
 
 def test_a_line_whose_answer_was_lost_is_there_once_and_decided_once(

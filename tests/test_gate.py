@@ -98,6 +98,7 @@ def refusals(evidence: Evidence, settings: GateSettings = SETTINGS) -> list[str]
 
 def test_a_good_candidate_is_accepted_with_every_check_told() -> None:
     verdict = judge(EVIDENCE, SETTINGS)
+    assert verdict.sha256 == EVIDENCE.candidate.sha256
     assert verdict.accepted
     assert verdict.against == "v1"
     assert verdict.sentence() == f"Accepted: all {len(verdict.checks)} checks passed"

@@ -31,7 +31,7 @@ def test_an_entry_says_who_did_what_and_when(file: Path) -> None:
     history = FileHistory(file)
     assert history.entries() == []
     [made] = history.append(lambda _: [{"action": "promote", "version": "v1"}])
-    assert list(made) == ["time", "actor", "action", "version", "id"]
+    assert list(made) == ["time", "actor", "action", "version", "id", "before"]
     assert history.entries() == FileHistory(file).entries() == [made]
 
 

@@ -90,7 +90,7 @@ def test_a_version_is_there_with_its_card_alone_and_none_is_written_over(
     with pytest.raises(DigitflowError, match="model version v2 is already registered"):
         one.add("v2", files, '{"another": "card"}')
     assert one.names() == ["v2"]
-    assert one.cards(["v1", "v2"]) == [{}]
+    assert one.cards(["v1", "v2"]) == {"v2": b"{}"}
 
 
 def test_keys_that_lead_out_of_the_cache_are_not_fetched(

@@ -263,7 +263,7 @@ def test_a_deletion_that_was_killed_shows_no_half_version_and_is_ended_by_the_ne
     with pytest.raises(ModelError, match="no model version 'v1'"):
         registry.load("v1")
     registry.sweep()
-    assert place.paths() == ["history.jsonl"]
+    assert place.paths() == ["history.jsonl", "history.jsonl.head"]
 
 
 PROMOTIONS = 10  # of each of two processes

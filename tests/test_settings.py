@@ -26,6 +26,17 @@ def test_a_value_given_wins_over_a_variable_and_that_over_the_default(
     assert TrainSettings(min_accuracy=0.7).min_accuracy == 0.7
 
 
+def test_what_is_asked_for_once_is_asked_for_by_no_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_AGAIN", "1")
+    monkeypatch.setenv("DIGITFLOW_RETRY_REJECTED", "truncated")
+    monkeypatch.setenv("DIGITFLOW_STRICT", "1")  # a setting: it holds for every run
+    found = PredictSettings(source="in")
+    assert (found.again, found.retry_rejected, found.strict) == (False, None, True)
+    assert PredictSettings(source="in", again=True).again
+
+
 def test_variables_without_our_prefix_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DEVICE", "MODEL", "WORKERS", "OUT", "STRICT", "SOURCE"):
         monkeypatch.setenv(name, "1")

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tasks.acceptance import AcceptanceSets
 from tasks.dataset import Snapshot, ingest
 from tasks.errors import InputError
 from tasks.evaluate import Parity
+from tasks.files import sha256
 from tasks.registry import Registry
 from tasks.report import to_html
 from tasks.settings import GateSettings, PredictSettings
@@ -86,6 +88,36 @@ def test_the_first_model_is_judged_without_a_comparison_and_nothing_is_left_behi
     assert judgement.verdict.against is None
     assert "No earlier batches" in judgement.flips.lead
     assert list((tmp_path / "run").iterdir()) == []
+
+
+class Swapping(PlainEngine):
+    """Runs stages as ever, and puts another file in the place of one before a certain stage."""
+
+    def __init__(self, stage: str, file: Path, other: Path) -> None:
+        """Take the name of the stage, the file, and the one that takes its place."""
+        super().__init__(quiet=True)
+        self._stage, self._file, self._other = stage, file, other
+
+    def stage(self, function: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        if function.__name__ == self._stage:
+            shutil.copyfile(self._other, self._file)
+        return super().stage(function, *arguments, **more)
+
+
+def test_a_verdict_names_the_file_that_was_judged(judged: Judge, tmp_path: Path) -> None:
+    assert judged().verdict.sha256 == sha256(tmp_path / "candidate.onnx")
+
+
+@pytest.mark.parametrize("stage", ["draw", "read_candidate", "try_resources"])
+def test_a_verdict_is_on_the_file_as_it_was_read_whatever_lies_there_later(
+    snapshot: Snapshot, home: Path, tmp_path: Path, stage: str
+) -> None:
+    candidate = mutants.mutant(SHIPPED, tmp_path / "candidate.onnx", mutants.unchanged)
+    other = mutants.mutant(SHIPPED, tmp_path / "other.onnx", mutants.swapped_labels)
+    settings, digest = GateSettings.model_validate(LENIENT), sha256(candidate)
+    engine = Swapping(stage, candidate, other)
+    judgement = judge("mutant", candidate, snapshot, PARITY, settings, tmp_path, engine)
+    assert (judgement.verdict.accepted, judgement.verdict.sha256) == (True, digest)
 
 
 def test_what_serves_is_read_again_on_the_same_pictures(judged: Judge, home: Path) -> None:

@@ -13,7 +13,6 @@ from flows.cli import main
 from flows.engine import PlainEngine
 from flows.train import Outcome, train
 from tasks import registry as registry_file
-from tasks.card import sealed
 from tasks.registry import Registry
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded, save_bar_model
@@ -112,14 +111,15 @@ def test_a_version_that_answers_otherwise_than_its_card_says_does_not_serve_agai
     first = registry.load(versions[0])
     golden = first.card["golden"]
     golden["probabilities"] = golden["probabilities"][::-1]
-    (first.folder / "card.json").write_text(json.dumps(sealed(first.card)))
-    log = home / "models" / "history.jsonl"
-    log.write_text(log.read_text().replace('"register"', '"registered"'))  # of an older digitflow
+    card = first.card | {"version": "odd", "golden": golden}
+    odd = registry.register(card, first.onnx, first.folder / "model.keras")
+    registry.promote(odd, "odd", against=None, override=True)
+    registry.promote(first, "better", against=None, override=True)
     assert models("rollback", "--reason", "bad") == 2
     assert "does not answer as its card says" in capfd.readouterr().err
-    assert serving(home) == versions[1]
+    assert serving(home) == versions[0]
     assert models("verify") == 2
-    assert "1 of 3 versions" in capfd.readouterr().err
+    assert "1 of 4 versions" in capfd.readouterr().err
 
 
 def test_promoting_what_was_judged_against_another_champion_judges_it_again(

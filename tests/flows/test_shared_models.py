@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flows.doctor import examine
 from flows.engine import PlainEngine
 from flows.train import train
 from tasks import s3 as s3_file
+from tasks.model_bucket import ModelBucket
 from tasks.registry import Registry
 from tasks.settings import TrainSettings
 from tests.bars import bar, encoded, save_bar_model
@@ -106,11 +108,16 @@ def test_old_versions_are_deleted_for_all_and_the_rest_is_listed_and_sound(
     machines: dict[str, Machine],
     place: BucketPlace,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     onnx = save_bar_model(tmp_path / "c.onnx", version="c")
     register_champion(tmp_path / "one", onnx, "c", place.url)
     assert machines["one"].reads_with(capfd, "--model", "a") == "a"
+    assert machines["other"].run("models", "gc", "--keep", "1", "--json") == 0
+    kept = json.loads(capfd.readouterr().out)["kept"]
+    assert kept["a"] == "it was in use lately, and another machine may be reading with it"
+    monkeypatch.setattr(ModelBucket, "unseen", timedelta(0))  # as a day later
     assert machines["other"].run("models", "gc", "--keep", "1", "--json") == 0
     assert json.loads(capfd.readouterr().out) == {
         "removed": ["a"],

@@ -1,0 +1,64 @@
+"""What a version has to be before it may serve; each rule is a refusal with its reason."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.card import CARD_DIGEST
+from tasks.errors import GateRefused, ModelError
+from tasks.version import CARD_FILE, Known
+
+
+def require_registered(
+    place: str, name: str, card: Mapping[str, Any], digests: Mapping[str, str | None]
+) -> None:
+    """Refuse what the history does not know: only a registration makes a version.
+
+    Args:
+        place: folder or URL of the version.
+        name: of the version.
+        card: as it lies there.
+        digests: SHA-256 of the card of each version that was registered.
+
+    Raises:
+        ModelError: the version was never registered, or with another card.
+    """
+    if name not in digests:
+        raise ModelError(
+            f"{place} was never registered: no entry of the history says so, and it serves nobody: "
+            "restore the history that has it, or train again"
+        )
+    if card["version"] != name or card.get(CARD_DIGEST) != digests[name]:
+        raise ModelError(
+            f"{place}/{CARD_FILE} is not the card that was registered: restore it, "
+            "or train and promote another version"
+        )
+
+
+def require_accepted(version: Known) -> None:
+    """Refuse what the gate refused.
+
+    Raises:
+        GateRefused: it did.
+    """
+    if not version.accepted:
+        raise GateRefused(
+            f"{version.name} did not pass the gate and cannot be promoted, but with --override"
+        )
+
+
+def require_same(version: Known, against: str | None, serving: str | None) -> None:
+    """Refuse a verdict that compares with another version than the one that serves.
+
+    Args:
+        version: that was judged.
+        against: what it was judged against.
+        serving: what serves.
+
+    Raises:
+        GateRefused: the two differ.
+    """
+    if against != serving:
+        raise GateRefused(
+            f"stale baseline: {version.name} was judged against {against or 'nothing'}, but "
+            f"{serving or 'nothing'} serves: judge it again"
+        )
