@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
-    BaseSettings,
     CliApp,
     CliPositionalArg,
     CliSubCommand,
@@ -29,6 +28,7 @@ from tasks.settings import (
     PredictSettings,
     PreviewSettings,
     TrainSettings,
+    WithVariables,
     results_table,
 )
 
@@ -221,7 +221,7 @@ class Doctor(Command):
         self.engine().show(table)
 
 
-class Digitflow(BaseSettings):
+class Digitflow(WithVariables):
     """Read handwritten digits from folders of pictures, in batch, and prove how well."""
 
     model_config = SettingsConfigDict(

@@ -51,10 +51,10 @@ def evidence_of(verdict: Mapping[str, Any]) -> dict[str, Any]:
     failed = [check["name"] for check in verdict["checks"] if not check["passed"]]
     return {
         "accepted": verdict["accepted"],
-        "sentence": verdict["sentence"],
+        "sentence": verdict.get("sentence", ""),
         "checks": len(verdict["checks"]),
         "failed": failed,
-        "against": verdict["against"],
+        "against": verdict.get("against"),
     }
 
 

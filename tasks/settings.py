@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    CliSubCommand,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -20,6 +21,7 @@ RecipeName = Literal["standard", "quick"]
 JudgedOn = Literal["all", "clean"]
 Required = Literal["non-inferiority", "improvement"]
 
+SUB_COMMAND = get_args(CliSubCommand)[1]  # what marks the field of one
 SEEN = "histories"  # folder of the home: what this machine has seen of each history
 
 
@@ -51,11 +53,14 @@ class CommandLineOnly:
 
 
 class Variables(EnvSettingsSource):
-    """The `DIGITFLOW_*` variables of settings; those of actions and confirmations do nothing."""
+    """The `DIGITFLOW_*` variables of settings; those of actions and confirmations do nothing.
+
+    Nor do those that are named like a sub-command: their JSON would be merged with its options.
+    """
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the value of a variable, None for an option that takes none."""
-        if CommandLineOnly in field.metadata:
+        if CommandLineOnly in field.metadata or SUB_COMMAND in field.metadata:
             return None, field_name, False
         return super().get_field_value(field, field_name)
 

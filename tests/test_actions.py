@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic_settings import BaseSettings
 
 from flows.cli import main
 from flows.command import Command
 from flows.model_commands import Acceptance, Models
+from tasks.golden import golden_answers
 from tasks.registry import Registry
 from tasks.settings import CommandLineOnly, GateSettings
 from tests.bars import bar, encoded, save_bar_model
@@ -55,25 +57,28 @@ def test_a_variable_confirms_nothing(
 ) -> None:
     register_champion(home, save_bar_model(home.with_name("a.onnx"), version="a"), "a")
     registry = Registry(home / "models")
-    registry.register(card("refused", accepted=False), model_file, model_file)
+    golden = golden_answers(model_file, np.stack([bar(digit) for digit in range(10)]))
+    registry.register({**card("refused", accepted=False), "golden": golden}, model_file, model_file)
     register_champion(home, save_bar_model(home.with_name("b.onnx"), version="b"), "b")
     for name, value in {
         **{"OVERRIDE": "1", "REASON": "as always", "KEEP": "1", "EVEN_REFERENCED": "1"},
         **{"VERSION": "refused", "FLOOR": "0.1", "NAME": "other", "FOLDER": str(home)},
-        **{"PROMOTE": '{"version": "refused", "reason": "x", "override": true}', "GC": "{}"},
+        # as JSON of a sub-command, which would be merged with its options
+        **{"PROMOTE": '{"override": true}', "GC": '{"keep": 1}', "ADD": '{"floor": 0.1}'},
     }.items():
         monkeypatch.setenv(f"DIGITFLOW_{name}", value)
+    monkeypatch.setenv("MODELS", '{"promote": {"override": true}, "gc": {"keep": 1}}')
     history = registry.history()
+    assert run("models", "promote", "refused", "--reason", "please") == 3
     for words in (
         ("promote", "refused"),
         ("promote",),
-        ("promote", "refused", "--reason", "please"),
         ("rollback",),
         ("gc",),
         ("show",),
         ("accept-history",),
     ):
-        assert run("models", *words) in (2, 3), words
+        assert run("models", *words) == 2, words
     assert run("models") == 0
     assert registry.history() == history
 
