@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from time import sleep, time_ns
 
 from tasks.decode import Undecodable
 from tasks.errors import InputError
@@ -14,6 +15,7 @@ from tasks.patterns import Chosen
 from tasks.reasons import Reason
 
 SORTED_TOGETHER = 16_384  # names of one folder that are held and sorted; more come in several runs
+REST_NS = 100_000_000  # no write() of a picture takes longer
 # O_NONBLOCK: opening a FIFO that nobody writes to must not wait
 OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 NO_FILE = {errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}  # a loop of links, a socket: no fault
@@ -145,7 +147,9 @@ def _read_once(path: bytes) -> Content | None:
     except (OSError, ValueError) as error:
         raise _unopened(path, error) from None
     try:
-        before = os.fstat(descriptor)
+        before = _at_rest(descriptor)
+        if before is None:
+            return None
         size, time = before.st_size, before.st_mtime_ns
         if not stat.S_ISREG(before.st_mode):
             raise Undecodable(Reason.UNSUPPORTED_FORMAT, "not a regular file", size, time)
@@ -162,6 +166,21 @@ def _read_once(path: bytes) -> Content | None:
         os.close(descriptor)
     whole = len(data) == size == after.st_size and after.st_mtime_ns == time
     return Content(data, size, time) if whole else None
+
+
+def _at_rest(descriptor: int) -> os.stat_result | None:
+    """Return size and time of a file whose last write is over, or nothing if others follow it.
+
+    A file's time is that at which a write begins, in steps of some milliseconds: of a file that was
+    written to just now it does not tell half of the write, or two of one step, from the whole.
+    """
+    for _ in range(2):
+        facts = os.fstat(descriptor)
+        left = facts.st_mtime_ns + REST_NS - time_ns()
+        if not 0 < left <= REST_NS:  # long ago, or by a clock that is not ours
+            return facts
+        sleep(left / 1e9)
+    return None
 
 
 def too_large(size: int, mtime_ns: int | None) -> Undecodable:

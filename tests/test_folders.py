@@ -3,7 +3,10 @@
 import os
 import pickle
 import socket
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -134,6 +137,25 @@ def test_a_file_that_grows_all_the_time_is_read_whole_or_said_to_change(tmp_path
         writer.join()
     assert reasons == {Reason.CHANGED}
     assert read_file(os.fsencode(path)).size == path.stat().st_size
+
+
+def test_a_file_that_is_overwritten_all_the_time_is_never_given_half_old(tmp_path: Path) -> None:
+    path, contents = tmp_path / "restless", [b"a" * 200_000, b"b" * 200_000]
+    path.write_bytes(contents[0])
+    overwrite = "import os, sys; file = os.open(sys.argv[1], os.O_WRONLY)\n"
+    overwrite += "while True: [os.pwrite(file, each * 200_000, 0) for each in (b'a', b'b')]"
+    with subprocess.Popen([sys.executable, "-c", overwrite, path]) as writer:
+        try:
+            until = time.monotonic() + 1
+            while time.monotonic() < until:
+                try:
+                    assert read_file(os.fsencode(path)).data in contents
+                except Undecodable as trouble:
+                    assert trouble.reason == Reason.CHANGED
+        finally:
+            writer.kill()
+    path.write_bytes(contents[1])
+    assert read_file(os.fsencode(path)).data == contents[1]
 
 
 def test_a_folder_that_cannot_be_listed_is_listed_itself(tmp_path: Path) -> None:
