@@ -14,7 +14,7 @@ from tasks import s3 as s3_file
 from tasks.dataset import MNIST_DIGEST, Part, ingest, load
 from tests.bars import save_bar_model
 from tests.places import BucketPlace, FolderPlace, Place
-from tests.s3 import Failing, s3_server
+from tests.s3 import Failing, access, s3_server
 
 SAMPLE_PICTURES = 1_200  # of each part of `npz_sample`: enough to learn four digits of five
 
@@ -64,9 +64,7 @@ def boto(s3: str) -> Any:
 @pytest.fixture
 def s3_client(s3: str, boto: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return that client; the environment leads to its server, also that of started processes."""
-    variables = {"AWS_ENDPOINT_URL": s3, "AWS_ACCESS_KEY_ID": "user", "AWS_REGION": "us-east-1"}
-    variables |= {"AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
-    for name, value in variables.items():
+    for name, value in access(s3).items():
         monkeypatch.setenv(name, value)
     return boto
 

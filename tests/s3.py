@@ -31,6 +31,13 @@ main()
 ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>made for a test</Message></Error>"
 
 
+def access(url: str) -> dict[str, str]:
+    """Return the variables by which a process comes to a server, and may do all there."""
+    keys = {"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "secret"}
+    regions = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    return {"AWS_ENDPOINT_URL": url, **keys, **regions}
+
+
 @contextmanager
 def s3_server(log: Path) -> Iterator[str]:
     """Start moto's server on a free port, give its URL, and end it."""

@@ -139,3 +139,44 @@ def test_runs_killed_at_a_random_moment_end_with_the_rows_of_an_undisturbed_one(
 
     done = rounds(2, files=3_000, seed=os.getpid())
     assert all(one.same and not one.twice and not one.exit_code for one in done), done
+
+
+def test_attacks_in_small_find_every_promise_kept(
+    tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.bench import faults, hostile_files, swaps, together
+
+    monkeypatch.setattr(faults, "SHARES", (0,))  # those that are sat out would take too long
+    for name in ("mutants", "swaps", "together", "storage"):
+        (tmp_path / name).mkdir()
+    lines = [
+        *hostile_files.mutants(tmp_path / "mutants", model_file, count=30, seed=os.getpid()),
+        *swaps.swaps(tmp_path / "swaps", model_file, count=30, seed=os.getpid()),
+        *together.on_disk(tmp_path / "together", model_file, rounds={2: 1}),
+        *faults.faults(tmp_path / "storage", model_file, rounds=1, seed=os.getpid()),
+    ]
+    assert [line for line in lines if line.broken] == []
+
+
+def test_a_promise_that_broke_is_in_the_table_and_in_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.bench import attack
+    from tests.bench.attempt import Line
+
+    broken = [Line("kills", "all rows", 9, 8, "one lost"), Line("kills", "no row", 0, 0, "untried")]
+    monkeypatch.setitem(attack.ATTACKS, "kills", lambda *_: iter(broken))
+    monkeypatch.setitem(attack.ATTACKS, "swaps", lambda *_: iter([Line("swaps", "all", 2, 2, "")]))
+    assert attack.main(["kills", "swaps"]) == 1
+    shown = capsys.readouterr().out
+    assert "one lost" in shown
+    assert "1 of 3 promises held" in shown
+    assert attack.main(["swaps"]) == 0
+
+
+def test_the_time_at_a_file_ends_with_the_next_opening_or_with_a_process() -> None:
+    from tests.bench.attempt import attempts_of
+
+    opened = [(0.0, "a"), (1.0, "b"), (5.0, "c"), (5.5, "d")]
+    times = {one.name: one.seconds for one in attempts_of(opened, gone=[3.0, 9.0], end=8.0)}
+    assert times == {"a": 1.0, "b": 2.0, "c": 0.5, "d": 2.5}

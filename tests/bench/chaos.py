@@ -8,15 +8,12 @@ that nobody disturbed; how many files were read twice is counted by the kernel (
 """
 
 import argparse
-import ctypes
 import os
 import random
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from contextlib import suppress
@@ -31,9 +28,9 @@ from rich.table import Table
 from tasks import results
 from tasks.discover import Listing, shards
 from tests.bars import bar, encoded, save_bar_model
+from tests.bench.watched import children_of, telling_opens
 
 WORKERS = 2  # reading processes
-IN_OPEN, EVENT = 0x20, struct.Struct("iIII")
 SAME = ["path", "page", "size", "mtime_ns", "content_hash", "status", "reason", "detail"]
 SAME += ["digit", "confidence", "p0", "p9", "ink", "model_version"]
 
@@ -49,45 +46,6 @@ class Round:
     same: bool  # the rows are those of the undisturbed run
     twice: int  # files with rows of more than one reading
     exit_code: int  # of the second run
-
-
-class Opened:
-    """Counts how often each file of a folder is opened, as Linux reports it."""
-
-    def __init__(self, folder: Path) -> None:
-        """Begin to count."""
-        self.counts: Counter[bytes] = Counter()
-        self._c = ctypes.CDLL(None, use_errno=True)
-        self._watch = self._c.inotify_init()
-        self._c.inotify_add_watch(self._watch, os.fsencode(folder), IN_OPEN)
-        self._over = False
-        self._thread = threading.Thread(target=self._count)
-        self._thread.start()
-
-    def _count(self) -> None:
-        os.set_blocking(self._watch, False)
-        while True:
-            over = self._over
-            try:
-                events = os.read(self._watch, 1 << 20)
-            except BlockingIOError:
-                if over:
-                    return
-                time.sleep(0.002)
-                continue
-            at = 0
-            while at < len(events):
-                *_, length = EVENT.unpack_from(events, at)
-                at += EVENT.size
-                self.counts[events[at : at + length].rstrip(b"\0")] += 1
-                at += length
-
-    def end(self) -> Counter[bytes]:
-        """Stop counting and return the counts."""
-        self._over = True
-        self._thread.join()
-        os.close(self._watch)
-        return self.counts
 
 
 def make_folder(folder: Path, count: int) -> None:
@@ -127,39 +85,29 @@ def rows_of(home: Path) -> list[dict[str, Any]]:
     return sorted(rows.to_pylist(), key=lambda row: (row["path"], row["page"]))
 
 
-def reading_processes(leader: int) -> list[int]:
-    """Return the pids of the reading processes of a run."""
-    listed = Path(f"/proc/{leader}/task/{leader}/children")
-    try:
-        return [int(pid) for pid in listed.read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
 def one_round(
     folder: Path, model: Path, home: Path, expected: list[dict[str, Any]], whole: bool, after: float
 ) -> Round:
     """Kill the run, or one of its reading processes, and run the same command again."""
-    opened = Opened(folder)
-    run = start(folder, model, home)
-    time.sleep(after)
-    children = reading_processes(run.pid)
-    kept = _count(home)
-    with suppress(ProcessLookupError):  # it was quicker than the undisturbed run, and has ended
-        if whole:
-            os.killpg(run.pid, signal.SIGKILL)
-        elif children:
-            victim = random.choice(children)  # noqa: S311 - for luck, not for secrets
-            os.kill(victim, signal.SIGKILL)
-    run.wait()
-    counts = opened.end()
-    opened = Opened(folder)
-    again = start(folder, model, home)
-    exit_code = again.wait()
+    first, second = Counter[bytes](), Counter[bytes]()
+    with telling_opens(folder, lambda name: first.update([name])):
+        run = start(folder, model, home)
+        time.sleep(after)
+        children = children_of(run.pid)
+        kept = _count(home)
+        with suppress(ProcessLookupError):  # it was quicker than the undisturbed run, and has ended
+            if whole:
+                os.killpg(run.pid, signal.SIGKILL)
+            elif children:
+                victim = random.choice(children)  # noqa: S311 - for luck, not for secrets
+                os.kill(victim, signal.SIGKILL)
+        run.wait()
+    with telling_opens(folder, lambda name: second.update([name])):
+        exit_code = start(folder, model, home).wait()
     if exit_code:
         print((home / "said").read_text())
     # a run that came to its end has opened some pictures once more, for its report
-    read_twice = len(counts & opened.end()) + sum(count > 1 for count in counts.values())
+    read_twice = len(first & second) + sum(count > 1 for count in first.values())
     rows = rows_of(home)
     twice = sum(count > 1 for count in Counter((r["path"], r["page"]) for r in rows).values())
     what = "run" if whole else "process"

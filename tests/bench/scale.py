@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -28,6 +27,7 @@ from rich.table import Table
 
 from flows.prefect_defaults import set_defaults
 from tests.bench.predict_vs_keras import write_pictures
+from tests.bench.watched import Processes
 
 DIFFERENT = 10_000  # files; the others are links to them
 IN_A_FOLDER = 10_000  # links
@@ -72,51 +72,17 @@ def read(folder: Path, model: Path, count: int, server: str | None) -> Reading:
             env=environment,
             stdout=subprocess.PIPE,
         )
-        peak = Peak(run.pid)
+        processes = Processes(run.pid, pause=0.1)
         said, _ = run.communicate()
         whole = time.perf_counter() - began
+        processes.end()
         if run.returncode:
             sys.exit(f"reading {count:,} files ended with {run.returncode}")
+        peak = max(processes.peaks.values())
         summary: dict[str, Any] = json.loads(said)
         if summary["found"] != count:
             sys.exit(f"{count:,} files, but {summary['found']:,} rows")
-        return Reading(count, bool(server), whole, summary["seconds"], peak.end())
-
-
-class Peak:
-    """Watches the largest memory that a process or one of its children had."""
-
-    def __init__(self, pid: int) -> None:
-        """Begin to watch."""
-        self._pid, self._most, self._over = pid, 0, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.1):
-            self._most = max([self._most, *map(_high_water, [self._pid, *_children(self._pid)])])
-
-    def end(self) -> int:
-        """Stop watching and return bytes."""
-        self._over.set()
-        self._thread.join()
-        return self._most
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
-def _high_water(pid: int) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(lines[0].split()[1]) * 1024 if lines else 0
+        return Reading(count, bool(server), whole, summary["seconds"], peak)
 
 
 def measure(counts: list[int], model: Path, server: str | None) -> list[Reading]:

@@ -11,6 +11,7 @@ import pytest
 
 from tasks import results
 from tests.bars import bar, encoded
+from tests.s3 import access
 
 COUNT = 40
 
@@ -20,14 +21,7 @@ def bucket(s3: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return a bucket with digits below `scans/`; the results are to lie in it, too."""
     import boto3
 
-    variables = {
-        "AWS_ENDPOINT_URL": s3,
-        "AWS_ACCESS_KEY_ID": "user",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "DIGITFLOW_RESULTS": "s3://digits/results",
-    }
+    variables = access(s3) | {"DIGITFLOW_RESULTS": "s3://digits/results"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     client: Any = boto3.client("s3", endpoint_url=s3)

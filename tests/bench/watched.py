@@ -1,0 +1,96 @@
+"""What Linux tells of a run from outside: the files it opens, its processes, and their memory."""
+
+import ctypes
+import os
+import select
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+IN_OPEN, EVENT = 0x20, struct.Struct("iIII")
+GONE = (FileNotFoundError, ProcessLookupError)  # a process that ends while it is looked at
+
+
+@contextmanager
+def telling_opens(folder: Path, on_open: Callable[[bytes], None]) -> Iterator[None]:
+    """Call a function, in a thread, with the name of each file of a folder that is opened."""
+    c = ctypes.CDLL(None, use_errno=True)
+    watch = c.inotify_init()
+    if c.inotify_add_watch(watch, os.fsencode(folder), IN_OPEN) < 0:
+        raise OSError(ctypes.get_errno(), f"{folder} cannot be watched")
+    over = threading.Event()
+
+    def tell() -> None:
+        while True:
+            if select.select([watch], [], [], 0.05)[0]:
+                for name in _names(os.read(watch, 1 << 20)):
+                    on_open(name)
+            elif over.is_set():
+                return
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        os.close(watch)
+
+
+def _names(events: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(events):
+        *_, length = EVENT.unpack_from(events, at)
+        at += EVENT.size + length
+        if length:  # else it is the folder itself
+            yield events[at - length : at].rstrip(b"\0")
+
+
+class Processes:
+    """Watches a process and its children: the peak memory of each, and when each was gone."""
+
+    def __init__(self, leader: int, pause: float) -> None:
+        """Begin to look, with so many seconds between two looks."""
+        self.peaks: dict[int, int] = {}  # bytes, by pid
+        self.gone: dict[int, float] = {}  # time.monotonic(), by pid
+        self._leader, self._pause, self._over = leader, pause, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._pause):
+            there = {self._leader, *children_of(self._leader)}
+            for pid in there:
+                self.peaks[pid] = max(self.peaks.get(pid, 0), _high_water(pid))
+            for pid in self.peaks.keys() - there - self.gone.keys():
+                self.gone[pid] = time.monotonic()
+
+    def end(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the pids of the processes that any thread of a process has started."""
+    found: list[int] = []
+    try:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    except GONE:
+        pass
+    return found
+
+
+def _high_water(pid: int) -> int:
+    """Return the most memory that a process has had, bytes; nothing is known of one that ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except GONE:
+        return 0
+    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(lines[0].split()[1]) * 1024 if lines else 0
