@@ -99,7 +99,13 @@ class _Hand(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_HEAD(self) -> None:
+        self._answer()
+
     def do_PUT(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
         self._answer()
 
     def do_DELETE(self) -> None:
@@ -130,7 +136,8 @@ class _Hand(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], sent: int = 10**9) -> None:
         self.send_response_only(status)
-        more = {"Content-Length": str(len(body)), "Connection": "close"}
+        length = {} if self.command == "HEAD" else {"Content-Length": str(len(body))}
+        more = length | {"Connection": "close"}
         for name, value in (headers | more).items():
             self.send_header(name, value)
         self.end_headers()

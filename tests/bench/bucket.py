@@ -17,7 +17,7 @@ class Bucket:
         import boto3
 
         client = boto3.client("s3", endpoint_url=server)
-        self._client, self._name = client, f"bucket-{uuid.uuid4().hex}"
+        self._client, self._name = client, f"attack-{uuid.uuid4().hex[:8]}"
         self.server = server
         client.create_bucket(Bucket=self._name)
         self.url = f"s3://{self._name}"
