@@ -3,12 +3,10 @@
 TensorFlow and Prefect are imported by the commands that need them, when they run.
 """
 
-import errno
-import io
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -18,10 +16,16 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
-from rich.table import Table
 
 from flows.command import Command, print_table, values_of
 from flows.model_commands import Acceptance, Models
+from flows.trouble import (
+    complain,
+    in_a_line,
+    let_go_of_output,
+    nobody_reads_output,
+    open_standard_files,
+)
 from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
 from tasks.reasons import ALL, Reason
 from tasks.settings import (
@@ -31,14 +35,15 @@ from tasks.settings import (
     WithVariables,
     results_table,
 )
+from tasks.url_secrets import has_secret
 
 if TYPE_CHECKING:
     from flows.train import Outcome
     from tasks.summary import Summary
 
 RETRY, REASON = "--retry-rejected", re.compile("[a-z_]+")
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
+OUTPUT_CLOSED = 141  # of one that wrote where nobody reads, as in `| head`: 128 + SIGPIPE
 
 
 class Flow(Command):
@@ -214,11 +219,9 @@ class Doctor(Command):
 
         findings = examine()
         self.answer([asdict(finding) for finding in findings])
-        table = Table("", "found", "", header_style="bold", box=None, pad_edge=False)
-        for finding in findings:
-            style = None if finding.good else "yellow"
-            table.add_row(finding.name, finding.found, finding.advice, style=style)
-        self.engine().show(table)
+        rows = [(finding.name, finding.found, finding.advice) for finding in findings]
+        styles = ["" if finding.good else "yellow" for finding in findings]
+        self.engine().table(("", "found", ""), rows, styles)
 
 
 class Digitflow(WithVariables):
@@ -250,24 +253,41 @@ class Digitflow(WithVariables):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command line and exit with its code; an error of ours is one line on stderr."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # the names of files need no encoding
-    words = sys.argv[1:] if arguments is None else arguments
+    """Run a command line and exit with its code; what went wrong is one line on stderr."""
+    open_standard_files()
+    code, line = _outcome(sys.argv[1:] if arguments is None else arguments)
+    if line:
+        complain(line)
+    let_go_of_output()
+    sys.exit(code)
+
+
+def _outcome(words: list[str]) -> tuple[int, str]:
+    """Run a command line; return the exit code, and the line about what went wrong or nothing."""
     try:
-        CliApp.run(Digitflow, cli_args=_with_all(words))
-    except ValidationError as error:
-        _fail(_in_words(error), InputError.exit_code)
-    except SettingsError as error:
-        _fail(str(error), InputError.exit_code)
-    except DigitflowError as error:
-        _fail(str(error), error.exit_code)
-    except OSError as error:
-        if error.errno not in NO_ROOM:
-            raise
-        _fail(f"no room left on the disk: {error}", DigitflowError.exit_code)
+        try:
+            CliApp.run(Digitflow, cli_args=_with_all(words))
+        finally:
+            sys.stdout.flush()
+    except SystemExit as end:  # of --help
+        return int(end.code or 0), ""
     except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
+        return INTERRUPTED, "interrupted"
+    except Exception as error:  # whatever it is, it is told in one line
+        return _told(error)
+    return 0, ""
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    if isinstance(error, ValidationError):
+        return InputError.exit_code, _in_words(error)
+    if isinstance(error, SettingsError):
+        return InputError.exit_code, str(error)
+    if isinstance(error, DigitflowError):
+        return error.exit_code, str(error)
+    if isinstance(error, BrokenPipeError) and nobody_reads_output():
+        return OUTPUT_CLOSED, ""
+    return DigitflowError.exit_code, in_a_line(error)
 
 
 def _with_all(words: list[str]) -> list[str]:
@@ -280,19 +300,18 @@ def _with_all(words: list[str]) -> list[str]:
     return words if named else [*words[:after], ALL, *words[after:]]
 
 
-def _fail(message: str, code: int) -> None:
-    print(f"digitflow: {message}", file=sys.stderr)  # noqa: T201 - the one line
-    sys.exit(code)
-
-
 def _in_words(error: ValidationError) -> str:
     faults: dict[str, list[str]] = {}
     for detail in error.errors():
         # where a field may be of several types, the name of each follows that of the field
         name = [str(part) for part in detail["loc"] if str(part).isidentifier()][-1]
-        given = f"--{name.replace('_', '-')} {detail['input']}"
-        faults.setdefault(given, []).append(detail["msg"].removeprefix("Value error, "))
+        given = f"--{name.replace('_', '-')} {_without_its_secret(detail['input'])}"
+        faults.setdefault(given.rstrip(), []).append(detail["msg"].removeprefix("Value error, "))
     return "; ".join(f"{given}: {' or '.join(said)}" for given, said in faults.items())
+
+
+def _without_its_secret(given: Any) -> str:
+    return "" if has_secret(str(given)) else str(given)
 
 
 if __name__ == "__main__":

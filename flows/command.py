@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from rich.table import Table
 
 from flows.engine import PlainEngine
 from tasks.settings import WithVariables
@@ -40,10 +39,7 @@ class Command(WithVariables):
 
 def print_table(engine: PlainEngine, columns: list[str], rows: list[dict[str, Any]]) -> None:
     """Write rows as a table."""
-    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_cell(row[column]) for column in columns))
-    engine.show(table)
+    engine.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
 def values_of(settings: type[BaseSettings], command: BaseSettings) -> dict[str, Any]:

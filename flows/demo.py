@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from flows.engine import PlainEngine
 from flows.train import Outcome
 from tasks import results
@@ -81,11 +79,11 @@ def _show(summary: Summary, engine: PlainEngine) -> int:
     rows = results.select(summary.results, run=summary.run_id, columns=columns).to_pylist()
     answered = [row for row in rows if row["digit"] is not None]
     rejected = [row for row in rows if row["digit"] is None]
-    table = Table(*columns, header_style="bold", box=None, pad_edge=False)
+    lines = []
     for row in answered[:: max(1, len(answered) // SHOWN)][:SHOWN] + rejected:
         sure = "" if row["confidence"] is None else f"{row['confidence']:.3f}"
         digit = "" if row["digit"] is None else str(row["digit"])
-        table.add_row(row["path"], row["status"], row["reason"], digit, sure)
-    table.add_row(f"... {len(rows)} rows in all", "", "", "", "")
-    engine.show(table)
+        lines.append((row["path"], row["status"], row["reason"], digit, sure))
+    lines.append((f"... {len(rows)} rows in all", "", "", "", ""))
+    engine.table(columns, lines)
     return sum(row["path"].split("/")[0] == str(row["digit"]) for row in answered)

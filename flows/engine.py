@@ -3,9 +3,11 @@
 A flow is one function that is given an engine, so the same sentence runs with Prefect and without.
 """
 
+import errno
+import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -20,8 +22,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from tasks.errors import InputError
+from tasks.visible import visible
 
 if TYPE_CHECKING:
     from tasks.report import Report
@@ -91,12 +95,21 @@ class Engine(Protocol):
         """Show rows under a plain sentence, in the same place."""
 
 
+class _Output(Console):
+    """Standard output; where nobody reads it any more, who writes has to know."""
+
+    def on_broken_pipe(self) -> None:
+        """Write nothing more, and raise what was caught, instead of ending this process."""
+        self.quiet = True
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
+
+
 class PlainEngine:
     """Runs the stages in this process and writes lines and bars to the terminal."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         """Write nothing at all when quiet: for programs that read the answer."""
-        self.console = Console(quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = _Output(quiet=quiet, highlight=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = WIDTH_OF_A_FILE
         self.bars = Console(file=sys.stderr, quiet=quiet)
@@ -143,22 +156,34 @@ class PlainEngine:
 
     def say(self, label: str, text: str) -> None:
         """Write a line with its label in a column of its own."""
-        self.console.print(f"{label:<{LABEL_WIDTH}}", style="bold", end="", markup=False)
-        self.console.print(text, markup=False)
+        self.console.print(_shown(f"{label:<{LABEL_WIDTH}}", "bold"), end="")
+        self.console.print(_shown(text))
 
     def heading(self, text: str) -> None:
         """Write a line that opens a new part."""
-        self.console.print(f"\n{text}", style="bold", markup=False)
+        self.console.print()
+        self.console.print(_shown(text, "bold"))
 
-    def show(self, table: Table) -> None:
-        """Write a table."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        styles: Sequence[str] | None = None,
+    ) -> None:
+        """Write rows under the names of their columns, each row in its style if there are any."""
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(_shown(column, "bold"))
+        for number, row in enumerate(rows):
+            style = styles[number] if styles else None
+            table.add_row(*(_shown(cell) for cell in row), style=style)
         self.console.print(table)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:
         """Show a bar on a terminal, and nothing elsewhere."""
         columns = (
-            TextColumn(f"{title:<{LABEL_WIDTH}}"),
+            TextColumn(f"{{task.description:<{LABEL_WIDTH}}}", markup=False),
             BarColumn(),
             TaskProgressColumn(show_speed=True),
             MofNCompleteColumn(),
@@ -166,7 +191,7 @@ class PlainEngine:
         )
         hidden = not self.bars.is_terminal
         with Progress(*columns, console=self.bars, transient=True, disable=hidden) as progress:
-            bar = progress.add_task(title, total=total)
+            bar = progress.add_task(visible(title), total=total)
             yield lambda done: progress.update(bar, completed=done)
 
     @contextmanager
@@ -198,3 +223,8 @@ class PlainEngine:
 
     def publish_table(self, key: str, rows: list[dict[str, Any]], sentence: str) -> None:
         """Do nothing: the report holds the same."""
+
+
+def _shown(text: str, style: str = "") -> Text:
+    """Return text as it may be shown; rich looks for markup and emoji in no `Text`."""
+    return Text(visible(text), style)

@@ -20,7 +20,7 @@ from tasks.dataset import Snapshot, load
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.evaluate import Parity
 from tasks.evidence import Trouble
-from tasks.files import write_text
+from tasks.files import absolute, write_text
 from tasks.golden import check_golden
 from tasks.in_use import in_use
 from tasks.registry import READY, Registry, ready_model
@@ -317,4 +317,4 @@ def require_sound(rows: list[Row]) -> None:
 
 def label_of(folder: Path) -> str:
     """Return a name for a labelled folder: its own, as far as names may go."""
-    return folder.expanduser().absolute().name.lower()
+    return absolute(folder).name.lower()

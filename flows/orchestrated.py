@@ -21,6 +21,7 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 from prefect.states import Completed
 from prefect.utilities.callables import get_call_parameters
 
@@ -30,8 +31,9 @@ from flows.predict import predict as predict_sentence
 from flows.quiet import is_quiet
 from flows.train import train as train_sentence
 from tasks.errors import DigitflowError
-from tasks.report import Report, to_markdown
+from tasks.report import Report, as_markdown, to_markdown
 from tasks.settings import PredictSettings, TrainSettings
+from tasks.visible import visible
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -87,7 +89,7 @@ class PrefectEngine(PlainEngine):
     def say(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""
         super().say(label, text)
-        get_run_logger().info("%s", f"{label}: {text}" if label else text)
+        get_run_logger().info("%s", visible(f"{label}: {text}" if label else text))
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:
@@ -138,11 +140,13 @@ class PrefectEngine(PlainEngine):
 
     def publish(self, key: str, report: Report) -> None:
         """Make the report a markdown artifact of the run."""
-        create_markdown_artifact(to_markdown(report), key=key, description=report.lead)
+        description = as_markdown(report.lead)
+        create_markdown_artifact(to_markdown(report), key=key, description=description)
 
     def publish_table(self, key: str, rows: list[dict[str, Any]], sentence: str) -> None:
         """Make the rows a table artifact of the run."""
-        create_table_artifact(rows, key=key, description=sentence)
+        cells = [{name: _shown(value) for name, value in row.items()} for row in rows]
+        create_table_artifact(cells, key=key, description=as_markdown(sentence))
 
 
 def _as_task(function: Callable[P, T]) -> Task[P, T]:
@@ -161,7 +165,19 @@ def _may_pass_later(_task: object, _run: object, state: State[Any]) -> bool:
     return False
 
 
-@flow(name="train", flow_run_name="train {settings.recipe} on {settings.data}")
+def _shown(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) else value
+
+
+def _run_name() -> str:
+    """Return the name of the flow run: what is done to what."""
+    settings = flow_run.parameters["settings"]
+    if isinstance(settings, TrainSettings):
+        return visible(f"train {settings.recipe} on {settings.data}")
+    return visible(f"read {settings.source}")
+
+
+@flow(name="train", flow_run_name=_run_name)
 def train(settings: TrainSettings) -> Any:
     """Train a network, judge it, and let it serve if it passes.
 
@@ -170,10 +186,10 @@ def train(settings: TrainSettings) -> Any:
     """
     outcome = train_sentence(settings, PrefectEngine(quiet=is_quiet()))
     name = "Accepted" if outcome.accepted else "Refused"
-    return Completed(name=name, message=outcome.sentence, data=outcome)
+    return Completed(name=name, message=visible(outcome.sentence), data=outcome)
 
 
-@flow(name="predict", flow_run_name="read {settings.source}")
+@flow(name="predict", flow_run_name=_run_name)
 def predict(settings: PredictSettings) -> Any:
     """Read every picture below a folder into the results table.
 

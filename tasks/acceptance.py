@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tasks.errors import InputError
-from tasks.files import make_folder, sha256, sync_folder, sync_tree
+from tasks.files import absolute, make_folder, sha256, sync_folder, sync_tree
 from tasks.history import Entry, FileHistory, Kind, damaged
 from tasks.labelled_folder import checked_name, copy_file, labelled_files
 from tasks.settings import SEEN, home
@@ -72,7 +72,7 @@ class AcceptanceSets:
             InputError: it is no labelled folder, or the name cannot be used.
         """
         checked_name(name)
-        source = source.expanduser().absolute()
+        source = absolute(source)
         files = labelled_files(source)
         building = self.folder / f".writing-{uuid4().hex}"
         try:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tasks import mnist, sources
 from tasks.decode import Pixels
 from tasks.errors import DatasetError
-from tasks.files import make_folder, sha256, sync_folder, whole_file, write_text
+from tasks.files import absolute, make_folder, sha256, sync_folder, whole_file, write_text
 from tasks.sources import Labelled, Labels, OnProgress
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def ingest(data: str, datasets: Path, on_progress: OnProgress | None = None) -> 
         if made.is_dir():
             return load(made)
         return save(mnist.fetch(datasets / "downloads", on_progress), datasets)
-    return save(sources.read(Path(data).expanduser().absolute(), on_progress), datasets)
+    return save(sources.read(absolute(data), on_progress), datasets)
 
 
 def load(folder: Path) -> Snapshot:

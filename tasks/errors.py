@@ -12,11 +12,22 @@ DigitflowError          1  something failed that should have worked
 A picture that cannot be read is none of these: it is a row with a reason (see reasons.py).
 """
 
+from tasks.url_secrets import without_secrets
+from tasks.visible import visible
+
 
 class DigitflowError(Exception):
-    """Base of every error this project raises on purpose; the message says what to do."""
+    """Base of every error this project raises on purpose; the message says what to do.
+
+    It is one line that may be shown and stored anywhere: names are spelled out where they have
+    to be, and URLs are without their secrets.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        """Make the message fit to be looked at."""
+        super().__init__(visible(without_secrets(message)))
 
 
 class InputError(DigitflowError):

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.visible import visible
+
 Tone = Literal["", "good", "warn", "bad"]
 Point = tuple[float, float]
 
@@ -60,17 +62,6 @@ class Tile:
     note: str = ""  # a second, smaller line
     tone: Tone = ""  # of the caption
     hint: str = ""  # shown when the pointer rests on the picture
-
-
-def visible(text: str) -> str:
-    r"""Return the text with what cannot be shown or encoded (`\n`, `\xff`, U+202E) spelled out."""
-    return "".join(c if c.isprintable() or c == "\u00a0" else _spelled(c) for c in text)
-
-
-def _spelled(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not UTF-8 (PEP 383)
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def digit_grid(title: str, tiles: Sequence[Tile], columns: int = STRIP, size: int = 56) -> Figure:

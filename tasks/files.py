@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.errors import InputError
+
 # a folder that may be written but not listed, or of a network file system that does not know it
 NO_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
 
@@ -37,6 +39,21 @@ def whole_file(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def absolute(path: Path | str) -> Path:
+    """Return the absolute path, with the home of the user that `~` stands for.
+
+    Raises:
+        InputError: the system knows no home of that user.
+    """
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise InputError(
+            f"{path}: the home folder that ~ stands for is not known: give the whole path, or set "
+            "HOME or DIGITFLOW_HOME"
+        ) from None
 
 
 def make_folder(folder: Path) -> None:

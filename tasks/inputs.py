@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from tasks.decode import Undecodable
 from tasks.errors import InputError
+from tasks.files import absolute
 from tasks.patterns import Chosen, split_glob
 
 MAX_BYTES = 256 * 2**20  # of one file
@@ -76,7 +77,7 @@ def open_inputs(given: str, include: Sequence[str] = (), exclude: Sequence[str] 
         return _open_url(given, include, exclude)
     if given.startswith("@"):
         return _open_list(_existing(given[1:]), Chosen(include, exclude))
-    path = Path(given).expanduser().absolute()
+    path = absolute(given)
     if not os.path.lexists(path):
         before, glob = split_glob(given)
         if glob:
@@ -101,19 +102,21 @@ def _byte(escape: bytes) -> bytes:
     return escape if escape == b"\\" else bytes([int(escape[1:], 16)])
 
 
-def _whole(path: Path) -> Path:
+def _whole(given: str) -> Path:
     """Return the absolute path; the root of results is one text however it was given."""
+    path = absolute(given)
     # behind a link `..` is not the folder before it
-    return path.resolve() if ".." in path.parts else path.absolute()
+    return path.resolve() if ".." in path.parts else path
 
 
 def _existing(given: str) -> Path:
-    path = _whole(Path(given).expanduser())
+    path = _whole(given)
     try:
         path.stat()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         missing = isinstance(error, FileNotFoundError)
-        what = "does not exist" if missing else f"cannot be opened: {error.strerror}"
+        said = error.strerror if isinstance(error, OSError) else error
+        what = "does not exist" if missing else f"cannot be opened: {said}"
         raise InputError(
             f"{path} {what}: give a folder of pictures, a glob in quotes, a list or an archive"
         ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.errors import InputError
+from tasks.files import absolute
 from tasks.slices import SliceFiles
 
 NAME = re.compile(r"[a-z0-9][a-z0-9 ._-]*")
@@ -23,7 +24,7 @@ def labelled_files(folder: Path) -> list[tuple[Path, int]]:
     Raises:
         InputError: there is no such folder, a sub-folder is no digit, or there are no files.
     """
-    folder = folder.expanduser().absolute()
+    folder = absolute(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give one with a sub-folder for each digit")
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.errors import InputError
+from tasks.files import absolute
 from tasks.history import History
 from tasks.settings import SEEN, home
 
@@ -89,4 +90,4 @@ def open_models(place: str) -> ModelStore:
         )
     from tasks.model_folder import ModelFolder
 
-    return ModelFolder(Path(place).expanduser().absolute(), home() / SEEN)
+    return ModelFolder(absolute(place), home() / SEEN)

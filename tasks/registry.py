@@ -16,7 +16,7 @@ from typing import Any
 
 from tasks.card import CARD_DIGEST, card_of, read_card, sealed
 from tasks.errors import GateRefused, InputError, ModelError
-from tasks.files import sha256, whole_file, write_text
+from tasks.files import absolute, sha256, whole_file, write_text
 from tasks.history import Entry
 from tasks.in_use import unused
 from tasks.model import Model, model_in
@@ -343,7 +343,7 @@ def find_model(model: str, registry: Registry) -> Model:
         ModelError: there is no such model, or no champion yet, or it was changed.
     """
     if model.endswith(".onnx"):
-        return _of_file(Path(model).expanduser().absolute(), registry)
+        return _of_file(absolute(model), registry)
     if model == "champion":
         champion = serving(registry)
         if champion is None:

@@ -16,14 +16,16 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from tasks.figures import Figure, Tone, visible
+from tasks.figures import Figure, Tone
+from tasks.visible import visible
 
 MARKDOWN_LIMIT = 200_000  # bytes; larger artifacts make the Prefect UI slow or fail to load
 LONGEST_WORDS = 1000  # characters of one cell or paragraph in markdown
 MISSING = "\u2013"  # en dash: a value that is not there
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( %| s)?|" + MISSING)
-MARKDOWN_SYNTAX = re.compile(r"[\"'\\`*_{}\[\]()#+!|~$]")
+# with what would make links of addresses: `://`, `@`, `www.`
+MARKDOWN_SYNTAX = re.compile(r"[\"'\\`*_{}\[\]()#+!|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,15 @@ def to_markdown(report: Report) -> str:
 
     Where it would be larger, the largest figures and tables are left out, and it says which.
     """
-    pieces: list[tuple[str, str]] = [("", f"# {_plain(report.title)}\n\n**{_plain(report.lead)}**")]
+    pieces: list[tuple[str, str]] = [
+        ("", f"# {as_markdown(report.title)}\n\n**{as_markdown(report.lead)}**")
+    ]
     for section in report.sections:
-        pieces.append(("", f"## {_plain(section.title)}"))
-        pieces += [("", _plain(section.text))] if section.text else []
+        pieces.append(("", f"## {as_markdown(section.title)}"))
+        pieces += [("", as_markdown(section.text))] if section.text else []
         pieces += [(figure.title, _image(figure)) for figure in section.figures]
         pieces += [(f"table of {section.title}", _table(section.table))] if section.table else []
-    pieces += [("", _plain(report.note))] if report.note else []
+    pieces += [("", as_markdown(report.note))] if report.note else []
     return _bounded(pieces)
 
 
@@ -132,7 +136,7 @@ def _bounded(pieces: list[tuple[str, str]]) -> str:
     """Return the pieces as one text; named ones are left out, largest first, until it fits."""
     kept, left_out = list(pieces), list[str]()
     while True:
-        words = f"*Left out to stay small: {_plain('; '.join(left_out))}.*" if left_out else ""
+        words = f"*Left out to stay small: {as_markdown('; '.join(left_out))}.*" if left_out else ""
         text = "\n\n".join([*(text for _, text in kept), words]).rstrip() + "\n"
         text = text.replace(")\n\n![", ")\n![")  # neighbours in one paragraph flow side by side
         named = [piece for piece in kept if piece[0]]
@@ -145,19 +149,19 @@ def _bounded(pieces: list[tuple[str, str]]) -> str:
 
 def _image(figure: Figure) -> str:
     data = base64.b64encode(figure.svg.encode()).decode("ascii")
-    return f"![{_plain(figure.title)}](data:image/svg+xml;base64,{data})"
+    return f"![{as_markdown(figure.title)}](data:image/svg+xml;base64,{data})"
 
 
 def _table(table: Table) -> str:
     rule = ["---:" if numeric else "---" for numeric in table.numeric()]
-    rows = [[_plain(cell.words) for cell in row] for row in table.cells()]
+    rows = [[as_markdown(cell.words) for cell in row] for row in table.cells()]
     if table.total and rows:
         rows[-1] = [f"**{words}**" if words else "" for words in rows[-1]]
-    lines = [[_plain(column) for column in table.columns], rule, *rows]
+    lines = [[as_markdown(column) for column in table.columns], rule, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _plain(words: str) -> str:
+def as_markdown(words: str) -> str:
     """Return words that markdown shows as they are: its syntax escaped, the middle cut."""
     if len(words) > LONGEST_WORDS:
         words = f"{words[: LONGEST_WORDS // 2]} … {words[-LONGEST_WORDS // 2 :]}"

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from tasks.errors import DigitflowError, InputError
-from tasks.files import whole_file
+from tasks.files import absolute, whole_file
 from tasks.table_repair import damages, described
 
 PLACE = "place"  # of a reading among those of its file: the name of a column that is only here
@@ -29,6 +30,9 @@ ORDER = ["root", "path", PLACE, "page"]
 BEFORE_COMMITS = 2**62  # more microseconds than a clock says, so that times rank below commits
 RANKED_BY = ("commit_version", "read_at")
 BATCH = 16_384  # rows
+# where a spreadsheet may see a cell begin, which it may divide at other characters than commas:
+# before what makes a formula of it (OWASP: CSV injection), and before the mark that says it is none
+FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[\s\0\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n'])")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 OUT_SUFFIXES = (".csv", ".parquet", ".jsonl")
 
@@ -186,16 +190,24 @@ def check_out(out: Path) -> None:
     """
     if out.suffix not in OUT_SUFFIXES:
         raise InputError(f"--out {out}: the name must end in {', '.join(OUT_SUFFIXES)}")
-    if out.expanduser().is_dir():
-        raise InputError(f"--out {out} is a folder: give the name of a file")
-    folder = out.expanduser().absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"--out {out}: {folder} is not a folder that can be written")
+    file = absolute(out)
+    if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
+        raise InputError(f"--out {out}: {file.parent} is not a folder that can be written")
+    try:
+        kind = file.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written: {error.strerror}") from None
+    if not stat.S_ISREG(kind):
+        raise InputError(f"--out {out} is a folder, pipe or device: give the name of a file")
+    if not os.access(file, os.W_OK):
+        raise InputError(f"--out {out} may not be overwritten by this user")
 
 
 def export(rows: pa.Table, out: Path) -> None:
     """Write rows as CSV, Parquet or JSON lines, by the suffix of the name; whole or not at all."""
-    with whole_file(out.expanduser().absolute()) as temporary:
+    with whole_file(absolute(out)) as temporary:
         if out.suffix == ".parquet":
             pq.write_table(rows, temporary)
         elif out.suffix == ".csv":
@@ -209,13 +221,18 @@ def _write_csv(rows: pa.Table, path: Path) -> None:
         writer = csv.writer(opened)
         writer.writerow(name.replace(".", "_") for name in rows.column_names)
         for row in plain_rows(rows):
-            writer.writerow(row.values())
+            writer.writerow(_no_formula(value) for value in row.values())
+
+
+def _no_formula(value: Any) -> Any:
+    """Return text with a `'` before what a spreadsheet would take for a formula."""
+    return FORMULA.sub("'", value) if isinstance(value, str) else value
 
 
 def _write_json_lines(rows: pa.Table, path: Path) -> None:
     with path.open("w", encoding="utf-8") as opened:
         for row in plain_rows(rows):
-            opened.write(json.dumps(row, ensure_ascii=False) + "\n")
+            opened.write(json.dumps(row) + "\n")
 
 
 def plain_rows(rows: pa.Table) -> Iterator[dict[str, Any]]:

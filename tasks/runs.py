@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.files import make_folder, write_text
+from tasks.errors import InputError
+from tasks.files import make_folder, sync_folder, write_text
 
 REPORT_FILE = "report.html"
 SUMMARY_FILE = "summary.json"  # of runs that came to their end
@@ -21,10 +22,21 @@ LOOK_BACK = 500  # runs, the newest first, in which interrupted ones are looked 
 
 
 def open_run(kind: str, home: Path) -> Path:
-    """Make and return `runs/<kind>-<UTC time>-<4 hex digits>/`; two runs never share one."""
+    """Make and return `runs/<kind>-<UTC time>-<4 hex digits>/`; two runs never share one.
+
+    Raises:
+        InputError: the home folder cannot hold it.
+    """
     folder = home / "runs" / f"{kind}-{timestamp()}-{secrets.token_hex(2)}"
-    make_folder(folder.parent)
-    folder.mkdir()
+    try:
+        make_folder(folder.parent)
+        folder.mkdir()
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise InputError(
+            f"{folder.parent} cannot be written ({error.strerror}): let this user, or set "
+            "DIGITFLOW_HOME to another folder"
+        ) from error
     return folder
 
 

@@ -14,7 +14,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from tasks.errors import InputError
+from tasks.files import absolute
 from tasks.reasons import STATUSES, Reason, Status
+from tasks.url_secrets import has_secret
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 RecipeName = Literal["standard", "quick"]
@@ -23,11 +26,16 @@ Required = Literal["non-inferiority", "improvement"]
 
 SUB_COMMAND = get_args(CliSubCommand)[1]  # what marks the field of one
 SEEN = "histories"  # folder of the home: what this machine has seen of each history
+NO_SECRETS = (
+    "a URL with a password, key or signature would be written into results, reports and logs: give "
+    "it without, and what lets you in by variables (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+    "for s3://, FSSPEC_HTTP and the like for others) or in fsspec's configuration files"
+)
 
 
 def home() -> Path:
     """Return the folder of all state: `DIGITFLOW_HOME`, by default `~/.digitflow`."""
-    return Path(os.environ.get("DIGITFLOW_HOME") or "~/.digitflow").expanduser().absolute()
+    return absolute(os.environ.get("DIGITFLOW_HOME") or "~/.digitflow")
 
 
 def results_table() -> str:
@@ -42,7 +50,9 @@ def models_place() -> str:
 
 def _place(variable: str, name: str) -> str:
     place = os.environ.get(variable) or str(home() / name)
-    return place if "://" in place else str(Path(place).expanduser().absolute())
+    if has_secret(place):
+        raise InputError(f"{variable}: {NO_SECRETS}")
+    return place if "://" in place else str(absolute(place))
 
 
 class CommandLineOnly:
@@ -86,11 +96,21 @@ class WithVariables(BaseSettings):
 class FlowSettings(WithVariables):
     """What both flows share."""
 
-    model_config = SettingsConfigDict(env_prefix="DIGITFLOW_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DIGITFLOW_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
     device: DeviceChoice = Field(
         "auto", description="Where the network runs; 'cuda' that cannot run is an error."
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_secrets(cls, value: Any) -> Any:
+        """Refuse them before a run begins: an orchestrator stores its parameters as they are."""
+        if has_secret(str(value)):
+            raise ValueError(NO_SECRETS)
+        return value
 
 
 class GateSettings(FlowSettings):

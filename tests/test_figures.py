@@ -22,8 +22,8 @@ from tasks.figures import (
     digit_strips,
     network_diagram,
     training_curves,
-    visible,
 )
+from tasks.visible import visible
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates and controls included
 ANY_NUMBER = st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf, -math.inf])
