@@ -2,8 +2,6 @@
 
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import idx
+from tasks import idx, npz
 from tasks.canonical import canonical
 from tasks.decode import Pixels, Undecodable, decode
 from tasks.errors import DatasetError
@@ -23,6 +21,7 @@ Labels = NDArray[np.int8]
 OnProgress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 NPZ_NAMES = ("x_train", "y_train", "x_test", "y_test")  # as in Keras's mnist.npz
+MAX_PICTURES = 1_000_000  # of each part, 0.8 GB; the sets that people use have fewer
 IDX_NAME = re.compile(r"(train|t10k)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 LABELS = tuple("0123456789")
 PARTS = {"train", "test"}  # folders that may hold the label folders, then they decide the split
@@ -94,13 +93,12 @@ def read_idx(folder: Path) -> Labelled:
 
 def read_npz(path: Path) -> Labelled:
     """Return the pictures of an .npz with x_train, y_train, x_test, y_test; never unpickles."""
-    try:
-        with np.load(path, allow_pickle=False) as members:
-            arrays = {name: np.asarray(members[name]) for name in NPZ_NAMES if name in members}
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"{path}: cannot be read as .npz: {error}") from error
-    if missing := [name for name in NPZ_NAMES if name not in arrays]:
-        raise DatasetError(f"{path}: expected arrays {', '.join(NPZ_NAMES)}; missing: {missing}")
+
+    def check(name: str, form: npz.Form) -> None:
+        require = require_pictures if name.startswith("x_") else require_labels
+        require(form, f"{path}, {name}")
+
+    arrays = npz.read(path, NPZ_NAMES, check)
     train, test = (
         checked(arrays[x], arrays[y], f"{path}, {x}", f"{path}, {y}")
         for x, y in (("x_train", "y_train"), ("x_test", "y_test"))
@@ -147,15 +145,8 @@ def checked(
     images: NDArray[Any], labels: NDArray[Any], images_from: str | Path, labels_from: str | Path
 ) -> tuple[Pixels, Labels]:
     """Return pictures and their labels, once they are known to be digits; errors say which file."""
-    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
-        raise DatasetError(
-            f"{images_from}: expected uint8 (N, {SIDE}, {SIDE}), "
-            f"found {images.dtype} {images.shape}"
-        )
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise DatasetError(
-            f"{labels_from}: expected one integer per picture, found {labels.dtype} {labels.shape}"
-        )
+    require_pictures(npz.Form(images.dtype, images.shape), images_from)
+    require_labels(npz.Form(labels.dtype, labels.shape), labels_from)
     if len(images) != len(labels):
         more = "labels than pictures" if len(labels) > len(images) else "pictures than labels"
         raise DatasetError(
@@ -172,6 +163,37 @@ def checked(
             "invert the pictures"
         )
     return images, labels.astype(np.int8)
+
+
+def require_pictures(found: npz.Form, source: str | Path) -> None:
+    """Refuse what is no array of pictures, or of more than any set of digits has.
+
+    Raises:
+        DatasetError: with what was expected and found.
+    """
+    if found.dtype != np.uint8 or len(found.shape) != 3 or found.shape[1:] != (SIDE, SIDE):
+        raise DatasetError(
+            f"{source}: expected uint8 (N, {SIDE}, {SIDE}), found {found.dtype} {found.shape}"
+        )
+    _require_few(found.shape[0], source)
+
+
+def require_labels(found: npz.Form, source: str | Path) -> None:
+    """Refuse what is no array of labels, or of more than any set of digits has.
+
+    Raises:
+        DatasetError: with what was expected and found.
+    """
+    if len(found.shape) != 1 or not np.issubdtype(found.dtype, np.integer):
+        raise DatasetError(
+            f"{source}: expected one integer per picture, found {found.dtype} {found.shape}"
+        )
+    _require_few(found.shape[0], source)
+
+
+def _require_few(count: int, source: str | Path) -> None:
+    if count > MAX_PICTURES:
+        raise DatasetError(f"{source}: {count:,} pictures, at most {MAX_PICTURES:,} are taken")
 
 
 def joined(

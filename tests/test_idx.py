@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_gzip_is_found_in_the_content_not_in_the_name(tmp_path: Path, name: str)
     [
         (b"", r"expected an IDX header of 16 bytes, found 0"),
         (idx.to_bytes(IMAGES)[:-1], r"truncated: .*\[3, 4, 5\], so expected 60 bytes .* found 59"),
-        (idx.to_bytes(IMAGES) + b"\0", r"too long: .* expected 60 bytes .* found 61"),
+        (idx.to_bytes(IMAGES) + b"\0", r"too long: .* expected 60 bytes .* found 61 or more"),
         (idx.to_bytes(IMAGES.reshape(12, 5)) + b"\0" * 9, r"0x00000803 .* found 0x00000802"),
         (struct.pack(">4I", 0x0D03, 1, 1, 1) + b"\0" * 4, r"0x00000803 .* found 0x00000d03"),
         (struct.pack(">4I", 0x0803, 2**32 - 1, 2**32 - 1, 2**32 - 1), r"truncated"),
@@ -69,3 +70,25 @@ def test_gzip_with_a_flipped_bit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "flipped.gz").write_bytes(data)
     with pytest.raises(DatasetError, match="cannot be read"):
         idx.read_bytes(tmp_path / "flipped.gz")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (idx.to_bytes(IMAGES) + bytes(50_000_000), "too long: .* expected 60 bytes"),
+        (struct.pack(">4I", 0x0803, 10**9, 28, 28) + bytes(50_000_000), "784,000,000,000 values"),
+        (b"\0\0\x08\xff" + b"\0\xff\xff\xff" * 255, "expected the IDX magic number"),
+    ],
+    ids=["more than announced", "as announced", "255 dimensions"],
+)
+def test_what_gzip_blows_up_costs_no_memory(tmp_path: Path, data: bytes, says: str) -> None:
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(data))
+    del data
+    tracemalloc.start()
+    try:
+        with pytest.raises(DatasetError, match=rf"ubyte\.gz: .*{says}"):
+            idx.parse(idx.read_bytes(path), 3, path)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
