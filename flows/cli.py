@@ -6,7 +6,7 @@ TensorFlow and Prefect are imported by the commands that need them, when they ru
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from flows.train import Outcome
     from tasks.summary import Summary
 
-RETRY, REASON = "--retry-rejected", re.compile("[a-z_]+")
+RETRY, REASON = "--retry-rejected", re.compile("[a-z_]{1,40}")
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
 OUTPUT_CLOSED = 141  # of one that wrote where nobody reads, as in `| head`: 128 + SIGPIPE
 
@@ -144,15 +144,16 @@ class Results(Command):
     def cli_cmd(self) -> None:
         """Print or write the rows."""
         from tasks import results
+        from tasks.visible import encodable
 
         if self.out:
             results.check_out(self.out)
         rows = results.select(
             results_table(),
-            run=self.run_id,
+            run=self.run_id and encodable(self.run_id),
             status=self.status,
             reason=self.reason,
-            path=self.path or self.history,
+            path=encodable(self.path or self.history or ""),
             history=self.history is not None,
         )
         if self.out:
@@ -234,6 +235,7 @@ class Digitflow(WithVariables):
         cli_hide_none_type=True,
         cli_use_class_docs_for_groups=True,
         cli_enforce_required=True,
+        cli_exit_on_error=False,  # its error would be printed raw, below its usage
     )
 
     demo: CliSubCommand[Demo]
@@ -282,7 +284,7 @@ def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, ValidationError):
         return InputError.exit_code, _in_words(error)
     if isinstance(error, SettingsError):
-        return InputError.exit_code, str(error)
+        return InputError.exit_code, str(error).partition("\n")[0]  # the usage follows
     if isinstance(error, DigitflowError):
         return error.exit_code, str(error)
     if isinstance(error, BrokenPipeError) and nobody_reads_output():
@@ -305,13 +307,12 @@ def _in_words(error: ValidationError) -> str:
     for detail in error.errors():
         # where a field may be of several types, the name of each follows that of the field
         name = [str(part) for part in detail["loc"] if str(part).isidentifier()][-1]
-        given = f"--{name.replace('_', '-')} {_without_its_secret(detail['input'])}"
-        faults.setdefault(given.rstrip(), []).append(detail["msg"].removeprefix("Value error, "))
-    return "; ".join(f"{given}: {' or '.join(said)}" for given, said in faults.items())
-
-
-def _without_its_secret(given: Any) -> str:
-    return "" if has_secret(str(given)) else str(given)
+        option = f"--{name.replace('_', '-')}"
+        given = detail["input"]
+        if not isinstance(given, dict) and not has_secret(str(given)):
+            option = f"{option} {given}"
+        faults.setdefault(option, []).append(detail["msg"].removeprefix("Value error, "))
+    return "; ".join(f"{option}: {' or '.join(said)}" for option, said in faults.items())
 
 
 if __name__ == "__main__":

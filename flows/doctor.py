@@ -81,8 +81,9 @@ def _home() -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     text = f"{folder} ({free / 2**30:,.0f} GiB free)"
-    if not os.access(existing, os.W_OK):
-        return Finding("home", text, False, "not writable: set DIGITFLOW_HOME to another folder")
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        advice = "no folder that can be written: set DIGITFLOW_HOME to another"
+        return Finding("home", text, False, advice)
     advice = (
         "" if free >= ENOUGH_DISK else "less than 2 GiB free: make room, or move DIGITFLOW_HOME"
     )
@@ -93,7 +94,7 @@ def _models() -> list[Finding]:
     try:
         registry = Registry(models_place())
         registry.history()
-    except DigitflowError as error:
+    except (DigitflowError, OSError) as error:
         return [Finding("models", str(error), False, "see DIGITFLOW_MODELS")]
     return [Finding("models", registry.place), _champion(registry)]
 

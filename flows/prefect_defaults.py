@@ -6,6 +6,9 @@ before Prefect is imported, and a server or a worker that is started inherits th
 
 import os
 
+from tasks.errors import InputError
+from tasks.files import absolute, make_folder
+
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -31,6 +34,25 @@ DEFAULTS = {
 
 
 def set_defaults() -> None:
-    """Put the defaults into the environment of this process and of those it starts."""
+    """Put the defaults into the environment of this process and of those it starts.
+
+    Raises:
+        InputError: Prefect could keep no state, which it tells in many lines and minutes later.
+    """
+    _require_state()
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+
+
+def _require_state() -> None:
+    state = absolute(os.environ.get("PREFECT_HOME") or "~/.prefect")
+    try:
+        make_folder(state)
+        trouble = None if os.access(state, os.W_OK) else "not writable"
+    except OSError as error:
+        trouble = str(error.strerror)
+    if trouble:
+        raise InputError(
+            f"Prefect keeps its state in {state}, which is no folder for it ({trouble}): set "
+            "PREFECT_HOME to another, or use --no-prefect"
+        )

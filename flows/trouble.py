@@ -49,8 +49,8 @@ def in_a_line(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "the memory of this machine was not enough; make room, or take fewer --workers"
     if isinstance(error, OSError) and error.errno in CAUSES:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror}: {CAUSES[error.errno]}"
+        place = f": {error.filename}" if error.filename else ""
+        return f"{CAUSES[error.errno]} ({error.strerror}{place})"
     said = f"unexpected {type(error).__name__}: {error}{_where(error)}"
     try:
         return f"{said}; please report it with {_traceback_file(error)}"

@@ -5,11 +5,11 @@ the values (LeCun, Cortes, Burges: The MNIST database).
 """
 
 import gzip
+import io
 import math
 import struct
 import zlib
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def read_bytes(path: Path) -> bytes:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
 
 
-def _announced(file: IO[bytes]) -> list[int]:
+def _announced(file: io.BufferedIOBase) -> list[int]:
     """Return the sizes in a header; of what is none, nothing."""
     dimensions = int.from_bytes(file.read(4)) - UINT8
     known = range(dimensions) if 0 < dimensions <= MOST else ()

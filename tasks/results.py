@@ -221,10 +221,10 @@ def _write_csv(rows: pa.Table, path: Path) -> None:
         writer = csv.writer(opened)
         writer.writerow(name.replace(".", "_") for name in rows.column_names)
         for row in plain_rows(rows):
-            writer.writerow(_no_formula(value) for value in row.values())
+            writer.writerow(no_formula(value) for value in row.values())
 
 
-def _no_formula(value: Any) -> Any:
+def no_formula(value: Any) -> Any:
     """Return text with a `'` before what a spreadsheet would take for a formula."""
     return FORMULA.sub("'", value) if isinstance(value, str) else value
 

@@ -34,8 +34,8 @@ def open_run(kind: str, home: Path) -> Path:
         sync_folder(folder.parent)
     except OSError as error:
         raise InputError(
-            f"{folder.parent} cannot be written ({error.strerror}): let this user, or set "
-            "DIGITFLOW_HOME to another folder"
+            f"{folder.parent} cannot be written ({error.strerror}): let this user write there, or "
+            "set DIGITFLOW_HOME to another folder"
         ) from error
     return folder
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_serializer, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -18,6 +18,7 @@ from tasks.errors import InputError
 from tasks.files import absolute
 from tasks.reasons import STATUSES, Reason, Status
 from tasks.url_secrets import has_secret
+from tasks.visible import encodable
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 RecipeName = Literal["standard", "quick"]
@@ -212,6 +213,15 @@ class ReadSettings(FlowSettings):
     max_error: float = Field(
         0.005, gt=0, le=1, description="Share of errors you accept; what is less sure is reviewed."
     )
+
+    @field_serializer("source", "model", when_used="json")
+    def _in_json(self, name: str) -> str:
+        """Spell out what has no encoding: an orchestrator stores its parameters as JSON."""
+        return encodable(name)
+
+    @field_serializer("include", "exclude", when_used="json")
+    def _each_in_json(self, patterns: list[str]) -> list[str]:
+        return [encodable(pattern) for pattern in patterns]
 
 
 class PreviewSettings(ReadSettings):

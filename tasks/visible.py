@@ -9,6 +9,11 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\u00a0" else _spelled(c) for c in text)
 
 
+def encodable(text: str) -> str:
+    r"""Return the text with only what has no encoding spelled out: bytes of names, as `\xff`."""
+    return "".join(_spelled(c) if "\ud800" <= c <= "\udfff" else c for c in text)
+
+
 def _spelled(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not UTF-8 (PEP 383)
         return f"\\x{ord(character) - 0xDC00:02x}"

@@ -314,3 +314,86 @@ def test_variables_that_are_not_ours_do_nothing(
     assert "2 read" in capfd.readouterr().out
     assert run("results") == 0  # PATH is set, as everywhere
     assert "2 of 2 shown" in capfd.readouterr().out
+
+
+HOSTILE = [
+    b"[/red]markup.png",
+    b":smile:.png",
+    b"title\x1b]0;x\x07.png",
+    b"clear\x1b[2J.png",
+    b"c1\xc2\x9b31m.png",
+    b"c1\x9b31m.png",
+    b"right\xe2\x80\xae.png",
+    b"line\nrow\r\x08.png",
+    b"separator\xe2\x80\xa8.png",
+    b"=1+1.png",
+]
+SAFE = r"""[/red]markup.png :smile:.png title\x1b]0;x\x07.png clear\x1b[2J.png c1\x9b31m.png
+right\u202e.png line\nrow\r\x08.png separator\u2028.png =1+1.png"""
+
+
+def test_names_are_neither_markup_nor_codes_for_the_terminal(
+    predict: list[str], folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in HOSTILE:
+        file = folder / os.fsdecode(name)
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    odd = folder.rename(folder.with_name("a[b]\x1b[2J"))
+    predict[1] = str(odd)
+    assert run(*predict, "--out", str(odd.parent / "c[d].csv")) == 0
+    assert run("results") == 0
+    assert run("results", "--history", "") == 0
+    printed = capfd.readouterr().out
+    assert all(character.isprintable() or character == "\n" for character in printed)
+    assert all(name in printed for name in SAFE.split())
+    assert r"a[b]\x1b[2J: 12 files" in printed
+
+
+def test_reasons_and_versions_are_neither_markup_nor_codes_for_the_terminal(
+    home: Path, model_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    register_champion(home, model_file, "older")
+    register_champion(home, model_file, "newer")
+    assert run("models", "rollback", "--reason", "[/b] :smile: \x1b]0;x\x07\u202e") == 0
+    for words in (["models"], ["models", "history"], ["models", "show", "older"]):
+        assert run(*words) == 0
+    printed = capfd.readouterr().out
+    assert printed.count(r"[/b] :smile: \x1b]0;x\x07\u202e") == 2
+    assert all(character.isprintable() or character == "\n" for character in printed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["predict", "http://me:h4sh@host/scans"], "--source"),
+        (["predict", "s3://KEY:h4sh/h4sh@bucket/*.png", "--no-prefect"], "--source"),
+        (["preview", "https://host/a.zip?X-Amz-Signature=h4sh"], "--source"),
+        (["predict", "IN", "--include", "http://me:h4sh@host"], "--include"),
+        (["predict", "IN", "--model", "http://me:h4sh@host"], "--model"),
+        (["predict", "IN", "--runner", "dask", "--address", "tcp://me:h4sh@host"], "--address"),
+        (["predict", "IN", "--address", "tcp://me:h4sh@host"], "--address"),
+        (["predict", "IN", "--out", "http://me:h4sh@host/out.csv"], "--out"),
+        (["train", "--data", "https://h4sh@host/data"], "--data"),
+        (["predict", "IN", "--bogus", "http://me:h4sh@host"], "--bogus"),
+    ],
+)
+def test_a_secret_in_a_url_is_refused_and_gets_nowhere(
+    arguments: list[str], named: str, home: Path, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*(str(folder) if word == "IN" else word for word in arguments)) == 2
+    said = capfd.readouterr()
+    assert named in said.err
+    assert "h4sh" not in said.err + said.out
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("variable", ["DIGITFLOW_RESULTS", "DIGITFLOW_MODELS"])
+def test_places_with_a_secret_are_refused(
+    variable: str, predict: list[str], monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    monkeypatch.setenv(variable, "s3://KEY:h4sh@bucket/place")
+    assert run(*predict) == 2
+    said = capfd.readouterr().err
+    assert said.startswith(f"digitflow: {variable}: a URL with a password")
+    assert "h4sh" not in said

@@ -56,19 +56,6 @@ def test_a_grid_is_well_formed_and_shows_its_words_whatever_they_are(
     assert visible(note) in words or not note
 
 
-@settings(deadline=None)  # a busy machine is no defect
-@given(ANY_TEXT)
-def test_visible_text_encodes_and_stays_on_one_line(text: str) -> None:
-    shown = visible(text)
-    shown.encode("utf-8")
-    assert len(shown.splitlines()) <= 1
-    assert visible(shown) == shown
-
-
-def test_bytes_that_are_not_utf8_and_reversed_text_are_spelled_out() -> None:
-    assert visible("a\udcff\u202egnp.exe\n") == r"a\xff\u202egnp.exe\n"
-
-
 def test_a_tile_holds_its_picture_as_dark_ink_on_paper() -> None:
     found = re.search(r"base64,([^\"]+)", digit_grid("", [Tile(PICTURE, "7")]).svg)
     assert found

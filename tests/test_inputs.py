@@ -99,6 +99,8 @@ def test_a_glob_goes_only_where_it_may_find_something(folder: Path) -> None:
         ("scans/one.png/x", "in/scans/one.png/x cannot be opened: Not a directory"),
         ("pipe", "in/pipe is a pipe or a device"),
         ("nobody://knows/this", "nobody://knows/this cannot be opened: Protocol not known"),
+        ("nul\0byte", "in/nul\\x00byte cannot be opened: embedded null byte"),
+        ("~nobody-has-this-name/x", "the home folder that ~ stands for is not known"),
         ("[z-a].png", "the pattern '[z-a].png' cannot be used"),
     ],
 )

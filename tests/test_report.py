@@ -1,7 +1,9 @@
 """The reports: both renderings, with hostile names, missing values and bounded size."""
 
 import copy
+import html
 import math
+import re
 from dataclasses import asdict
 from html.parser import HTMLParser
 from typing import Any
@@ -15,7 +17,16 @@ from tasks.calibrate import threshold_for
 from tasks.figures import Figure
 from tasks.reading_report import Sample, reading_report
 from tasks.reasons import MEANINGS, Reason
-from tasks.report import MARKDOWN_LIMIT, Cell, Report, Section, Table, to_html, to_markdown
+from tasks.report import (
+    MARKDOWN_LIMIT,
+    Cell,
+    Report,
+    Section,
+    Table,
+    as_markdown,
+    to_html,
+    to_markdown,
+)
 from tasks.training_report import TrainingPictures, training_report
 from tests.bars import PROMISED
 
@@ -156,6 +167,13 @@ def table(report: Report, title: str) -> list[list[str]]:
     found = next(section.table for section in report.sections if section.title == title)
     assert found
     return [[cell.words for cell in row] for row in found.cells()]
+
+
+@pytest.mark.parametrize("name", ["http://x.org", "ftp://x", "WWW.x.org", "me@x.org", "<a@b.c>"])
+def test_addresses_in_names_become_no_links(name: str) -> None:
+    text = as_markdown(f"scan {name}.png")
+    assert not re.search(r"(?<!\\)://|(?i:www)\.|(?<!\\)@|<", text)
+    assert html.unescape(text.replace("\\", "")) == f"scan {name}.png"
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_full_disk_is_an_error_and_the_same_command_goes_on_when_there_is_room
         noise = random.integers(0, 256, (28, 28), np.uint8)
         (folder / f"{number}.png").write_bytes(encoded(noise))
     command = Command(folder, model_file, tmp_path / "home")
-    for kib, message in ((2, "no room left on the disk: "), (16, "cannot be written: ")):
+    for kib, message in ((2, "no room left on the disk ("), (16, "cannot be written: ")):
         process = command.start(file_size=kib)
         out, said = process.communicate()
         assert process.returncode == 1, out + said
