@@ -64,6 +64,13 @@ def make_folder(folder: Path) -> None:
         sync_folder(made.parent)
 
 
+def new_folder(parent: Path, prefix: str) -> Path:
+    """Make and return a folder whose name no other has; the umask counts, as not in tempfile."""
+    folder = parent / f"{prefix}{secrets.token_hex(8)}"
+    folder.mkdir()
+    return folder
+
+
 def sync_file(path: Path) -> None:
     """Return when the bytes of a file are on the disk."""
     _sync(path, os.O_RDONLY)

@@ -8,13 +8,13 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
 from tasks.bucket_history import BucketHistory
 from tasks.errors import DigitflowError
+from tasks.files import new_folder
 from tasks.model_history import MODELS
 from tasks.model_store import HISTORY_FILE
 from tasks.objects import Conflict, Objects
@@ -91,11 +91,10 @@ class ModelBucket:
             return None
         folder = self._copy_of(name, {file: blob.etag for file, blob in found.items()})
         self._cache.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=self._cache, prefix=".writing-"))
+        building = new_folder(self._cache, ".writing-")
         try:
             for file, blob in found.items():
                 (building / file).write_bytes(blob.data)
-            building.chmod(0o755)
             _put_in_place(building, folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)

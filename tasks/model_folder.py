@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tasks.errors import DigitflowError, InputError
-from tasks.files import make_folder, sync_folder, sync_tree, write_text
+from tasks.files import make_folder, new_folder, sync_folder, sync_tree, write_text
 from tasks.history import FileHistory
 from tasks.model_history import MODELS
 from tasks.model_store import HISTORY_FILE
@@ -61,12 +61,11 @@ class ModelFolder:
         All of it is on the disk when this returns, before the history says so.
         """
         make_folder(self._folder)
-        building = Path(tempfile.mkdtemp(dir=self._folder, prefix=WRITING))
+        building = new_folder(self._folder, WRITING)
         try:
             for file, source in files.items():
                 shutil.copyfile(source, building / file)
             write_text(building / CARD_FILE, card)
-            building.chmod(0o755)
             if (self._folder / name).exists():
                 raise DigitflowError(f"model version {name} is already registered")
             sync_tree(building)

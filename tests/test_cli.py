@@ -397,3 +397,13 @@ def test_places_with_a_secret_are_refused(
     said = capfd.readouterr().err
     assert said.startswith(f"digitflow: {variable}: a URL with a password")
     assert "h4sh" not in said
+
+
+def test_what_a_reading_leaves_is_for_those_whom_the_umask_lets(
+    predict: list[str], home: Path
+) -> None:
+    command = [sys.executable, "-m", "flows.cli", *predict]
+    subprocess.run(command, check=True, capture_output=True, umask=0o077)
+    made = [home, *home.rglob("*")]
+    assert {"results", "runs", "report.html", "listing.parquet"} < {path.name for path in made}
+    assert [path for path in made if path.stat().st_mode & 0o077] == []

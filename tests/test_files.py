@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import make_folder, sha256, whole_file, write_text
+from tasks.files import make_folder, new_folder, sha256, whole_file, write_text
 from tests.helpers import as_ordinary_user
 
 
@@ -49,6 +49,7 @@ def test_files_and_folders_are_for_those_whom_the_umask_lets(tmp_path: Path, uma
     write_text(tmp_path / "new" / "file", "content")
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o777 & ~umask
     assert (tmp_path / "new" / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert new_folder(tmp_path, ".writing-").stat().st_mode & 0o777 == 0o777 & ~umask
 
 
 def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
