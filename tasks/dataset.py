@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import mnist, sources
-from tasks.decode import Pixels
 from tasks.errors import DatasetError
 from tasks.files import absolute, make_folder, sha256, sync_folder, whole_file, write_text
+from tasks.pixels import Pixels
 from tasks.sources import Labelled, Labels, OnProgress
 
 logger = logging.getLogger(__name__)

@@ -15,17 +15,17 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageSequence, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from tasks import png
+from tasks.decode_memory import bytes_a_pixel
 from tasks.paper import WORK_SIDE
+from tasks.pixels import SIDEWAYS, Pixels, eight_bit, orientation
 from tasks.reasons import Reason
 
-Pixels = NDArray[np.uint8]
-
-MAX_PIXELS = 64_000_000  # of one page, from its header: about 200 MB decoded in colour
+MAX_PIXELS = 64_000_000  # of one page, from its header
+MAX_MEMORY = 6 * MAX_PIXELS  # bytes that decoding one page may take, the file's own apart
 MAX_PAGES = 100
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 ALSO_FORMATS = ("DIB", "PPM", "ICO", "JPEG2000", "AVIF", "PCX", "TGA")
@@ -52,9 +52,8 @@ OPENCV_REDUCED = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
 }
-FULL_SCALES = (1.0, 255.0, 65535.0, float(2**31 - 1))
-
-Image.MAX_IMAGE_PIXELS = None  # `_opened` checks MAX_PIXELS itself, before memory is taken
+# Pillow refuses more than twice as many, also of the picture inside an icon
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
 
 
 class Picture(NamedTuple):
@@ -155,8 +154,7 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
         if number == MAX_PAGES:
             yield Undecodable(Reason.TOO_LARGE, f"more than {MAX_PAGES} pages")
             return
-        if (pixels := frame.width * frame.height) > MAX_PIXELS:
-            detail = f"{frame.width} x {frame.height} = {pixels:,} pixels, limit {MAX_PIXELS:,}"
+        if detail := _too_large(frame):
             yield Undecodable(Reason.TOO_LARGE, detail)
             return
         jpeg = _by_opencv(frame, data) if image.format in ("JPEG", "MPO") else None
@@ -167,24 +165,40 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
         yield picture
 
 
+def _too_large(frame: Image.Image) -> str:
+    """Return why a page is not decoded, by its header; nothing if it is."""
+    pixels = frame.width * frame.height
+    size = f"{frame.width} x {frame.height} = {pixels:,} pixels"
+    if pixels > MAX_PIXELS:
+        return f"{size}, limit {MAX_PIXELS:,}"
+    if (needed := pixels * bytes_a_pixel(frame)) > MAX_MEMORY:
+        kind = f"{frame.format} of mode {frame.mode}"
+        return f"{size} of {kind} take {needed:,} bytes to decode, limit {MAX_MEMORY:,}"
+    return ""
+
+
 def _by_pillow(frame: Image.Image) -> Picture:
     size = frame.size
-    _reduce(frame)
-    turned = ImageOps.exif_transpose(frame)
-    if turned.size != frame.size:
-        size = (size[1], size[0])
-    return Picture(_eight_bit(turned), *size)
+    reduced = _reduce(frame)
+    frame.load()
+    width, height = size if reduced else frame.size  # an icon's is known by then
+    turn = orientation(frame)
+    if turn in SIDEWAYS:
+        width, height = height, width
+    return Picture(eight_bit(frame, turn), width, height)
 
 
-def _reduce(image: Image.Image) -> None:
-    """Let a JPEG decoder leave out what the canonical form does not look at.
+def _reduce(image: Image.Image) -> bool:
+    """Let a JPEG decoder leave out what the canonical form does not look at; tell whether it does.
 
     Scaling belongs to the inverse transform (libjpeg's `scale_denom`): a block of 8 by 8 px becomes
     4 by 4, 2 by 2 or one.
     """
     factor = _reduction(image)
-    if factor > 1:
-        image.draft(None, (max(1, image.width // factor), max(1, image.height // factor)))
+    if factor == 1:
+        return False
+    wanted = (max(1, image.width // factor), max(1, image.height // factor))
+    return image.draft(None, wanted) is not None
 
 
 def _reduction(image: Image.Image) -> int:
@@ -198,11 +212,11 @@ def _by_opencv(image: Image.Image, data: bytes) -> Picture | None:
     Both decode by libjpeg and to the same pixels; Pillow takes half as long again.
     """
     whole = data.rstrip(b"\0").endswith(JPEG_END)
-    orientation = image.getexif().get(Base.Orientation, 1)
-    if not whole or image.mode not in ("L", "RGB") or orientation not in OPENCV_TURNS:
+    turned = image.getexif().get(Base.Orientation, 1)
+    if not whole or image.mode not in ("L", "RGB") or turned not in OPENCV_TURNS:
         return None
     flags = OPENCV_REDUCED[_reduction(image)] | cv2.IMREAD_IGNORE_ORIENTATION
-    turn = OPENCV_TURNS[orientation]
+    turn = OPENCV_TURNS[turned]
     pixels = _jpeg(data, flags, turn)
     if pixels is None:
         return None
@@ -218,28 +232,10 @@ def _jpeg(data: bytes, flags: int, turn: int | None) -> Pixels | None:
     return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
-def _eight_bit(image: Image.Image) -> Pixels:
-    mode = image.mode
-    if mode in ("1", "L", "RGB", "RGBA"):
-        return np.asarray(image.convert("L") if mode == "1" else image)
-    if mode.startswith(("I", "F")):
-        return _scaled(np.asarray(image, np.float64))
-    if mode == "LAB":
-        return np.asarray(image.getchannel("L"))
-    alpha = mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info
-    return np.asarray(image.convert("RGBA" if alpha else "RGB"))
-
-
-def _scaled(values: NDArray[np.float64]) -> Pixels:
-    """Return deep pixels on 0..255, by the smallest usual full scale that holds them all."""
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    values -= min(values.min(), 0.0)
-    scale = next((s for s in FULL_SCALES if values.max() <= s), values.max())
-    return np.round(values * (255.0 / scale)).astype(np.uint8)
-
-
 def _reason_of(error: Exception, data: bytes) -> Reason:
     text = str(error).lower()
+    if isinstance(error, (MemoryError, Image.DecompressionBombError)):
+        return Reason.TOO_LARGE
     if isinstance(error, EOFError) or "truncated" in text or "not enough" in text:
         return Reason.TRUNCATED
     if data.startswith(b"RIFF") and len(data) < 8 + int.from_bytes(data[4:8], "little"):

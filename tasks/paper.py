@@ -1,5 +1,6 @@
 """Paper and ink apart: from an upright picture to a map of ink without light and shadow."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -32,23 +33,35 @@ RIDGE = 1e-2 * np.eye(6, dtype=np.float32)  # keeps the fit of the light solvabl
 
 def flatten_alpha(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Lay (H, W, 4) over white where its visible part is dark, over black where it is bright."""
-    alpha = picture[:, :, 3]
-    colour = picture[:, :, :3]
-    if alpha.min() == 255:
-        return np.ascontiguousarray(colour)
-    weight = alpha.astype(np.float32) / 255
-    visible = float(weight.sum())
-    bright = float((colour.mean(axis=2) * weight).sum()) > 127.5 * visible if visible else True
+    if picture[:, :, 3].min() == 255:
+        return np.ascontiguousarray(picture[:, :, :3])
+    return laid_over(picture, page_under([picture]))
+
+
+def page_under(parts: Iterable[NDArray[np.uint8]]) -> float:
+    """Return the grey, 0 or 255, to lay under a picture that is given as parts, (h, w, 4)."""
+    visible = bright = size = 0.0
+    for part in parts:
+        weight = part[:, :, 3].astype(np.float32) / 255
+        visible += float(weight.sum())
+        bright += float((part[:, :, :3].mean(axis=2) * weight).sum())
+        size += weight.size
     # Bright ink on nothing was drawn for a dark page, unless almost all of the picture is opaque.
-    page = 0.0 if bright and visible < 0.9 * alpha.size else 255.0
-    flat = colour * weight[:, :, None] + page * (1 - weight[:, :, None])
+    is_bright = visible == 0 or bright > 127.5 * visible
+    return 0.0 if is_bright and visible < 0.9 * size else 255.0
+
+
+def laid_over(picture: NDArray[np.uint8], page: float) -> NDArray[np.uint8]:
+    """Return (h, w, 3): a picture or a part of one, (h, w, 4), laid over a page of one grey."""
+    weight = picture[:, :, 3].astype(np.float32) / 255
+    flat = picture[:, :, :3] * weight[:, :, None] + page * (1 - weight[:, :, None])
     return np.asarray(flat + 0.5, np.uint8)
 
 
 def shrink(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Average `picture` down until no side is longer than `side` px; smaller ones stay."""
     while max(picture.shape[:2]) > 2 * side:
-        picture = _halved(picture)
+        picture = halved(picture)
     height, width = picture.shape[:2]
     factor = side / max(height, width)
     if factor >= 1:
@@ -58,7 +71,7 @@ def shrink(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Means of two by two pixels, which is several times as fast as any other factor.
 
     An odd last row or column goes; a strip one pixel wide stays as wide.

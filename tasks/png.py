@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import deflate
@@ -27,7 +27,9 @@ CHANNELS = {GREY: 1, RGB: 3}
 CHUNKS = {b"IDAT", b"gAMA", b"pHYs", b"sRGB", b"tEXt", b"tIME"}  # plain ones after IHDR
 CHUNK, CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
-PIECE = 2**20  # bytes that are inflated together
+FED, PIECE = 2**16, 2**20  # bytes that are inflated together: packed, unpacked
+LARGE = 2**24  # bytes of rows: what needs more is not held here beside the decoder's own
+PACKED = 1.5  # times its rows: no encoder makes them longer, so the rest is not looked at
 SMALL = 64  # px: a longer side is worth a decoder of its own
 FILTERS = b"\0\1\2\3\4"
 SUB, UP = 1, 2  # filters of a row: each pixel less the one left of it, or above it
@@ -43,12 +45,18 @@ class Packed(NamedTuple):
 
 
 def unpacked(data: bytes, most_pixels: int) -> Packed | None:
-    """Return the rows of a plain PNG, checked by its checksums; None where it is not so."""
+    """Return the rows of a plain PNG, checked by its checksums.
+
+    None where it is not so, or where they are LARGE.
+    """
     shape = _shape(data[:HEADER_END])
     if shape is None or not 0 < shape[0] * shape[1] <= most_pixels:
         return None
     height, width, channels = shape
-    rows = _inflated(_idat(data), height, 1 + width * channels)
+    stride = 1 + width * channels
+    if height * stride > LARGE:
+        return None
+    rows = _inflated(_idat(data, PACKED * height * stride + FED), height, stride)
     return Packed(height, width, channels, rows) if rows else None
 
 
@@ -64,12 +72,23 @@ def lacks_rows(data: bytes) -> bool:
     while not interlaced and missing > 0 and position < len(data) and not unpacker.eof:
         end = position + 8 + int.from_bytes(data[position : position + 4])
         if data[position + 4 : position + 8] == b"IDAT":
-            packed = data[position + 8 : end]
-            while missing > 0 and packed and not unpacker.eof:
-                missing -= len(unpacker.decompress(packed, PIECE))
-                packed = unpacker.unconsumed_tail
+            missing -= _unpacked_bytes(unpacker, memoryview(data)[position + 8 : end], missing)
         position = end + 4
     return unpacker.eof and missing > 0
+
+
+def _unpacked_bytes(unpacker: Any, packed: memoryview, enough: int) -> int:
+    """Return how many bytes a piece of a stream unpacks to; once they are enough, no more.
+
+    What is not unpacked yet is copied at each step, so only a little is fed at once.
+    """
+    found = 0
+    for at in range(0, len(packed), FED):
+        rest: memoryview | bytes = packed[at : at + FED]
+        while rest and found < enough and not unpacker.eof:
+            found += len(unpacker.decompress(rest, PIECE))
+            rest = unpacker.unconsumed_tail
+    return found
 
 
 def is_small(packed: Packed) -> bool:
@@ -131,27 +150,33 @@ def _shape(header: bytes) -> tuple[int, int, int] | None:
     return int.from_bytes(header[20:24]), int.from_bytes(header[16:20]), channels
 
 
-def _idat(data: bytes) -> bytes:
+def _idat(data: bytes, most: float) -> bytes:
     """Return the packed rows of a PNG with right checksums and nothing else that changes pixels.
 
-    They are empty where it is not so.
+    They are empty where it is not so, or where they are more than `most` bytes.
     """
-    position, name, packed, rows_begin = HEADER_END, b"", b"", 0
+    position, name, pieces, rows_begin = HEADER_END, b"", list[bytes](), 0
     try:
         while not data.startswith(END, position):
             before, (size, name) = name, CHUNK.unpack_from(data, position)
             content = position + CHUNK.size
             position = content + size
+            if name not in CHUNKS:
+                return b""
             checksum = deflate.crc32(data[content - len(name) : position])
-            if name not in CHUNKS or CHECKSUM.unpack_from(data, position) != (checksum,):
+            if CHECKSUM.unpack_from(data, position) != (checksum,):
                 return b""
             if name == b"IDAT":
-                packed += data[content:position]
+                most -= size
+                if most < 0:
+                    return b""
+                pieces.append(data[content:position])
                 rows_begin += before != name
             position += CHECKSUM.size
     except struct.error:  # it ends before its chunks do
         return b""
-    return packed if rows_begin == 1 else b""  # the chunks of the rows follow each other
+    # the chunks of the rows follow each other
+    return b"".join(pieces) if rows_begin == 1 else b""
 
 
 def _inflated(packed: bytes, height: int, stride: int) -> bytearray | None:

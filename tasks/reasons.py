@@ -47,7 +47,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.UNSUPPORTED_FORMAT: "the content is no picture format that digitflow reads",
     Reason.UNREADABLE: "a picture by its first bytes, but damaged or forged",
     Reason.TRUNCATED: "the picture ends before its data does",
-    Reason.TOO_LARGE: "more pixels, bytes or pages than the limit",
+    Reason.TOO_LARGE: "more pixels, bytes or pages than the limit, or more memory to decode",
     Reason.DECODER_CRASHED: "reading it ended the process that did, twice",
     Reason.DECODER_TIMEOUT: "decoding it took longer than the limit, twice",
     Reason.PERMISSION_DENIED: "the file may not be read by this user",

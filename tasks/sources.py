@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from tasks import idx, npz
 from tasks.canonical import canonical
-from tasks.decode import Pixels, Undecodable, decode
+from tasks.decode import Undecodable, decode
 from tasks.errors import DatasetError
 from tasks.glyph import SIDE
+from tasks.pixels import Pixels
 from tasks.reasons import Reason
 
 Labels = NDArray[np.int8]

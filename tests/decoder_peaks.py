@@ -1,0 +1,68 @@
+"""The most memory that decoding each file of a folder takes, measured in a process for each.
+
+`python -m tests.decoder_peaks FOLDER` prints a line of JSON for each file: its name, the peak
+beside the file's own bytes and the program (bytes), what is expected by its header, and what became
+of it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+from PIL import Image
+
+from tasks import decode
+from tasks.canonical import canonical
+from tasks.decode_memory import bytes_a_pixel
+from tasks.resources import _peak
+
+
+def measured(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines for a folder."""
+    command = [sys.executable, "-m", "tests.decoder_peaks", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _expected(file: Path) -> int:
+    """Return what the page that takes most is expected to take, bytes."""
+    most = 0
+    with Image.open(file) as image:
+        for number in range(getattr(image, "n_frames", 1)):
+            image.seek(number)
+            most = max(most, image.width * image.height * bytes_a_pixel(image))
+    return most
+
+
+def _decoded(data: bytes) -> str:
+    found = "decoded"
+    for page in decode.pages(data):
+        if isinstance(page, decode.Undecodable):
+            found = str(page)
+        else:
+            canonical(page.pixels, page.side, page.colour)
+    return found
+
+
+def _main(folder: Path) -> None:
+    cv2.setNumThreads(1)
+    Image.init()
+    for file in sorted(folder.iterdir()):
+        expected, data = _expected(file), file.read_bytes()
+        before = _peak()
+        if os.fork() == 0:
+            # a child's peak begins at what it shares with its parent
+            result = _decoded(data)
+            line = {"peak": _peak() - before, "expected": expected, "result": result}
+            print(json.dumps({"file": file.name, **line}), flush=True)  # noqa: T201 - its answer
+            os._exit(0)
+        os.wait()
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

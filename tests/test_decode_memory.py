@@ -1,0 +1,113 @@
+"""What decoding takes is known from the header: measured for every format, and refused in time."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.decode import MAX_MEMORY, MAX_PIXELS, Undecodable, pages
+from tasks.decode_memory import bytes_a_pixel
+from tasks.reasons import Reason
+from tests.decoder_peaks import measured
+
+SIDE = 2400  # px: large enough that a picture stands out of what every decoder takes
+BESIDE = 48 * 2**20  # bytes: tiles on their way to 8 bits, and what decoders start with
+SLOPE = np.add.outer(np.arange(SIDE), np.arange(SIDE)).astype(np.uint16)
+GREY = Image.fromarray((SLOPE // 32).astype(np.uint8))
+RGB, RGBA = GREY.convert("RGB"), GREY.convert("RGBA")
+DEEP = Image.fromarray(SLOPE.astype(np.float32))
+TURNED = Image.Exif()
+TURNED[0x0112] = 6
+COLOURS = [GREY.convert("P", palette=Image.Palette.ADAPTIVE, colors=5 + n) for n in range(3)]
+PAGES = {
+    **{"compression": "tiff_lzw", "save_all": True},
+    "append_images": [RGB.copy(), RGBA.copy()],
+}
+FILES: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
+    "grey.png": (GREY, "PNG", {}),
+    "colour.png": (RGB, "PNG", {}),
+    "transparent.png": (RGBA, "PNG", {}),
+    "palette.png": (COLOURS[0], "PNG", {"transparency": 1}),
+    "deep.png": (Image.fromarray(SLOPE), "PNG", {}),
+    "turned.png": (RGB, "PNG", {"exif": TURNED}),
+    "colour.bmp": (RGB, "BMP", {}),
+    "float.tif": (DEEP, "TIFF", {"compression": "tiff_lzw", "strip_size": 2**30}),
+    "plain float.tif": (DEEP, "TIFF", {}),
+    "colour.tif": (RGB, "TIFF", {"compression": "tiff_lzw", "strip_size": 2**30}),
+    "inks.tif": (RGB.convert("CMYK"), "TIFF", {"compression": "tiff_adobe_deflate"}),
+    "turned.tif": (RGB, "TIFF", {"exif": TURNED}),
+    "pages.tif": (
+        DEEP,
+        "TIFF",
+        PAGES,
+    ),
+    "colour.jpg": (RGB, "JPEG", {"progressive": True, "subsampling": 0}),
+    "inks.jpg": (RGB.convert("CMYK"), "JPEG", {"progressive": True, "subsampling": 0}),
+    "frames.gif": (COLOURS[0], "GIF", {"save_all": True, "append_images": COLOURS[1:]}),
+    "colour.webp": (RGB, "WEBP", {"method": 0}),
+    "frames.webp": (RGBA, "WEBP", {"save_all": True, "append_images": [RGB.copy()], "method": 0}),
+    "colour.avif": (RGB, "AVIF", {"speed": 10}),
+    "transparent.avif": (RGBA, "AVIF", {"speed": 10, "subsampling": "4:4:4"}),
+    "colour.jp2": (RGB, "JPEG2000", {}),
+    "grey.jp2": (GREY, "JPEG2000", {}),
+    "colour.ppm": (RGB, "PPM", {}),
+}
+
+
+def test_no_decoder_takes_more_memory_than_is_expected_by_the_header(tmp_path: Path) -> None:
+    for name, (image, format, options) in FILES.items():
+        image.copy().save(tmp_path / name, format, **options)  # some keep how they were saved
+    maximum = b"P5\n%d %d\n1000\n" % (SIDE // 2, SIDE // 2)
+    (tmp_path / "odd.pgm").write_bytes(maximum + bytes([1, 2]) * (SIDE // 2) ** 2)
+    lines = measured(tmp_path)
+    assert len(lines) == len(FILES) + 1
+    for line in lines:
+        assert line["result"] == "decoded", line
+        assert line["peak"] <= line["expected"] + BESIDE, line
+
+
+def tiff_of(side: int, bits: int, sample_format: int = 3) -> bytes:
+    """Return the header of a grey TIFF, packed as one strip that holds nothing."""
+    fields = [(256, side), (257, side), (258, bits), (259, 8), (262, 1), (273, 8), (277, 1)]
+    fields += [(278, side), (279, 1), (339, sample_format)]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields)
+    return b"II*\0" + struct.pack("<IH", 8, len(fields)) + entries + bytes(4)
+
+
+@pytest.mark.parametrize(("side", "limit"), [(8000, MAX_MEMORY), (8001, MAX_PIXELS), (300, None)])
+def test_a_page_that_would_take_too_much_is_refused_by_its_header(
+    side: int, limit: int | None
+) -> None:
+    [found] = pages(tiff_of(side, 32))
+    assert isinstance(found, Undecodable)
+    assert (found.reason == Reason.TOO_LARGE) == (limit is not None)
+    assert limit is None or (f"limit {limit:,}" in found.detail or f"{limit}" in found.detail)
+
+
+def test_a_picture_inside_an_icon_is_measured_by_its_own_header() -> None:
+    side = 8001
+    picture = cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes()
+    inside = picture[:16] + struct.pack(">II", side, side) + picture[24:]
+    inside = inside[:29] + struct.pack(">I", zlib.crc32(inside[12:29])) + inside[33:]
+    icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(inside), 22) + inside
+    [found] = pages(icon)
+    assert isinstance(found, Undecodable)
+    assert found.reason == Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("mode", "format", "megapixels"),
+    [("RGB", "JPEG", 50), ("L", "JPEG", 64), ("I;16", "TIFF", 35), ("RGB", "PNG", 64)],
+)
+def test_what_phones_and_scanners_make_is_within_the_limit(
+    mode: str, format: str, megapixels: int
+) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (8, 8)).save(file, format)
+    assert bytes_a_pixel(Image.open(file)) * megapixels * 1_000_000 <= MAX_MEMORY
