@@ -248,7 +248,8 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, curve_of:
 
 def write_report(run: Run, summary: Summary, counted: Tally) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
-    report = reading_report(summary.facts(), opened(counted.samples(), run.inputs))
+    samples = opened(counted.samples(), run.inputs)
+    report = reading_report(summary.facts(), samples.shown, samples.unshown)
     write_text(run.folder / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))
     return report

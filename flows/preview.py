@@ -1,22 +1,26 @@
 """Look at a folder: what a reading would make of some of its pictures, on one page."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from flows.engine import Engine
-from tasks.calibrate import threshold_for
-from tasks.decide import Thresholds
-from tasks.device import reading_device, usable_cores
+from flows.predict import promised
+from tasks.device import reading_device
 from tasks.discover import discover
 from tasks.files import write_text
-from tasks.inputs import open_inputs
+from tasks.inputs import Inputs, open_inputs, unprintable
+from tasks.page_process import Seen
 from tasks.preview import Preview, preview_report, spread
-from tasks.reader import Reader
+from tasks.reading_process import Start
 from tasks.reasons import Status
 from tasks.registry import Registry, find_model
 from tasks.report import to_html
 from tasks.runs import LISTING_FILE, REPORT_FILE, open_run
+from tasks.samples import pages_at
 from tasks.settings import PreviewSettings, home, models_place
-from tasks.stretch import ReadPlan, read_stretch
+from tasks.shard import Processes, read_rows
+from tasks.stretch import ReadPlan
 
 
 def preview(settings: PreviewSettings, engine: Engine) -> Preview:
@@ -28,21 +32,17 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
     """
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     model = find_model(settings.model, Registry(models_place()))
-    reader = Reader(model, reading_device(settings.device), usable_cores())
-    threshold = threshold_for(settings.max_error, reader.calibration.curve)
-    run = open_run("preview", home())
-
-    listing = engine.stage(discover, inputs, run / LISTING_FILE)
-    thresholds = Thresholds(
-        threshold.confidence,
-        reader.calibration.min_digit_score,
-        reader.calibration.sure_digit_score,
-    )
-    plan = ReadPlan(run.name, inputs, thresholds)
-    some = spread(listing, settings.limit)
-    stretch = engine.stage(read_stretch, plan, some, reader)
-    decided = list(zip(stretch.pages, stretch.rows.to_pylist(), strict=True))
-    counts = Counter(row["status"] for _, row in decided)
+    start = Start(model, reading_device(settings.device), settings.decode_timeout)
+    with Processes(start) as processes:
+        reader = processes.facts()
+        threshold, thresholds = promised(reader, settings.max_error)
+        run = open_run("preview", home())
+        listing = engine.stage(discover, inputs, run / LISTING_FILE)
+        some = spread(listing, settings.limit)
+        plan = ReadPlan(run.name, inputs, thresholds)
+        table, _ = engine.stage(read_rows, plan, some, processes)
+    rows = table.to_pylist()
+    counts = Counter(row["status"] for row in rows)
     found = Preview(
         folder=inputs.root,
         files=listing.count,
@@ -52,8 +52,22 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
         model_version=reader.version,
         report=str(run / REPORT_FILE),
     )
-    report = preview_report(found, inputs, decided)
+    report = preview_report(found, rows, engine.stage(pictures_of, rows, inputs, settings))
     write_text(run / REPORT_FILE, to_html(report))
     engine.say("Preview", report.lead)
     engine.say("Report", found.report)
     return found
+
+
+def pictures_of(
+    rows: Sequence[Mapping[str, Any]], inputs: Inputs, settings: PreviewSettings
+) -> dict[int, Seen | str]:
+    """Return the pages that are pictures, by the number of their row, or why they cannot be shown.
+
+    They are decoded a second time: a reading hands rows over, and no pictures.
+    """
+    numbers = [number for number, row in enumerate(rows) if row["ink"] is not None]
+    places = [(unprintable(rows[number]["path"]), rows[number]["page"]) for number in numbers]
+    limit = settings.decode_timeout
+    pages = pages_at(inputs, places, thumbnails=True, file_seconds=limit, seconds=None)
+    return dict(zip(numbers, pages, strict=True))

@@ -39,14 +39,14 @@ class Deaths:
         deaths = self._counts[place]
         if place >= 0:
             if deaths == DEATHS_OF_ONE_FILE:
-                self._blamed[place] = _blame(died, self._start.decode_timeout)
+                self._blamed[place] = blame(died, self._start.decode_timeout)
         elif place == NETWORK and died.timed_out and deaths >= DEATHS_IN_NETWORK:
             raise ModelError(
                 f"{self._start.model.place} does not answer within "
                 f"{self._start.network_timeout:g} s, twice: read with another model"
             ) from died
         elif deaths == DEATHS_OUTSIDE:
-            raise _outside(died) from died
+            raise outside(died) from died
 
     def seen_from(self, at: int) -> Earlier:
         """Return what is known of the files of the stretch from one on."""
@@ -57,7 +57,8 @@ class Deaths:
         )
 
 
-def _blame(died: ProcessDied, limit: float) -> Undecodable:
+def blame(died: ProcessDied, limit: float) -> Undecodable:
+    """Return why a file that ended two processes is not decoded; `limit`: seconds it had."""
     if died.timed_out:
         return Undecodable(Reason.DECODER_TIMEOUT, f"longer than {limit:g} s, twice")
     # a Python process that ends by itself has said why in its last line
@@ -65,7 +66,8 @@ def _blame(died: ProcessDied, limit: float) -> Undecodable:
     return Undecodable(Reason.DECODER_CRASHED, f"ended its process ({died.how}{said}), twice")
 
 
-def _outside(died: ProcessDied) -> DigitflowError:
+def outside(died: ProcessDied) -> DigitflowError:
+    """Return the error of processes that end although no file is at fault."""
     where = "in the network" if died.noted == NETWORK else "outside of any picture"
     return DigitflowError(
         f"{DEATHS_OUTSIDE} reading processes ended ({died.how}) {where}: is there enough memory? "

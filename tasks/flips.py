@@ -1,14 +1,13 @@
 """The most recent real pictures, read again: whose answer would change if a candidate served."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.canonical import canonical
 from tasks.device import Device
 from tasks.errors import InputError
 from tasks.evidence import Flip, Flips, Trouble
@@ -16,10 +15,11 @@ from tasks.figures import Tile, digit_strips
 from tasks.inputs import Inputs, open_inputs, unprintable
 from tasks.judged import NO_ANSWER, answers_of_files
 from tasks.model import Model
+from tasks.page_process import Seen
 from tasks.reasons import Reason
 from tasks.report import Report, Section, Table, percent, plural
 from tasks.results import RANKED_BY, is_table, ranks, scan
-from tasks.samples import opened_again
+from tasks.samples import pages_at
 
 MOST_FILES = 1_000
 SHOWN = 40  # changed answers with their picture
@@ -135,11 +135,14 @@ def flip_report(found: Flips | Trouble | None, candidate: str, serving: str | No
         for flip in found.flips[:LISTED]
     ]
     more = len(found.flips) - len(rows)
+    tiles = _tiles(found.flips)
+    hidden = min(SHOWN, len(found.flips)) - len(tiles)
+    unshown = f" {plural(hidden)} could not be decoded again for this report." if hidden else ""
     sections = [
         Section(
             "Pictures",
-            "Old answer and new answer.",
-            figures=digit_strips("Changed answers", list(_tiles(found.flips))),
+            f"Old answer and new answer.{unshown}",
+            figures=digit_strips("Changed answers", tiles),
         ),
         Section(
             "Files",
@@ -156,16 +159,21 @@ def flip_report(found: Flips | Trouble | None, candidate: str, serving: str | No
     )
 
 
-def _tiles(changed: Sequence[Flip]) -> Iterator[Tile]:
+def _tiles(changed: Sequence[Flip]) -> list[Tile]:
+    by_root: dict[str, list[Flip]] = {}
     for flip in changed[:SHOWN]:
-        inputs = inputs_at(flip.root)
+        by_root.setdefault(flip.root, []).append(flip)
+    tiles = []
+    for root, some in by_root.items():
+        inputs = inputs_at(root)
         if inputs is None:
             continue
-        picture = opened_again(inputs, unprintable(flip.path), flip.page)
-        if picture is not None:
-            words = f"{_words(flip.before)} → {_words(flip.after)}"
-            form, _ = canonical(picture.pixels, picture.side, picture.colour)
-            yield Tile(form, words, tone="warn", hint=flip.path)
+        pages = pages_at(inputs, [(unprintable(flip.path), flip.page) for flip in some])
+        for flip, page in zip(some, pages, strict=True):
+            if isinstance(page, Seen):
+                words = f"{_words(flip.before)} → {_words(flip.after)}"
+                tiles.append(Tile(page.form, words, tone="warn", hint=flip.path))
+    return tiles
 
 
 def _words(digit: int | None) -> str:

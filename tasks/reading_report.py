@@ -49,7 +49,18 @@ class Sample:
     reason: str
 
 
-def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Report:
+@dataclass(frozen=True)
+class Unshown:
+    """A picture of a run that could not be decoded again for its report."""
+
+    path: str
+    page: int
+    why: str
+
+
+def reading_report(
+    summary: Mapping[str, Any], samples: Sequence[Sample], unshown: Sequence[Unshown] = ()
+) -> Report:
     """Return what became of the pictures of one run.
 
     Args:
@@ -60,6 +71,7 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
             `stages` (seconds of each); `threshold` (what the model promises); `accuracy` (`right`,
             `labelled`) for pictures whose digits are known.
         samples: pictures to show; each section shows the least sure first.
+        unshown: pictures that were to be shown.
     """
     unaccounted = summary["found"] - sum(summary[status] for status in Status)
     tone: Tone = "good" if summary["read"] == summary["found"] else "warn"
@@ -70,6 +82,7 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
         _review(summary, _of(samples, Status.REVIEW)),
         _rejected(summary),
         _read(summary, _of(samples, Status.READ)),
+        *([unshown_section(unshown)] if unshown else []),
         _time(summary["stages"]),
         _provenance(summary),
     ]
@@ -80,6 +93,13 @@ def reading_report(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Rep
         tone="bad" if unaccounted else tone,
         note=f"Run {summary['run_id']}, started {summary['started_at']}.",
     )
+
+
+def unshown_section(unshown: Sequence[Unshown]) -> Section:
+    """Return which pictures a report does not show, and why."""
+    rows = [(each.path, str(each.page), each.why) for each in unshown]
+    words = f"{plural(len(rows))} could not be decoded again for this report."
+    return Section("Not shown", words, Table(("File", "Page", "Why"), rows))
 
 
 def _lead(summary: Mapping[str, Any], unaccounted: int) -> str:

@@ -1,45 +1,74 @@
-"""Pictures of rows that were read, opened again in their canonical form, for people to look at."""
+"""Pages of files that were read, decoded again for a report, which never waits long for them."""
 
-import itertools
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from tasks.canonical import canonical
-from tasks.decode import Picture, Undecodable, pages
+from tasks.errors import DigitflowError
 from tasks.inputs import Inputs, unprintable
-from tasks.reading_report import Sample
+from tasks.page_process import PageProcesses, PageStart, Seen, Wanted
+from tasks.reading_report import Sample, Unshown
+
+FILE_S = 5.0  # seconds for one file: what takes longer is not shown
+ALL_S = 20.0  # seconds for all files of a report together
+
+Place = tuple[bytes, int]  # path below the root, page
 
 
-def opened(rows: Iterable[Mapping[str, Any]], inputs: Inputs) -> list[Sample]:
-    """Return rows with their pictures, without those that are not there any more.
+class Samples(NamedTuple):
+    """Pictures to show, and those that could not be, with the reason."""
+
+    shown: list[Sample]
+    unshown: list[Unshown]
+
+
+def opened(rows: Iterable[Mapping[str, Any]], inputs: Inputs, seconds: float = ALL_S) -> Samples:
+    """Return rows with their pictures, and those whose picture is not to be had.
 
     Args:
         rows: of the results table, with path, page, status, reason, digit and confidence.
         inputs: where the paths lie.
+        seconds: for all of them.
     """
-    samples = (_opened(row, inputs) for row in rows)
-    return [sample for sample in samples if sample is not None]
+    samples, rows = Samples([], []), list(rows)
+    places = [(unprintable(row["path"]), row["page"]) for row in rows]
+    for row, page in zip(rows, pages_at(inputs, places, seconds=seconds), strict=True):
+        if isinstance(page, str):
+            samples.unshown.append(Unshown(row["path"], row["page"], page))
+            continue
+        same = {name: row[name] for name in ("path", "digit", "confidence", "status", "reason")}
+        samples.shown.append(Sample(picture=page.form, **same))
+    return samples
 
 
-def opened_again(inputs: Inputs, path: bytes, page: int) -> Picture | None:
-    """Return a page of a file that was read before, or None when it is not there any more."""
+def pages_at(
+    inputs: Inputs,
+    places: Sequence[Place],
+    *,
+    thumbnails: bool = False,
+    file_seconds: float = FILE_S,
+    seconds: float | None = ALL_S,
+) -> list[Seen | str]:
+    """Return each page, or why it cannot be shown; a file is decoded once for all of its pages.
+
+    Args:
+        inputs: where the paths lie.
+        places: of the pages.
+        thumbnails: whether to make them, too.
+        file_seconds: for one file.
+        seconds: for all of them; None: as long as each file may take.
+    """
+    by_path: dict[bytes, set[int]] = {}
+    for path, page in places:
+        by_path.setdefault(path, set()).add(page)
+    wanted = [Wanted(path, tuple(sorted(pages))) for path, pages in by_path.items()]
+    processes = PageProcesses(PageStart(inputs, file_seconds, thumbnails))
+    found: dict[Place, Seen | str] = {}
+    late = f"there was no time left of {seconds} s for all pictures"
     try:
-        data = inputs.read(path).data
-    except Undecodable:
-        return None
-    picture = next(itertools.islice(pages(data), page, None), None)
-    return picture if isinstance(picture, Picture) else None
-
-
-def _opened(row: Mapping[str, Any], inputs: Inputs) -> Sample | None:
-    picture = opened_again(inputs, unprintable(row["path"]), row["page"])
-    if picture is None:
-        return None
-    return Sample(
-        path=row["path"],
-        picture=canonical(picture.pixels, picture.side, picture.colour)[0],
-        digit=row["digit"],
-        confidence=row["confidence"],
-        status=row["status"],
-        reason=row["reason"],
-    )
+        for one, answer in zip(wanted, processes.answers(wanted, seconds), strict=False):
+            for page in one.pages:
+                there = answer.get(page, "the file has no such page any more")
+                found[one.path, page] = there if isinstance(there, Seen) else str(there)
+    except DigitflowError as error:  # a report goes on without its pictures
+        late = str(error)
+    return [found.get(place, late) for place in places]

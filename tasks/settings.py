@@ -213,6 +213,9 @@ class ReadSettings(FlowSettings):
     max_error: float = Field(
         0.005, gt=0, le=1, description="Share of errors you accept; what is less sure is reviewed."
     )
+    decode_timeout: float = Field(
+        30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
+    )
 
     @field_serializer("source", "model", when_used="json")
     def _in_json(self, name: str) -> str:
@@ -272,9 +275,6 @@ class PredictSettings(ReadSettings):
             raise ValueError("that is of a cluster; add --runner dask or --runner ray")
         return address
 
-    decode_timeout: float = Field(
-        30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
-    )
     strict: bool = Field(
         False, description="End with exit code 4 if a picture is rejected, by this run or before."
     )

@@ -1,8 +1,10 @@
 """Labelled digits on the user's disk, in the three forms people have them, into checked arrays."""
 
+import itertools
 import os
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import idx, npz
-from tasks.canonical import canonical
-from tasks.decode import Undecodable, decode
+from tasks.decode import Undecodable
+from tasks.device import usable_cores
 from tasks.errors import DatasetError
 from tasks.glyph import SIDE
+from tasks.inputs import Content
+from tasks.page_process import Answer, PageProcesses, PageStart, Seen, Wanted
 from tasks.pixels import Pixels
 from tasks.reasons import Reason
 
@@ -29,6 +33,8 @@ PARTS = {"train", "test"}  # folders that may hold the label folders, then they 
 LEFT_BEHIND = {"thumbs.db", "desktop.ini", "__macosx"}  # by file managers
 MAX_UNREADABLE = 0.01  # share of a folder's pictures; more says that the folder is not understood
 PROGRESS_STEP = 200  # pictures
+FILES_A_PROCESS = 500  # starting one costs what decoding so many small files does
+DECODE_S = 30.0  # seconds for one file
 
 
 @dataclass(frozen=True)
@@ -113,18 +119,17 @@ def read_folders(root: Path, on_progress: OnProgress) -> Labelled:
     `train/` and `test/` may stand above the sub-folders; then they are the split.
     """
     files, ignored = _listing(root)
+    answers = _pages(root, files, on_progress)
     images, labels, test, skipped = [], [], [], []
-    for done, file in enumerate(files, start=1):
-        try:
-            images.append(_digit(file.path))
-        except Undecodable as error:
+    for file, answer in zip(files, answers, strict=True):
+        page = _digit(answer[0])
+        if isinstance(page, Undecodable):
             name = str(file.path.relative_to(root))
-            skipped.append(SkippedFile(name, error.reason, error.detail))
+            skipped.append(SkippedFile(name, page.reason, page.detail))
         else:
+            images.append(page)
             labels.append(file.label)
             test.append(file.part == "test")
-        if done % PROGRESS_STEP == 0 or done == len(files):
-            on_progress("reading pictures", done, len(files))
     if not files or len(skipped) > MAX_UNREADABLE * len(files):
         example = "".join(f"; for example {f.path}: {f.reason}: {f.detail}" for f in skipped[:1])
         raise DatasetError(
@@ -305,18 +310,50 @@ def _is_left_behind(path: Path) -> bool:
     return any(part.startswith(".") or part.lower() in LEFT_BEHIND for part in path.parts)
 
 
-def _digit(path: Path) -> Pixels:
-    """Return the canonical form of the picture in a file; Undecodable says why there is none."""
+@dataclass(frozen=True)
+class _DataFolder:
+    """The files of a data folder, for processes that decode them."""
+
+    root: Path
+
+    def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
+        """Yield each file or why it cannot be read."""
+        return (_content(self.root / os.fsdecode(path)) for path in paths)
+
+
+def _content(file: Path) -> Content | Undecodable:
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise Undecodable(Reason.UNREADABLE, "not a regular file")
-        data = path.read_bytes()
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            return Undecodable(Reason.UNREADABLE, "not a regular file")
+        data = file.read_bytes()
     except PermissionError as error:
-        raise Undecodable(Reason.PERMISSION_DENIED, str(error)) from error
+        return Undecodable(Reason.PERMISSION_DENIED, str(error))
     except OSError as error:
-        raise Undecodable(Reason.UNREADABLE, str(error)) from error
-    picture = decode(data)
-    form, ink = canonical(picture.pixels, picture.side, picture.colour)
-    if ink.blank:
-        raise Undecodable(Reason.BLANK, f"only {ink.contrast} grey levels between ink and paper")
-    return form
+        return Undecodable(Reason.UNREADABLE, str(error))
+    return Content(data, len(data), None)
+
+
+def _pages(root: Path, files: Sequence[_File], on_progress: OnProgress) -> list[Answer]:
+    """Return the first page of every file, decoded by several processes."""
+    wanted = [Wanted(os.fsencode(file.path.relative_to(root))) for file in files]
+    width = max(1, min(usable_cores(), len(files) // FILES_A_PROCESS))
+    done, lock = itertools.count(1), threading.Lock()
+
+    def progress() -> None:
+        with lock:
+            number = next(done)
+            if number % PROGRESS_STEP == 0 or number == len(files):
+                on_progress("reading pictures", number, len(files))
+
+    processes = PageProcesses(PageStart(_DataFolder(root), DECODE_S))
+    return processes.answers_beside(wanted, width, progress)
+
+
+def _digit(page: Seen | Undecodable) -> Pixels | Undecodable:
+    """Return the canonical form of a page that has ink."""
+    if isinstance(page, Undecodable):
+        return page
+    if page.ink.blank:
+        detail = f"only {page.ink.contrast} grey levels between ink and paper"
+        return Undecodable(Reason.BLANK, detail)
+    return page.form

@@ -7,7 +7,8 @@ import pytest
 
 from tasks.discover import discover
 from tasks.inputs import open_inputs
-from tasks.preview import THUMBNAIL, spread, thumbnail
+from tasks.preview import spread
+from tasks.thumbnail import SIDE, thumbnail
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100, 999])
@@ -36,7 +37,7 @@ def test_a_thumbnail_is_small_and_has_the_shape_of_the_original(
 ) -> None:
     found = thumbnail(np.full(shape, 200, np.uint8))
     assert (found.shape, found.dtype) == (expected, np.uint8)
-    assert max(found.shape) <= THUMBNAIL
+    assert max(found.shape) <= SIDE
 
 
 def test_a_thumbnail_keeps_its_colours_and_shows_black_and_white_ink_on_nothing() -> None:

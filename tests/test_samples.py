@@ -1,22 +1,41 @@
 """The pictures of rows, opened again for people to look at."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from tasks.inputs import open_inputs, printable
+from tasks.folders import Folder
+from tasks.inputs import Content, open_inputs, printable
+from tasks.page_process import Seen
+from tasks.patterns import Chosen
 from tasks.reading_report import Sample
-from tasks.samples import opened, opened_again
+from tasks.samples import opened, pages_at
 from tests.bars import bar, encoded
+from tests.deadly import CRASH, HANG, InMemory
+
+
+class Opened(Folder):
+    """A folder that writes down which of its files are read."""
+
+    def __init__(self, root: str) -> None:
+        """Take the folder."""
+        super().__init__(Path(root), Chosen((), ()))
+
+    def read(self, path: bytes) -> Content:
+        """Return a file."""
+        with Path(self.root, "opened").open("a") as names:
+            names.write(os.fsdecode(path) + "\n")
+        return super().read(path)
 
 
 def samples_of(folder: Path, *rows: dict[str, Any]) -> list[Sample]:
     """Return the samples of rows, of which only what differs is given."""
     same = {"page": 0, "status": "read", "reason": "ok", "digit": 3, "confidence": 1.0}
-    return opened((same | row for row in rows), open_inputs(str(folder)))
+    return opened((same | row for row in rows), open_inputs(str(folder))).shown
 
 
 def test_a_sample_is_the_canonical_form_of_its_page(tmp_path: Path) -> None:
@@ -38,6 +57,13 @@ def test_what_has_gone_or_changed_since_is_left_out(tmp_path: Path) -> None:
         {"path": "here.png", "page": 1},
     ]
     assert [sample.path for sample in samples_of(tmp_path, *rows)] == ["here.png"]
+    same = {"page": 0, "status": "read", "reason": "ok", "digit": 3, "confidence": 1.0}
+    unshown = opened([same | row for row in rows], open_inputs(str(tmp_path))).unshown
+    assert [(each.path, each.page) for each in unshown] == [
+        ("gone.png", 0),
+        ("changed.png", 0),
+        ("here.png", 1),
+    ]
 
 
 def test_files_are_found_by_the_names_in_their_rows(tmp_path: Path) -> None:
@@ -49,13 +75,71 @@ def test_files_are_found_by_the_names_in_their_rows(tmp_path: Path) -> None:
         assert (sample.path, sample.picture.tolist()) == (printable(name), bar(digit).tolist())
 
 
-def test_a_page_is_opened_again_as_it_is(tmp_path: Path) -> None:
-    picture = np.arange(300, dtype=np.uint32).astype(np.uint8).reshape(10, 10, 3)
+def test_a_page_is_shown_with_its_size_and_a_small_original(tmp_path: Path) -> None:
+    picture = np.full((300, 600, 3), (250, 0, 0), np.uint8)
     (tmp_path / "colour.png").write_bytes(encoded(picture))
     inputs = open_inputs(str(tmp_path))
-    again = opened_again(inputs, b"colour.png", 0)
-    assert again
-    assert np.array_equal(again.pixels, picture)
-    assert (again.width, again.height) == (10, 10)
-    assert opened_again(inputs, b"colour.png", 1) is None
-    assert opened_again(inputs, b"gone.png", 0) is None
+    [page] = pages_at(inputs, [(b"colour.png", 0)], thumbnails=True)
+    assert isinstance(page, Seen)
+    assert (page.width, page.height) == (600, 300)
+    assert page.thumbnail is not None
+    assert page.thumbnail.shape == (72, 144, 3)
+    assert page.thumbnail[9, 9].tolist() == [0, 0, 250]
+    assert pages_at(inputs, [(b"colour.png", 1), (b"gone.png", 0)]) == [
+        "the file has no such page any more",
+        AnyOf("vanished"),
+    ]
+
+
+class AnyOf(str):
+    """Equals any text that begins so."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the beginnings."""
+        return isinstance(other, str) and other.startswith(str(self))
+
+    __hash__ = str.__hash__
+
+
+def test_a_file_is_decoded_once_for_all_of_its_pages(tmp_path: Path) -> None:
+    more = [Image.fromarray(bar(digit)) for digit in range(1, 10)]
+    (tmp_path / "many.tif").write_bytes(encoded(bar(0), "TIFF", save_all=True, append_images=more))
+    opened_files = Opened(str(tmp_path))
+    pages = pages_at(opened_files, [(b"many.tif", page) for page in (7, 2, 9)])
+    assert [page.form.tolist() for page in pages if isinstance(page, Seen)] == [
+        bar(digit).tolist() for digit in (7, 2, 9)
+    ]
+    assert (tmp_path / "opened").read_text() == "many.tif\n"
+
+
+def test_files_that_end_or_keep_their_decoder_are_not_shown_and_the_others_are() -> None:
+    files = {b"a.png": encoded(bar(1)), b"b": CRASH, b"c.png": encoded(bar(3)), b"d": HANG}
+    inputs = InMemory("memory", files | {b"e.png": encoded(bar(5))})
+    places = [(path, 0) for path in inputs.files]
+    shown = pages_at(inputs, places, file_seconds=2, seconds=60)
+    assert [isinstance(page, Seen) for page in shown] == [True, False, True, False, True]
+    assert str(shown[1]).startswith("decoder_crashed")
+    assert str(shown[3]).startswith("decoder_timeout")
+
+
+def test_all_pictures_together_take_no_longer_than_they_may() -> None:
+    inputs = InMemory("memory", {b"a": HANG, b"b.png": encoded(bar(3))})
+    start = time.monotonic()
+    shown = pages_at(inputs, [(b"a", 0), (b"b.png", 0)], file_seconds=600, seconds=1)
+    assert time.monotonic() - start < 60
+    assert shown == [AnyOf("there was no time left of 1 s")] * 2
+
+
+class Deadly(InMemory):
+    """Inputs at which a process ends before it is at work on any file."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Arrive in a process."""
+        os.abort()
+
+
+def test_a_report_without_any_picture_goes_on() -> None:
+    [why] = pages_at(Deadly("memory", {b"a": encoded(bar(1))}), [(b"a", 0)])
+    assert "SIGABRT" in str(why)

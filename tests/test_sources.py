@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks import idx
+from tasks import idx, sources
 from tasks.canonical import canonical
 from tasks.errors import DatasetError
 from tasks.sources import Labelled, read
@@ -231,6 +231,23 @@ def test_a_few_files_without_a_picture_are_written_down_with_their_reasons(tmp_p
         ("5/blank.png", "blank"),
         ("6/gone.png", "unreadable"),
     ]
+
+
+def test_a_file_that_keeps_its_decoder_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "DECODE_S", 1.0)
+    monkeypatch.setattr(sources, "FILES_A_PROCESS", 100)
+    root = write_folders(tmp_path / "digits", copies=30)
+    # the values of such a picture are brought to another scale in Python, one by one
+    slow = b"P5\n4000 4000\n1000\n" + bytes(2 * 4000 * 4000)
+    (root / "5" / "slow.pgm").write_bytes(slow)
+    labelled = read_quietly(root)
+    assert len(labelled.labels) == 300
+    assert [(file.path, str(file.reason)) for file in labelled.skipped.files] == [
+        ("5/slow.pgm", "decoder_timeout")
+    ]
+    assert np.array_equal(labelled.images[-1], canonical(picture(9, 9))[0])
 
 
 def test_many_files_without_a_picture_are_an_error_with_an_example(tmp_path: Path) -> None:

@@ -1,0 +1,207 @@
+"""Pages of files in canonical form, for people and for training: decoded apart, as in a reading.
+
+A process is given files and sends back small arrays. One that a picture ends is started again, and
+after two deaths that file is to blame.
+"""
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.canonical import Ink, canonical
+from tasks.deaths import DEATHS_OF_ONE_FILE, DEATHS_OUTSIDE, blame, outside
+from tasks.decode import Picture, Undecodable, pages
+from tasks.errors import DigitflowError
+from tasks.inputs import Content
+from tasks.thumbnail import thumbnail
+from tasks.watched_process import NOBODY, Note, ProcessDied, WatchedProcess, serve
+
+BATCH = 256  # files that are sent for at once
+
+
+class Files(Protocol):
+    """Files by their paths, such as `Inputs`; it is pickled to the processes."""
+
+    def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
+        """Yield each file or why it cannot be read, in order."""
+
+
+class Wanted(NamedTuple):
+    """Pages of one file, which is decoded once for all of them."""
+
+    path: bytes  # as the files know it
+    pages: tuple[int, ...] = (0,)  # in order
+
+
+class Seen(NamedTuple):
+    """A page as it is shown or learned."""
+
+    form: NDArray[np.uint8]  # (28, 28), canonical; all is 0 without ink
+    ink: Ink
+    width: int  # px in the file, upright
+    height: int
+    thumbnail: NDArray[np.uint8] | None = None  # (h, w, 3) in OpenCV's order
+
+
+Answer = Mapping[int, Seen | Undecodable]
+"""The pages wanted of a file by their numbers, without those that it does not have."""
+
+
+@dataclass(frozen=True)
+class PageStart:
+    """What a process has to know."""
+
+    files: Files
+    decode_timeout: float  # seconds for one file
+    thumbnails: bool = False
+
+
+class PageProcesses:
+    """Processes that decode pages, one for each thread that asks."""
+
+    def __init__(self, start: PageStart) -> None:
+        """Start none yet."""
+        self._start, self._closed = start, False
+        self._lock, self._all = threading.Lock(), set[WatchedProcess]()
+
+    def answers(self, wanted: Sequence[Wanted], seconds: float | None = None) -> Iterator[Answer]:
+        """Yield what is found in each file, in order, by one process at a time.
+
+        Args:
+            wanted: the files.
+            seconds: for all of them; after that nothing more is yielded.
+
+        Raises:
+            DigitflowError: processes die while they are at work on no file.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        deaths, done = Counter[int](), 0
+        while done < len(wanted):
+            process = self._started()
+            try:
+                for answer in _answers_of(process, wanted[done:], until):
+                    done += 1
+                    yield answer
+                return  # all are done, or time is up
+            except ProcessDied as died:
+                if self._closed:
+                    raise
+                # what was sent before its end has arrived, so the file noted is the next one
+                place = done if died.noted != NOBODY else NOBODY
+                deaths[place] += 1
+                if deaths[NOBODY] == DEATHS_OUTSIDE:
+                    raise outside(died) from died
+                if place != NOBODY and deaths[place] == DEATHS_OF_ONE_FILE:
+                    why = blame(died, self._start.decode_timeout)
+                    yield dict.fromkeys(wanted[done].pages, why)
+                    done += 1
+            finally:
+                self._end(process)
+
+    def answers_beside(
+        self, wanted: Sequence[Wanted], width: int, on_answer: Callable[[], None]
+    ) -> list[Answer]:
+        """Return the same of many files, by so many processes beside each other.
+
+        Args:
+            wanted: the files.
+            width: processes.
+            on_answer: is called for each file, from any thread.
+        """
+
+        def answered(part: Sequence[Wanted]) -> list[Answer]:
+            found = []
+            for answer in self.answers(part):
+                found.append(answer)
+                on_answer()
+            return found
+
+        size = max(1, -(-len(wanted) // width))
+        parts = [wanted[at : at + size] for at in range(0, len(wanted), size)]
+        with ThreadPoolExecutor(width) as pool:
+            try:
+                return list(itertools.chain.from_iterable(pool.map(answered, parts)))
+            except BaseException:
+                self.close()  # so that no thread waits for an answer
+                raise
+
+    def _started(self) -> WatchedProcess:
+        with self._lock:
+            if self._closed:
+                raise DigitflowError("the run is being ended")
+            process = WatchedProcess("tasks.page_process", self._start)
+            self._all.add(process)
+        return process
+
+    def _end(self, process: WatchedProcess) -> None:
+        process.end()
+        with self._lock:
+            self._all.discard(process)
+
+    def close(self) -> None:
+        """End all processes, whatever they do."""
+        with self._lock:
+            self._closed = True
+            for process in self._all:
+                process.end()
+
+
+def _answers_of(
+    process: WatchedProcess, wanted: Sequence[Wanted], until: float | None
+) -> Iterator[Answer]:
+    for at in range(0, len(wanted), BATCH):
+        batch = wanted[at : at + BATCH]
+        process.send(batch)
+        for _ in batch:
+            if until is not None and not process.answers_within(max(0, until - time.monotonic())):
+                return
+            answer: Answer = process.receive()
+            yield answer
+
+
+def main(connection: int, note: int, start: int) -> None:
+    """Be the process that `PageProcesses` starts."""
+    serve(connection, note, start, _serve)
+
+
+def _serve(parent: Connection, note: Note, start: PageStart) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    while True:
+        wanted: Sequence[Wanted] = parent.recv()
+        contents = start.files.read_each(one.path for one in wanted)
+        for number, one in enumerate(wanted):
+            note.note(number)  # storage may be slow
+            content = next(contents)
+            note.begin(number, start.decode_timeout)
+            answer = _answer(content, one.pages, start.thumbnails)
+            note.end()
+            parent.send(answer)
+
+
+def _answer(content: Content | Undecodable, wanted: Sequence[int], thumbnails: bool) -> Answer:
+    if isinstance(content, Undecodable):
+        return dict.fromkeys(wanted, content)
+    found: dict[int, Seen | Undecodable] = {}
+    for number, page in enumerate(pages(content.data)):
+        if number in wanted:
+            found[number] = _seen(page, thumbnails) if isinstance(page, Picture) else page
+        if number == wanted[-1]:
+            break
+    return found
+
+
+def _seen(picture: Picture, thumbnails: bool) -> Seen:
+    form, ink = canonical(picture.pixels, picture.side, picture.colour)
+    small = thumbnail(picture.shown()) if thumbnails else None
+    return Seen(form, ink, picture.width, picture.height, small)
