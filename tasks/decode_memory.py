@@ -1,6 +1,6 @@
 """How much memory Pillow takes to decode a page, known from its header before any is taken.
 
-Kept from `tests/bench/decode_memory.py`, which measures every format.
+`tests/decoder_peaks.py` measures it, and a test compares.
 """
 
 from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin

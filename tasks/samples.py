@@ -8,8 +8,8 @@ from tasks.inputs import Inputs, unprintable
 from tasks.page_process import PageProcesses, PageStart, Seen, Wanted
 from tasks.reading_report import Sample, Unshown
 
-FILE_S = 5.0  # seconds for one file: what takes longer is not shown
-ALL_S = 20.0  # seconds for all files of a report together
+FILE_S = 10.0  # seconds for one file: what takes longer is not shown
+ALL_S = 30.0  # seconds for all files of a report together
 
 Place = tuple[bytes, int]  # path below the root, page
 

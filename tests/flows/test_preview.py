@@ -57,6 +57,20 @@ def test_a_preview_agrees_with_the_reading_of_every_picture(folder: Path, model_
     assert "unsupported_format" in page
 
 
+def test_a_file_that_keeps_its_decoder_costs_a_preview_no_more_than_its_time(
+    folder: Path, model_file: Path
+) -> None:
+    # the values of such a picture are brought to another scale in Python, one by one
+    slow = b"P5\n4000 4000\n1000\n" + bytes(2 * 4000 * 4000)
+    (folder / "slow.pgm").write_bytes(slow)
+    settings = PreviewSettings(source=str(folder), model=str(model_file), decode_timeout=1)
+    found = preview(settings, PlainEngine(quiet=True))
+    page = Path(found.report).read_text(encoding="utf-8")
+    assert "slow.pgm" in page
+    assert "decoder_timeout" in page
+    assert "7.png: read: 7" in page
+
+
 def test_every_picture_is_there_twice_and_small(folder: Path, model_file: Path) -> None:
     Image.fromarray(np.full((900, 1200, 3), 200, np.uint8)).save(folder / "large.jpg")
     page = look(folder, model_file)[1]
