@@ -21,6 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tasks.parent import end_with_parent
+
 # glibc gives freed memory back to the system and takes it again for each large picture, which costs
 # more than decoding it: so much stays with the process
 HEAP = {f"MALLOC_{what}_THRESHOLD_": str(64 * 1024 * 1024) for what in ("TRIM", "MMAP")}  # bytes
@@ -71,7 +73,7 @@ class WatchedProcess:
             self._process = subprocess.Popen(  # noqa: S603 - our own code
                 [sys.executable, "-c", f"from {module} import main; main{handed}"],
                 pass_fds=handed,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # held open as long as this process lives
                 stdout=self._said,
                 stderr=self._said,
                 env=_environment(),
@@ -122,6 +124,8 @@ class WatchedProcess:
         """End the process, whatever it does; who waits for an answer of it gets ProcessDied."""
         self._process.kill()
         self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
 
 
 def _environment() -> dict[str, str]:
@@ -172,6 +176,7 @@ def serve(
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a parent that ignores it hands that down
+    end_with_parent()
     with os.fdopen(start, "rb") as given:
         told = pickle.load(given)  # noqa: S301 - by the parent, in a file without a name
     try:
