@@ -1,0 +1,63 @@
+"""What a process has started, also where its own parent is gone: taken on, and ended."""
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
+POLL_S = 0.02
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose parent ends, so that they stay descendants.
+
+    Prefect's worker gives each flow run a session of its own: no process group holds them all.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "this kernel does not hand orphans over")
+
+
+def end_descendants(grace: float) -> None:
+    """Ask the children to end, and after so many seconds end all that they have left behind."""
+    for pid in _children(os.getpid()):
+        _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    while living := _descendants(os.getpid()):
+        if time.monotonic() > deadline:
+            for pid in living:
+                _signal(pid, signal.SIGKILL)
+        time.sleep(POLL_S)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the ids of all that a process has started and that still run, at any depth."""
+    found = []
+    for child in _children(pid):
+        found += [child] * _runs(child) + _descendants(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
+        return []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"  # ended, and nobody has asked how
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

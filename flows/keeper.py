@@ -1,0 +1,40 @@
+"""Runs a program so that nothing of it outlives it, nor the process that has this one as a child.
+
+python -m flows.keeper MODULE ARGUMENTS...   with a pipe as stdin, see `tasks.parent`
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+
+from flows.descendants import adopt_orphans, end_descendants
+from tasks.parent import end_with_parent
+
+GRACE = 5.0  # seconds for what the program leaves behind to end by itself
+
+
+def main(module: str, *arguments: str) -> int:
+    """Run `python -m MODULE`, pass SIGTERM on to it, and return its exit code."""
+    adopt_orphans()
+    program = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        [sys.executable, "-m", module, *arguments], stdin=subprocess.DEVNULL
+    )
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        program.send_signal(number)
+
+    def end() -> None:
+        end_descendants(GRACE)
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    end_with_parent(end)
+    code = program.wait()
+    end_descendants(GRACE)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
