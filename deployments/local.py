@@ -1,87 +1,95 @@
 """A Prefect server with its UI, every deployment, and a worker, on this machine until Ctrl-C."""
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
+from typing import IO
 
+from flows.credentials import kept_login, private_folder
+from flows.descendants import adopt_orphans, end_descendants
 from flows.prefect_defaults import set_defaults
+from flows.server_process import (
+    CODE,
+    STOP_S,
+    Server,
+    announced,
+    listening_socket,
+    running_server,
+    start_server,
+    stop,
+    trouble_in,
+    wait_until_it_answers,
+)
 from tasks.errors import DigitflowError, InputError
-from tasks.files import write_text
 from tasks.settings import home, models_place, results_table
 
-HOST = "127.0.0.1"
 POOL = "digitflow"
-CODE = Path(__file__).resolve().parents[1]  # the folder that holds flows/
-SERVER_START = 180.0  # seconds until the server has to be healthy
-STOP = 20.0  # seconds for a process to stop by itself
-SERVER_FILE = "server.json"  # in the home folder while a server runs: its address and process
+SERVER_START_S = 180.0  # until the server has to answer
 
 Say = Callable[[str, str], None]
 
 
-def up(port: int, say: Say) -> None:
+def up(port: int, say: Say, *, no_auth: bool = False) -> None:
     """Start everything, say where it is, and stop it again at Ctrl-C or SIGTERM.
 
+    Whatever ends this process, nothing that it has started outlives it.
+
+    Args:
+        port: of the server.
+        say: prints a line.
+        no_auth: ask nobody for credentials.
+
     Raises:
-        InputError: the port is taken.
+        InputError: the port is taken, or `up` runs already for this home.
         DigitflowError: the server or the worker did not start, or stopped by itself.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise InputError(
-                f"port {port} is taken ({error.strerror}): give another --port"
-            ) from None
-    environment = _environment(port)
-    logs = home() / "logs"
+    listening = listening_socket(port)
+    already = running_server()
+    if already:
+        listening.close()
+        raise InputError(f"`digitflow up` runs for {home()} already: {already.url}")
+    private_folder(home())
+    login = (
+        None if no_auth else os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or kept_login(home())
+    )
+    server = Server(port, login)
+    environment = _environment(server)
     signal.signal(signal.SIGTERM, _as_interrupt)
+    adopt_orphans()
     try:
-        with _process(
-            "server", ["server", "start", "--host", HOST, "--port", str(port)], environment, logs
-        ) as server:
-            say("Server", f"starting, log in {logs / 'server.log'}")
-            _wait_until_healthy(port, server, logs)
+        with _log("server") as log, _serving(server, listening, environment, log) as process:
+            say("Server", f"starting, log in {log.name}")
+            wait_until_it_answers(server, process, SERVER_START_S, log)
             _deploy(environment)
             arguments = ["worker", "start", "--pool", POOL, "--name", f"digitflow-{port}"]
             with (
-                _process("worker", arguments, environment, logs) as worker,
-                _announced(port, server.pid),
+                _log("worker") as worker_log,
+                _stopped(_prefect(environment, arguments, worker_log)) as worker,
+                announced(server),
             ):
-                _welcome(port, say)
-                _wait(server, worker, logs)
+                _welcome(server, say)
+                _wait({"server": (process, log), "worker": (worker, worker_log)})
     except KeyboardInterrupt:
         say("Stopped", "worker and server have ended")
+    finally:
+        end_descendants(STOP_S)
 
 
-def running_server() -> str | None:
-    """Return the API address of the server that `digitflow up` runs for this home, or None."""
-    try:
-        facts = json.loads((home() / SERVER_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    url = str(facts["api_url"])
-    return url if _healthy(url) else None
-
-
-def _environment(port: int) -> dict[str, str]:
+def _environment(server: Server) -> dict[str, str]:
+    """Return the environment of the worker, and of the runs that it starts."""
     set_defaults()
     inbox = home() / "inbox"
     inbox.mkdir(parents=True, exist_ok=True)
+    ours = {name: value for name, value in os.environ.items() if name not in _OF_SERVERS}
     return {
-        **os.environ,
-        "PREFECT_API_URL": _api_url(port),
+        **ours,
+        **server.client_environment(),
         "DIGITFLOW_HOME": str(home()),
         "DIGITFLOW_MODELS": models_place(),
         "DIGITFLOW_RESULTS": results_table(),
@@ -91,117 +99,96 @@ def _environment(port: int) -> dict[str, str]:
     }
 
 
-def _api_url(port: int) -> str:
-    return f"http://{HOST}:{port}/api"
+# how a server is reached and logged in to: where the user has set it, it is for another one
+_OF_SERVERS = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY", "PREFECT_SERVER_API_AUTH_STRING")
+
+
+def _log(name: str) -> IO[bytes]:
+    folder = private_folder(home() / "logs")
+    return (folder / f"{name}.log").open("ab+")
 
 
 @contextmanager
-def _process(
-    name: str, arguments: list[str], environment: dict[str, str], logs: Path
+def _serving(
+    server: Server, listening: socket.socket, environment: dict[str, str], log: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Prefect command with its output in a log, and stop it when the block ends."""
-    logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [sys.executable, "-m", "prefect", *arguments],
-            cwd=CODE,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches this process, which stops them in order
-        )
+    with listening:  # the process has its own copy, and the port is free when that ends
+        process = start_server(server, listening, environment, log)
+    with _stopped(process):
+        yield process
+
+
+@contextmanager
+def _stopped(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Stop a process when the block ends; a second Ctrl-C does not leave half of it behind."""
     try:
         yield process
     finally:
-        _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and what it started; a second Ctrl-C does not leave half of it behind."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        if process.poll() is None:
-            process.terminate()
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            process.wait(STOP)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _wait_until_healthy(port: int, server: subprocess.Popen[bytes], logs: Path) -> None:
-    deadline = time.monotonic() + SERVER_START
-    while not _healthy(_api_url(port)):
-        if server.poll() is not None:
-            raise DigitflowError(f"the server did not start:\n{_tail(logs / 'server.log')}")
-        if time.monotonic() > deadline:
-            raise DigitflowError(
-                f"the server is not healthy after {SERVER_START:.0f} s, see {logs / 'server.log'}"
-            )
-        time.sleep(0.3)
-
-
-def _healthy(api_url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=2) as answer:  # noqa: S310 - http on loopback
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-@contextmanager
-def _announced(port: int, pid: int) -> Iterator[None]:
-    """Let other `digitflow` commands of this home find the server while it runs."""
-    file = home() / SERVER_FILE
-    write_text(file, json.dumps({"api_url": _api_url(port), "pid": pid}) + "\n")
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
+            stop(process)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _deploy(environment: dict[str, str]) -> None:
     """Make the work pool and apply prefect.yaml, and see that what it declares is there."""
-    _prefect(environment, "work-pool", "create", POOL, "--type", "process", "--overwrite")
-    _prefect(environment, "deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+    for arguments in (
+        ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
+        ["deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
+    ):
+        with _log("deploy") as log:
+            log.truncate(0)
+            with _stopped(_prefect(environment, ["--no-prompt", *arguments], log)) as process:
+                if process.wait():
+                    raise DigitflowError(
+                        f"`prefect {' '.join(arguments)}` failed: {trouble_in(log)}"
+                    )
 
 
-def _prefect(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
-    done = subprocess.run(  # noqa: S603 - our own interpreter and arguments
-        command, cwd=CODE, env=environment, capture_output=True, text=True, check=False
+def _prefect(
+    environment: dict[str, str], arguments: list[str], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a Prefect command, of which nothing outlives this process."""
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+        [sys.executable, "-m", "flows.keeper", "prefect", *arguments],
+        cwd=CODE,
+        env=environment,
+        stdin=subprocess.PIPE,  # held open as long as this process lives
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # Ctrl-C reaches this process, which stops them in order
     )
-    if done.returncode:
-        words = " ".join(arguments)
-        raise DigitflowError(f"`prefect {words}` failed:\n{done.stdout}{done.stderr}")
 
 
-def _welcome(port: int, say: Say) -> None:
-    say("UI", f"http://{HOST}:{port}")
+def _welcome(server: Server, say: Say) -> None:
+    show = "digitflow credentials"
+    if os.environ.get("DIGITFLOW_HOME"):
+        show = f"DIGITFLOW_HOME={home()} {show}"
+    say("UI", server.url)
+    if server.login is None:
+        say("Login", "none (--no-auth): any user of this machine can run commands as you")
+    elif sys.stdout.isatty():
+        say("Login", f"{server.login} (shown again by `{show}`)")
+    else:
+        say("Login", f"shown by `{show}`")
     say("Schedules", "train/weekly, Sundays 03:00 UTC; predict/inbox, every hour at five past")
     say("Inbox", str(home() / "inbox"))
     say("", "From another terminal:")
-    say("", f"  export PREFECT_API_URL={_api_url(port)}")
+    say("", f"  export $({show})")
     say("", "  prefect deployment run train/weekly")
     say("", """  prefect deployment run predict/inbox -p settings='{"source": "/path/to/scans"}'""")
     say("", "Ctrl-C stops it all.")
 
 
-def _wait(server: subprocess.Popen[bytes], worker: subprocess.Popen[bytes], logs: Path) -> None:
+def _wait(watched: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]]) -> None:
     while True:
-        for name, process in (("server", server), ("worker", worker)):
+        for name, (process, log) in watched.items():
             if process.poll() is not None:
                 raise DigitflowError(
-                    f"the {name} stopped by itself (code {process.returncode}):\n"
-                    f"{_tail(logs / f'{name}.log')}"
+                    f"the {name} stopped by itself (code {process.returncode}): {trouble_in(log)}"
                 )
         time.sleep(0.5)
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -33,6 +33,7 @@ from tasks.settings import (
     PreviewSettings,
     TrainSettings,
     WithVariables,
+    home,
     results_table,
 )
 from tasks.url_secrets import has_secret
@@ -201,12 +202,34 @@ class Up(Command):
     """Start a Prefect server with UI, a worker, and every deployment with its schedule."""
 
     port: int = Field(4200, ge=1, le=65535, description="Port of the server, on this machine only.")
+    no_auth: bool = Field(
+        False,
+        alias="no-auth",  # no variable can have this name: it is said each time or not at all
+        description="Ask for no login: any user of this machine can then run commands as you.",
+    )
 
     def cli_cmd(self) -> None:
         """Run until Ctrl-C."""
         from deployments.local import up
 
-        up(self.port, self.engine().say)
+        up(self.port, self.engine().say, no_auth=self.no_auth)
+
+
+class Credentials(Command):
+    """Print address and login of the server of `digitflow up`, as variables for Prefect."""
+
+    def cli_cmd(self) -> None:
+        """Print them, for `export $(digitflow credentials)`; without such a server fail."""
+        from flows.server_process import running_server
+
+        server = running_server()
+        if server is None:
+            raise DigitflowError(f"no server runs for {home()}: start `digitflow up`")
+        variables = server.client_environment()
+        self.answer(variables)
+        for name, value in variables.items():
+            if not self.as_json:
+                print(f"{name}={value}")  # noqa: T201 - the answer itself
 
 
 class Doctor(Command):
@@ -247,6 +270,7 @@ class Digitflow(WithVariables):
     acceptance: CliSubCommand[Acceptance]
     repair: CliSubCommand[Repair]
     up: CliSubCommand[Up]
+    credentials: CliSubCommand[Credentials]
     doctor: CliSubCommand[Doctor]
 
     def cli_cmd(self) -> None:

@@ -6,6 +6,7 @@ import platform
 import shutil
 from dataclasses import dataclass
 
+from flows.server_process import running_server, without_login
 from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
 from tasks.errors import DigitflowError
 from tasks.provenance import package_versions
@@ -37,7 +38,7 @@ def examine() -> list[Finding]:
         _provider(),
         _home(),
         *_models(),
-        Finding("prefect", os.environ.get("PREFECT_API_URL") or "embedded server, none configured"),
+        _prefect(),
     ]
 
 
@@ -88,6 +89,17 @@ def _home() -> Finding:
         "" if free >= ENOUGH_DISK else "less than 2 GiB free: make room, or move DIGITFLOW_HOME"
     )
     return Finding("home", text, not advice, advice)
+
+
+def _prefect() -> Finding:
+    configured = os.environ.get("PREFECT_API_URL")
+    if configured:
+        return Finding("prefect", without_login(configured))
+    running = running_server()
+    if running is None:
+        return Finding("prefect", "a server for each command: none is configured, none runs")
+    asks = "asks for the login of its user" if running.login else "asks for no login (--no-auth)"
+    return Finding("prefect", f"{running.url}, of `digitflow up`, {asks}")
 
 
 def _models() -> list[Finding]:

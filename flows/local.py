@@ -1,11 +1,24 @@
 """The orchestrated flows, called from this process: on a server where one runs, else embedded."""
 
+import atexit
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from flows.credentials import new_login
 from flows.prefect_defaults import set_defaults
 from flows.quiet import quietly
+from flows.server_process import (
+    Server,
+    listening_socket,
+    running_server,
+    start_server,
+    stop,
+    wait_until_it_answers,
+)
 from tasks.errors import DigitflowError
 from tasks.heap import uncollected
 from tasks.settings import PredictSettings, TrainSettings
@@ -13,6 +26,8 @@ from tasks.settings import PredictSettings, TrainSettings
 if TYPE_CHECKING:
     from flows.train import Outcome
     from tasks.summary import Summary
+
+EMBEDDED_STOP_S = 5.0
 
 
 def run_train(settings: TrainSettings, *, quiet: bool = False) -> "Outcome":
@@ -35,25 +50,66 @@ def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
 
 @contextmanager
 def _prefect(*, quiet: bool) -> Iterator[None]:
-    """Set Prefect up for a flow; a server of `digitflow up` is used unless another is configured.
+    """Set Prefect up for a flow: for the server that is configured, or for one of ours.
 
     Raises:
-        DigitflowError: the server cannot be reached.
+        DigitflowError: the server cannot be used.
     """
     set_defaults()
     with uncollected():
-        import httpx
-        from prefect.settings import PREFECT_API_URL, temporary_settings
+        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-        from deployments.local import running_server
+        from flows.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()
-    local = None if configured else running_server()
-    try:
-        with quietly(on=quiet), temporary_settings({PREFECT_API_URL: local} if local else {}):
+    ours = _server(configured)
+    # the login of a server goes to that server alone: ours to ours, the user's own to the user's
+    settings = {PREFECT_API_URL: ours.api_url, PREFECT_API_AUTH_STRING: ours.login} if ours else {}
+    with quietly(on=quiet), temporary_settings(settings):
+        require_usable()
+        with said_in_words():
             yield
-    except httpx.TransportError as error:
+
+
+def _server(configured: str | None) -> Server | None:
+    """Return the server of ours that is to be used, None where another is configured."""
+    running = running_server()
+    if configured:
+        same = running is not None and configured.rstrip("/") == running.api_url
+        return running if same else None
+    return running or _embedded()
+
+
+@cache
+def _embedded() -> Server:
+    """Start a server for this process alone, and stop it at its end.
+
+    Prefect has one, too, but it answers every page and every user, and outlives a command that is
+    killed.
+
+    Raises:
+        DigitflowError: it does not start, or the user wants none.
+    """
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    if not settings.server.ephemeral.enabled:
         raise DigitflowError(
-            f"the Prefect server at {configured or local or 'embedded'} does not answer ({error}): "
-            "start it, unset PREFECT_API_URL, or use --no-prefect"
-        ) from error
+            "no Prefect server runs, and PREFECT_SERVER_EPHEMERAL_ENABLED is off: start "
+            "`digitflow up`, set PREFECT_API_URL, or use --no-prefect"
+        )
+    listening = listening_socket(0)
+    server = Server(listening.getsockname()[1], new_login())
+    environment = {
+        **os.environ,
+        **settings.to_environment_variables(exclude_unset=True),
+        "PREFECT__SERVER_EPHEMERAL": "1",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+    }
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - written as long as the process lives
+    with listening:
+        process = start_server(server, listening, environment, log)
+    atexit.register(stop, process, EMBEDDED_STOP_S)
+    seconds = settings.server.ephemeral.startup_timeout_seconds
+    wait_until_it_answers(server, process, seconds, log)
+    return server

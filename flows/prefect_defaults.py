@@ -33,8 +33,13 @@ DEFAULTS = {
 }
 
 
+THIS_MACHINE = ("127.0.0.1", "localhost")
+
+
 def set_defaults() -> None:
     """Put the defaults into the environment of this process and of those it starts.
+
+    A proxy is never asked for this machine: it would be told the login of our servers.
 
     Raises:
         InputError: Prefect could keep no state, which it tells in many lines and minutes later.
@@ -42,6 +47,9 @@ def set_defaults() -> None:
     _require_state()
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    names = dict.fromkeys([*filter(None, direct.split(",")), *THIS_MACHINE])
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(names)
 
 
 def _require_state() -> None:

@@ -15,7 +15,8 @@ from tests.bars import bar, encoded
 from tests.helpers import register_champion
 
 COMMANDS = [
-    *("demo", "train", "predict", "preview", "results", "models", "acceptance", "up", "doctor")
+    *("demo", "train", "predict", "preview", "results", "models", "acceptance", "up"),
+    *("credentials", "doctor"),
 ]
 
 

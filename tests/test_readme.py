@@ -33,7 +33,7 @@ ELSEWHERE = {
         )
     },
     "digitflow up": "tests/flows/test_up.py",
-    "export PREFECT_API_URL=http://127.0.0.1:4200/api": "tests/flows/test_up.py",
+    "export $(digitflow credentials)": "tests/flows/test_up.py",
     "prefect deployment run train/weekly": "tests/flows/test_up.py",
     "prefect deployment run predict/inbox --param settings="
     """'{"source": "/path/to/scans"}'""": "tests/flows/test_up.py",

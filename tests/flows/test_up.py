@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.helpers import free_port, register_champion
+from tests.prefect_api import Api
+from tests.test_reading_process import is_running
 
 STARTED = 150.0  # seconds, on a busy machine
 RUN_DONE = 120.0
@@ -29,43 +32,35 @@ class Running:
 
     process: subprocess.Popen[str]
     home: Path
-    api: str
     environment: dict[str, str]
-
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the answer of the server's API; a locked database (503) is asked again."""
-        for _ in range(20):
-            answer = httpx.request(method, f"{self.api}{path}", json=body, timeout=20)
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                break
-            time.sleep(0.5)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def post(self, path: str, body: Any) -> Any:
-        """Return what the server answers to a filter or a thing to make."""
-        return self.ask("POST", path, body)
+    api: Api
 
     def deployment(self, name: str) -> dict[str, Any]:
         """Return one deployment."""
-        found: dict[str, Any] = self.ask("GET", f"/deployments/name/{name}")
+        found: dict[str, Any] = self.api.ask("GET", f"/deployments/name/{name}")
         return found
 
     def flow_runs(self, deployment: str) -> list[dict[str, Any]]:
         """Return the runs of a deployment that are not merely planned."""
         wanted = {"deployments": {"id": {"any_": [self.deployment(deployment)["id"]]}}}
-        runs = self.post("/flow_runs/filter", wanted)
+        runs = self.api.post("/flow_runs/filter", wanted)
         return [run for run in runs if run["state_type"] != "SCHEDULED"]
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Iterator[Running]:
-    home = tmp_path_factory.mktemp("home")
+    home = tmp_path_factory.mktemp("parent") / "home"
     register_champion(home, model_file, place=str(home / "shared"))
     (home / "inbox").mkdir()
     picture = _ring()
     cv2.imwrite(str(home / "inbox" / "ring.png"), picture)
-    port = free_port()
+    with started(home) as up:
+        yield up
+
+
+@contextmanager
+def started(home: Path) -> Iterator[Running]:
+    """Run `digitflow up` in a home, and stop it at last by Ctrl-C."""
     environment = {
         **os.environ,
         "DIGITFLOW_HOME": str(home),
@@ -78,7 +73,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Itera
     # a job in the background, as CI may be, ignores Ctrl-C and would hand that down
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "up", "--port", str(port)],
+        [sys.executable, "-m", "flows.cli", "up", "--port", str(free_port())],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -86,13 +81,22 @@ def running(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Itera
         start_new_session=True,
     )
     try:
-        up = Running(process, home, f"http://127.0.0.1:{port}/api", environment)
-        until((home / "server.json").exists, STARTED, process)
+        until(lambda: "PREFECT_API_URL" in credentials(environment), STARTED, process)
+        given = credentials(environment)
+        api = Api(given["PREFECT_API_URL"], given["PREFECT_API_AUTH_STRING"])
+        up = Running(process, home, environment, api)
         until(lambda: _worker_is_online(up), STARTED, process)
         yield up
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
+
+
+def credentials(environment: dict[str, str]) -> dict[str, str]:
+    """Return what `digitflow credentials` prints, nothing if no server runs."""
+    command = [sys.executable, "-m", "flows.cli", "credentials"]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return dict(line.split("=", 1) for line in printed.stdout.splitlines())
 
 
 def until(happened: Callable[[], bool], seconds: float, process: subprocess.Popen[str]) -> None:
@@ -120,7 +124,7 @@ def test_a_schedule_fires_and_the_worker_reads_the_inbox(running: Running) -> No
     deployment = running.deployment("predict/inbox")
     every = {"active": True, "schedule": {"interval": 5, "timezone": "UTC"}}
     schedules = f"/deployments/{deployment['id']}/schedules"
-    made = running.post(schedules, [every])[0]
+    made = running.api.post(schedules, [every])[0]
 
     def read() -> bool:
         runs = running.flow_runs("predict/inbox")
@@ -128,11 +132,11 @@ def test_a_schedule_fires_and_the_worker_reads_the_inbox(running: Running) -> No
         return any(run["state_type"] == "COMPLETED" and run["auto_scheduled"] for run in runs)
 
     until(read, RUN_DONE, running.process)
-    running.ask("DELETE", f"{schedules}/{made['id']}")
+    running.api.ask("DELETE", f"{schedules}/{made['id']}")
     rows = DeltaTable(str(running.home / "results")).to_pyarrow_table().to_pylist()
     assert {row["path"] for row in rows} == {"ring.png"}
     assert {row["model_version"] for row in rows} == {"tiny"}
-    reports = running.post("/artifacts/filter", {})
+    reports = running.api.post("/artifacts/filter", {})
     assert {"reading-report", "reading"} <= {artifact["key"] for artifact in reports}
 
 
@@ -147,7 +151,7 @@ def test_a_run_with_its_own_folder_can_be_asked_for_from_another_terminal(
             *(sys.executable, "-m", "prefect", "deployment", "run", "predict/inbox", "--watch"),
             *("--param", f"settings={settings}"),
         ],
-        env={**running.environment, "PREFECT_API_URL": running.api},
+        env=running.environment | credentials(running.environment),
         capture_output=True,
         text=True,
         timeout=RUN_DONE,
@@ -169,33 +173,107 @@ def test_a_command_uses_the_running_server_and_a_taken_port_is_refused(running: 
             check=False,
         )
 
-    before = len(running.post("/flow_runs/filter", {}))
+    before = len(running.api.post("/flow_runs/filter", {}))
     read = command("predict", str(running.home / "inbox"), "--again", "--json")
     assert read.returncode == 0, read.stderr
     assert json.loads(read.stdout)["found"] == 1
-    assert len(running.post("/flow_runs/filter", {})) > before
-    taken = command("up", "--port", running.api.split(":")[2].split("/")[0])
+    assert len(running.api.post("/flow_runs/filter", {})) > before
+    taken = command("up", "--port", running.api.url.split(":")[2].split("/")[0])
     assert taken.returncode == 2
     assert "is taken" in taken.stderr
 
 
-def test_ctrl_c_ends_server_and_worker(running: Running) -> None:
-    children = _children(running.process.pid)
-    assert len(children) == 2
-    running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(60) == 0
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
-    assert not (running.home / "server.json").exists()
+def test_who_has_not_the_login_is_told_where_it_is(running: Running) -> None:
+    refused = httpx.get(f"{running.api.url}/deployments/name/train/weekly")
+    assert refused.status_code == httpx.codes.UNAUTHORIZED
+    assert "export $(digitflow credentials)" in refused.json()["exception_message"]
+    foreign = {"Origin": "http://evil.test", "Access-Control-Request-Method": "POST"}
+    assert httpx.options(f"{running.api.url}/deployments/", headers=foreign).status_code == 400
+    led_here = httpx.get(f"{running.api.url}/health", headers={"Host": "evil.test"})
+    assert led_here.status_code == httpx.codes.BAD_REQUEST
+
+
+def test_the_login_is_for_its_user_alone(running: Running) -> None:
+    secret = credentials(running.environment)["PREFECT_API_AUTH_STRING"].split(":")[1]
+    assert len(secret) > 40
+    for pid in [running.process.pid, *_descendants(running.process.pid)]:
+        assert secret.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    holds = [
+        file
+        for file in running.home.rglob("*")
+        if file.is_file() and secret.encode() in file.read_bytes()
+    ]
+    assert {"login", "server.json"} <= {file.name for file in holds}
+    assert not [file for file in holds if file.stat().st_mode & 0o077]
+
+
+SLEEPS = """
+import subprocess, sys, time
+from pathlib import Path
+from prefect import flow
+
+@flow
+def sleeps():
+    left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(__file__).with_name("pid").write_text(f"{left.pid}")
+    time.sleep(600)
+"""
+
+
+def test_killed_or_stopped_it_leaves_no_process_and_starts_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with started(home) as up:
+        assert home.stat().st_mode & 0o077 == 0
+        left = [*_descendants(up.process.pid), _run_that_sleeps(up, tmp_path / "first")]
+        login = credentials(up.environment)["PREFECT_API_AUTH_STRING"]
+        os.kill(up.process.pid, signal.SIGKILL)
+        up.process.wait()
+        _wait_for_the_end_of(left)
+        assert (home / "server.json").exists()
+        assert credentials(up.environment) == {}
+    with started(home) as up:
+        assert credentials(up.environment)["PREFECT_API_AUTH_STRING"] == login
+        left = [*_descendants(up.process.pid), _run_that_sleeps(up, tmp_path / "second")]
+        assert len(left) > 4
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(60) == 0
+        _wait_for_the_end_of(left)
+        assert not (home / "server.json").exists()
+
+
+def _run_that_sleeps(up: Running, folder: Path) -> int:
+    """Let the worker run a flow that starts a process, and return the id of that."""
+    folder.mkdir()
+    (folder / "sleeps.py").write_text(SLEEPS)
+    flow = up.api.post("/flows/", {"name": "sleeps"})
+    deployment = up.api.post(
+        "/deployments/",
+        {
+            **{"name": folder.name, "flow_id": flow["id"], "work_pool_name": "digitflow"},
+            **{"path": str(folder), "entrypoint": "sleeps.py:sleeps"},
+        },
+    )
+    asked = {"state": {"type": "SCHEDULED"}}
+    up.api.post(f"/deployments/{deployment['id']}/create_flow_run", asked)
+    until(lambda: bool((folder / "pid").exists() and (folder / "pid").read_text()), 90, up.process)
+    return int((folder / "pid").read_text())
+
+
+def _wait_for_the_end_of(pids: list[int]) -> None:
+    deadline = time.monotonic() + 30
+    while living := list(filter(is_running, pids)):
+        assert time.monotonic() < deadline, living
+        time.sleep(0.1)
+
+
+def _descendants(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [each for child in map(int, listed) for each in (child, *_descendants(child))]
 
 
 def _worker_is_online(up: Running) -> bool:
-    workers = up.post("/work_pools/digitflow/workers/filter", {})
+    workers = up.api.post("/work_pools/digitflow/workers/filter", {})
     return any(worker["status"] == "ONLINE" for worker in workers)
-
-
-def _children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed]
 
 
 def _ring() -> Any:

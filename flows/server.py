@@ -1,0 +1,47 @@
+"""A Prefect server that answers its user alone: what `digitflow up` and single commands start.
+
+It is Prefect's own, with the guard in front; by its settings it asks for credentials and CSRF
+tokens. Prefect asks itself, too, as host `prefect-in-memory`: inside, past the guard.
+
+For a server of your own: see deployments/README.md.
+"""
+
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from tasks.parent import end_with_parent
+
+if TYPE_CHECKING:
+    from flows.guard import Guard
+
+
+def app() -> "Guard":
+    """Return the guarded server for uvicorn; its names are PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS.
+
+    Raises:
+        ValueError: the setting names no origins; by Prefect's default everybody's are allowed.
+    """
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    from flows.guard import KEY_VARIABLE, Guard
+
+    origins = get_current_settings().server.api.cors_allowed_origins
+    return Guard(create_app(final=True), origins.split(","), os.environ.pop(KEY_VARIABLE, ""))
+
+
+def main(listening: int) -> None:
+    """Serve on a socket that was handed over, until SIGTERM or the end of the parent."""
+    end_with_parent()  # at once: loading Prefect takes seconds
+    import uvicorn
+
+    os.umask(0o077)  # the database holds what was read, and from where
+    with socket.socket(fileno=listening) as own:
+        config = uvicorn.Config(app(), log_level="warning", proxy_headers=False)
+        uvicorn.Server(config).run(sockets=[own])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
