@@ -50,10 +50,10 @@ def _children(pid: int) -> list[int]:
 
 def _runs(pid: int) -> bool:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()  # holds the program's name, in any encoding
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"  # ended, and nobody has asked how
+    return stat.rpartition(b")")[2].split()[0] != b"Z"  # ended, and nobody has asked how
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -24,13 +24,12 @@ class Api:
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Return the answer; a locked database (503) is asked again."""
-        headers = dict(self._headers)
-        if method != "GET":
-            token = self.ask("GET", f"/csrf-token?client={CLIENT}")["token"]
-            headers |= {"Prefect-Csrf-Client": CLIENT, "Prefect-Csrf-Token": token}
+        if method != "GET" and "Prefect-Csrf-Token" not in self._headers:
+            token = self.ask("GET", f"/csrf-token?client={CLIENT}")["token"]  # valid for an hour
+            self._headers |= {"Prefect-Csrf-Client": CLIENT, "Prefect-Csrf-Token": token}
         for _ in range(20):
             answer = httpx.request(
-                method, f"{self.url}{path}", json=body, headers=headers, timeout=20
+                method, f"{self.url}{path}", json=body, headers=self._headers, timeout=60
             )
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
