@@ -23,7 +23,7 @@ def main(module: str, *arguments: str) -> int:
     )
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
-        program.send_signal(number)
+        os.kill(program.pid, number)
 
     def end() -> None:
         end_descendants(GRACE)
@@ -31,9 +31,12 @@ def main(module: str, *arguments: str) -> int:
 
     signal.signal(signal.SIGTERM, pass_on)
     end_with_parent(end)
-    code = program.wait()
+    ended, status = os.wait()
+    while ended != program.pid:  # an orphan that was adopted
+        ended, status = os.wait()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_descendants(GRACE)
-    return code
+    return os.waitstatus_to_exitcode(status)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from flows.cli import Up
 from flows.credentials import new_login
+from flows.guard import Guard
 from flows.prefect_defaults import DEFAULTS
 from flows.server_process import Server, listening_socket, start_server, stop, wait_until_it_answers
 from tests import chromium
@@ -275,6 +277,21 @@ def test_others_see_no_secret_and_no_database(
     database = [file for file in home.iterdir() if file.name.startswith("prefect.db")]
     assert database
     assert not [file for file in database if file.stat().st_mode & 0o077]
+
+
+@pytest.mark.parametrize("origin", ["*", "", "example.org", "http://a/b", "ftp://a", "http://"])
+def test_a_guard_has_to_know_the_names_that_it_answers_to(origin: str) -> None:
+    async def nothing(*_: object) -> None:
+        raise AssertionError
+
+    with pytest.raises(ValueError, match="is no origin"):
+        Guard(nothing, ["https://prefect.example.org", origin])
+
+
+def test_to_leave_the_login_out_has_to_be_said_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DIGITFLOW_NO_AUTH", "NO_AUTH"):
+        monkeypatch.setenv(name, "1")
+    assert not Up().no_auth
 
 
 def _socket(server: Server, path: str, headers: dict[str, str]) -> Any:

@@ -183,6 +183,9 @@ def test_a_command_uses_the_running_server_and_a_taken_port_is_refused(running: 
     taken = command("up", "--port", running.api.url.split(":")[2].split("/")[0])
     assert taken.returncode == 2
     assert "is taken" in taken.stderr
+    second = command("up", "--port", str(free_port()))
+    assert second.returncode == 2
+    assert f"runs for {running.home} already" in second.stderr
 
 
 def test_who_has_not_the_login_is_told_where_it_is(running: Running) -> None:
@@ -248,17 +251,24 @@ def _run_that_sleeps(up: Running, folder: Path) -> int:
     """Let the worker run a flow that starts a process, and return the id of that."""
     folder.mkdir()
     (folder / "sleeps.py").write_text(SLEEPS)
+    go_there = {"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}
     flow = up.api.post("/flows/", {"name": "sleeps"})
     deployment = up.api.post(
         "/deployments/",
         {
             **{"name": folder.name, "flow_id": flow["id"], "work_pool_name": "digitflow"},
-            **{"path": str(folder), "entrypoint": "sleeps.py:sleeps"},
+            **{"pull_steps": [go_there], "entrypoint": "sleeps.py:sleeps"},
         },
     )
     asked = {"state": {"type": "SCHEDULED"}}
     up.api.post(f"/deployments/{deployment['id']}/create_flow_run", asked)
-    until(lambda: bool((folder / "pid").exists() and (folder / "pid").read_text()), 90, up.process)
+
+    def sleeps() -> bool:
+        runs = up.flow_runs(f"sleeps/{folder.name}")
+        assert not [r["state"]["message"] for r in runs if r["state_type"] in ("FAILED", "CRASHED")]
+        return (folder / "pid").exists() and bool((folder / "pid").read_text())
+
+    until(sleeps, RUN_DONE, up.process)
     return int((folder / "pid").read_text())
 
 
