@@ -19,7 +19,6 @@ from flows.server_process import (
     stop,
     wait_until_it_answers,
 )
-from tasks.errors import DigitflowError
 from tasks.heap import uncollected
 from tasks.settings import PredictSettings, TrainSettings
 
@@ -65,10 +64,26 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
     ours = _server(configured)
     # the login of a server goes to that server alone: ours to ours, the user's own to the user's
     settings = {PREFECT_API_URL: ours.api_url, PREFECT_API_AUTH_STRING: ours.login} if ours else {}
-    with quietly(on=quiet), temporary_settings(settings):
+    # workers of a cluster on this machine are processes, which log without these settings
+    inherited = _inherited(ours.client_environment() if ours else {})
+    with quietly(on=quiet), temporary_settings(settings), inherited:
         require_usable()
         with said_in_words():
             yield
+
+
+@contextmanager
+def _inherited(variables: dict[str, str]) -> Iterator[None]:
+    """Give variables to the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _server(configured: str | None) -> Server | None:
@@ -88,16 +103,11 @@ def _embedded() -> Server:
     killed.
 
     Raises:
-        DigitflowError: it does not start, or the user wants none.
+        DigitflowError: it does not start.
     """
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
-    if not settings.server.ephemeral.enabled:
-        raise DigitflowError(
-            "no Prefect server runs, and PREFECT_SERVER_EPHEMERAL_ENABLED is off: start "
-            "`digitflow up`, set PREFECT_API_URL, or use --no-prefect"
-        )
     listening = listening_socket(0)
     server = Server(listening.getsockname()[1], new_login())
     environment = {

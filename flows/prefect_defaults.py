@@ -39,7 +39,8 @@ THIS_MACHINE = ("127.0.0.1", "localhost")
 def set_defaults() -> None:
     """Put the defaults into the environment of this process and of those it starts.
 
-    A proxy is never asked for this machine: it would be told the login of our servers.
+    A proxy is never asked for this machine: it would be told the login of our servers. And Prefect
+    never starts a server by itself where it knows of none: that one would answer everybody.
 
     Raises:
         InputError: Prefect could keep no state, which it tells in many lines and minutes later.
@@ -47,6 +48,7 @@ def set_defaults() -> None:
     _require_state()
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
+    os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
     direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     names = dict.fromkeys([*filter(None, direct.split(",")), *THIS_MACHINE])
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(names)
