@@ -23,6 +23,7 @@ from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from tasks.errors import DigitflowError, InputError
 from tasks.files import absolute, whole_file
+from tasks.schema import SCHEMA
 from tasks.table_repair import damages, described
 
 PLACE = "place"  # of a reading among those of its file: the name of a column that is only here
@@ -96,7 +97,10 @@ def dataset_of(version: DeltaTable, table: str) -> Dataset:
     `digitflow results` in fourteen on a busy machine.
     """
     local = None if "://" in table else SubTreeFileSystem(table, LocalFileSystem())
-    return version.to_pyarrow_dataset(filesystem=local)
+    dataset = version.to_pyarrow_dataset(filesystem=local)
+    # a table that an earlier version of digitflow has written gets its columns by the next reading
+    lacking = [field for field in SCHEMA if field.name not in dataset.schema.names]
+    return dataset.replace_schema(pa.schema([*dataset.schema, *lacking])) if lacking else dataset
 
 
 def scan(table: str, columns: list[str], wanted: pc.Expression) -> Iterator[pa.RecordBatch]:

@@ -169,6 +169,7 @@ def test_rows_of_a_table_without_numbers_of_commits_rank_below_by_their_time(
     for run, time in (("run-1", LATER), ("run-2", read_row("")["read_at"])):
         rows = table_of(*(read_row(path, run, read_at=time) for path in ("a.png", "b.png")))
         write_deltalake(table, rows.drop(list(later)).cast(earlier), mode="append")
+    assert {row["run_id"] for row in results.select(table).to_pylist()} == {"run-1"}
     store(table, read_row("a.png", "run-3"))
     if compacted:
         compact(table)
