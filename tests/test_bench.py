@@ -146,6 +146,7 @@ def test_attacks_in_small_find_every_promise_kept(
 ) -> None:
     from tests.bench import faults, hostile_files, swaps, together
 
+    monkeypatch.setattr(hostile_files, "LIMITS_S", (2,))
     monkeypatch.setattr(faults, "SHARES", (0,))  # those that are sat out would take too long
     for name in ("mutants", "swaps", "together", "storage"):
         (tmp_path / name).mkdir()
