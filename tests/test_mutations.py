@@ -71,7 +71,7 @@ class World:
         """Return how a model answers all slices."""
         paths = [path.encode() for one in self.slices for path in one.paths]
         inputs = open_inputs(str(self.root))
-        found = answers_of_files(model, cpu(), inputs, paths, SETTINGS.max_error)
+        found = answers_of_files(model_in(model), cpu(), inputs, paths, SETTINGS.max_error)
         return by_slice(self.slices, found)
 
     def judge(self, model: Path) -> Verdict:
@@ -83,7 +83,7 @@ class World:
                 answers={"cpu": fails_closed(self.read)(model)},
                 serving=Opponent(ModelFile("good", sha256(SHIPPED)), self.good),
                 parity=fails_closed(self.parity)(model),
-                batches=fails_closed(batches)(model, cpu(), self.images, BATCH_SIZES),
+                batches=fails_closed(batches)(model_in(model), cpu(), self.images, BATCH_SIZES),
                 resources=Resources(model.stat().st_size, 784, 30.0, 10_000.0),
                 data=DataFacts("a", "b", 0, TESTED),
                 flips=None,

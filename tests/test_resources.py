@@ -1,11 +1,15 @@
 """What a file needs is measured where nothing else runs; batches must not change the answers."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from tasks import resources as resources_file
 from tasks.device import cpu
-from tasks.model import model_in
+from tasks.errors import ModelError
+from tasks.model import Model, model_in
 from tasks.resources import batches, resources
 from tests import mutants
 from tests.bars import bar
@@ -40,3 +44,18 @@ def test_a_model_that_looks_at_the_whole_batch_is_found_out(
 ) -> None:
     mutant = mutants.mutant(model_file, tmp_path / "batch.onnx", mutants.answers_by_the_batch)
     assert batches(model_in(mutant), cpu(), BARS, (1, 7)).same == {1: True, 7: False}
+
+
+@pytest.mark.parametrize(
+    "measure", [lambda m: resources(m, BARS), lambda m: batches(m, cpu(), BARS, (1,))]
+)
+def test_a_network_that_never_ends_is_an_error(
+    measure: Callable[[Model], object],
+    model_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resources_file, "LONGEST_S", 3.0)
+    endless = mutants.mutant(model_file, tmp_path / "endless.onnx", mutants.never_ends(1))
+    with pytest.raises(ModelError, match=r"endless.onnx does not come to an end within 3 s"):
+        measure(model_in(endless))
