@@ -22,7 +22,7 @@ from tasks.model import model_in
 from tasks.reader import Reader
 from tasks.reasons import Reason, Status
 from tasks.schema import PROBABILITIES, SCHEMA
-from tasks.stretch import ReadPlan, read_stretch
+from tasks.stretch import NoWatch, ReadPlan, read_parts, read_stretch
 from tests.bars import bar, encoded, save_bar_model
 
 SURE = Thresholds(0.8, 0.5)
@@ -200,3 +200,16 @@ def test_a_small_png_that_only_the_decoders_can_refuse_is_a_row_among_the_others
         (None, "unreadable"),
         (3, "ok"),
     ]
+
+
+def test_what_was_read_is_handed_over_after_a_while_in_the_same_order(
+    folder: Path, reader: Reader
+) -> None:
+    for digit in range(6):
+        (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
+    inputs = open_inputs(str(folder))
+    plan, entries = ReadPlan("run", inputs, SURE), list(inputs.entries())
+    parts = list(read_parts(plan, entries, reader, NoWatch(), handed_over=0))
+    assert [part.files for part in parts] == [1] * 6
+    digits = [digit for part in parts for digit in part.rows["digit"].to_pylist()]
+    assert digits == read_stretch(plan, entries, reader).rows["digit"].to_pylist() == [*range(6)]
