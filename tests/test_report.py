@@ -71,7 +71,7 @@ CARD: dict[str, Any] = {
         **{"min_digit_score": 0.25, "sure_digit_score": 0.8, "no_digits": 100},
         **{"no_digits_rejected": 0.9, "no_digits_refused": 0.95},
         "curve": {
-            **{"digits": 400, "thresholds": [0.0, 0.9]},
+            **{"digits": 420, "thresholds": [0.0, 0.9]},
             **{"accepted": [410, 390], "wrong": [20, 1]},
         },
     },
