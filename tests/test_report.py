@@ -71,8 +71,8 @@ CARD: dict[str, Any] = {
         **{"min_digit_score": 0.25, "sure_digit_score": 0.8, "no_digits": 100},
         **{"no_digits_rejected": 0.9, "no_digits_refused": 0.95},
         "curve": {
-            **{"digits": 420, "thresholds": [0.0, 0.9]},
-            **{"accepted": [410, 390], "wrong": [20, 1]},
+            **{"digits": 400, "thresholds": [0.0, 0.9]},
+            **{"accepted": [400, 390], "wrong": [20, 1]},
         },
     },
     "metrics": {
@@ -271,7 +271,7 @@ def test_a_training_report_is_made_without_history_metrics_and_numbers(missing: 
 def test_a_training_report_says_what_each_threshold_promises() -> None:
     report = training_report(CARD, PICTURES)
     rows = table(report, "Calibration")
-    assert [row[:3] for row in rows] == [["0", "410", "20"], ["0.9", "390", "1"]]
+    assert [row[:3] for row in rows] == [["0", "400", "20"], ["0.9", "390", "1"]]
     assert rows[1][4] == "97.25 %"
     words = next(section.text for section in report.sections if section.title == "Calibration")
     assert "400 pictures of digits" in words
