@@ -285,7 +285,8 @@ def main(arguments: list[str] | None = None) -> None:
     if line:
         complain(line)
     let_go_of_output()
-    sys.exit(code)
+    if code:
+        sys.exit(code)
 
 
 def _outcome(words: list[str]) -> tuple[int, str]:

@@ -160,17 +160,18 @@ def test_a_full_disk_is_an_error_and_the_same_command_goes_on_when_there_is_room
 ) -> None:
     folder, random = tmp_path / "noise", np.random.default_rng(1)
     folder.mkdir()
-    for number in range(400):  # rows that cannot be packed
+    for number in range(800):  # rows that cannot be packed
         noise = random.integers(0, 256, (28, 28), np.uint8)
         (folder / f"{number}.png").write_bytes(encoded(noise))
     command = Command(folder, model_file, tmp_path / "home")
-    for kib, message in ((2, "no room left on the disk ("), (16, "cannot be written: ")):
+    # there is no room for the model that is handed over, then none for the rows
+    for kib, message in ((2, "no room left on the disk ("), (40, "cannot be written: ")):
         process = command.start(file_size=kib)
         out, said = process.communicate()
         assert process.returncode == 1, out + said
         assert said.splitlines()[-1].startswith("digitflow: ")
         assert message in said.splitlines()[-1]
         assert "Traceback" not in said
-    assert "has read and kept 0 of 400 files; the same command goes on" in out
+    assert "has read and kept 0 of 800 files; the same command goes on" in out
     command.run()
-    assert command.rows().num_rows == 400
+    assert command.rows().num_rows == 800

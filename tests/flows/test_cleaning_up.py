@@ -46,15 +46,19 @@ def test_the_version_that_a_run_reads_with_stays_before_its_first_commit(
     command = [sys.executable, "-m", "flows.cli", "predict", str(scans), "--no-prefect"]
     command += ["--model", "a", "--max-error", "1", "--workers", "1"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout
-        while not run.stdout.readline().startswith("Model"):
-            assert run.poll() is None
-        run.send_signal(signal.SIGSTOP)
-        assert not (home / "results" / "_delta_log").exists()
-        kept = {"a": "a run reads with it", "c": "a rollback leads to it"}
-        assert cleaned(capfd, "--even-referenced") == (["b"], kept)
-        run.send_signal(signal.SIGCONT)
-        assert run.wait() == 0
+        try:
+            assert run.stdout
+            while not run.stdout.readline().startswith("Model"):
+                assert run.poll() is None
+            run.send_signal(signal.SIGSTOP)
+            assert not list((home / "results").glob("*.parquet"))  # no rows yet
+            kept = {"a": "a run reads with it", "c": "a rollback leads to it"}
+            assert cleaned(capfd, "--even-referenced") == (["b"], kept)
+            run.send_signal(signal.SIGCONT)
+            assert run.wait() == 0
+        except BaseException:
+            run.kill()  # one that is stopped would be waited for
+            raise
     assert cleaned(capfd)[1]["a"] == f"it read {FILES:,} rows of the results"
     assert Registry(home / "models").load("a").name == "a"
     assert cleaned(capfd, "--even-referenced")[0] == ["a"]

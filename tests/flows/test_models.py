@@ -13,10 +13,12 @@ from flows.cli import main
 from flows.engine import PlainEngine
 from flows.train import Outcome, train
 from tasks import registry as registry_file
+from tasks.files import sha256
 from tasks.registry import Registry
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion
+from tests.mutants import mutant, unchanged
 
 LENIENT: dict[str, Any] = {
     **{"recipe": "quick", "device": "cpu", "judge_on": "clean", "min_accuracy": 0.5},
@@ -111,8 +113,10 @@ def test_a_version_that_answers_otherwise_than_its_card_says_does_not_serve_agai
     first = registry.load(versions[0])
     golden = first.card["golden"]
     golden["probabilities"] = golden["probabilities"][::-1]
-    card = first.card | {"version": "odd", "golden": golden}
-    odd = registry.register(card, first.onnx, first.folder / "model.keras")
+    onnx = mutant(first.onnx, home / "odd.onnx", unchanged, "odd")
+    verdict = first.card["verdict"] | {"sha256": sha256(onnx)}
+    card = first.card | {"version": "odd", "golden": golden, "verdict": verdict}
+    odd = registry.register(card, onnx, first.folder / "model.keras")
     registry.promote(odd, "odd", against=None, override=True)
     registry.promote(first, "better", against=None, override=True)
     assert models("rollback", "--reason", "bad") == 2
