@@ -12,6 +12,7 @@ from flows.cli import main
 from flows.command import Command
 from flows.model_commands import Acceptance, Models
 from tasks.golden import golden_answers
+from tasks.model import model_in
 from tasks.registry import Registry
 from tasks.settings import CommandLineOnly, GateSettings
 from tests.bars import bar, encoded, save_bar_model
@@ -53,12 +54,13 @@ def test_no_option_of_an_action_is_a_variable() -> None:
 
 
 def test_a_variable_confirms_nothing(
-    home: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     register_champion(home, save_bar_model(home.with_name("a.onnx"), version="a"), "a")
     registry = Registry(home / "models")
-    golden = golden_answers(model_file, np.stack([bar(digit) for digit in range(10)]))
-    registry.register({**card("refused", accepted=False), "golden": golden}, model_file, model_file)
+    refused = save_bar_model(home.with_name("refused.onnx"), version="refused")
+    golden = golden_answers(model_in(refused), np.stack([bar(digit) for digit in range(10)]))
+    registry.register({**card("refused", accepted=False), "golden": golden}, refused, refused)
     register_champion(home, save_bar_model(home.with_name("b.onnx"), version="b"), "b")
     for name, value in {
         **{"OVERRIDE": "1", "REASON": "as always", "KEEP": "1", "EVEN_REFERENCED": "1"},

@@ -33,7 +33,7 @@ def champion(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ver
     made = tmp_path / "made"
     made.mkdir()
     importlib.import_module("predict_vs_keras").make_models(made)
-    card = {"version": "untrained", "verdict": {"accepted": True}}
+    card = {"version": "untrained", "verdict": {"accepted": True, "checks": []}}
     registry = Registry(home / "models")
     version = registry.register(card, made / ONNX_FILE, made / KERAS_FILE)
     registry.promote(version, "made for a test", against=None)

@@ -1,6 +1,7 @@
 """Whatever lies in place of a card, an entry, a calibration or golden answers: a clear refusal."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tasks.card import card_of, sealed
 from tasks.errors import DigitflowError, ModelError
 from tasks.golden import TOLERANCE, check_golden, golden_answers
 from tasks.history import FileHistory
+from tasks.model import model_in
 from tasks.model_history import MODELS
 from tasks.registry import Registry
 from tasks.version import Known
@@ -138,13 +140,13 @@ def test_an_absurdly_large_calibration_takes_neither_memory_nor_patience() -> No
 
 @pytest.fixture(scope="module")
 def answers(model_file: Path) -> dict[str, Any]:
-    return golden_answers(model_file, np.stack([bar(digit) for digit in range(10)]))
+    return golden_answers(model_in(model_file), np.stack([bar(digit) for digit in range(10)]))
 
 
 def test_golden_answers_are_tried_as_they_were_given(
     answers: dict[str, Any], model_file: Path
 ) -> None:
-    assert check_golden("v1", model_file, {"golden": answers}) == 10
+    assert check_golden(replace(model_in(model_file), name="v1"), {"golden": answers}) == 10
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -154,7 +156,7 @@ def test_golden_answers_that_are_others_or_none_are_refused(
 ) -> None:
     damaged = data.draw(mutated(answers))
     try:
-        check_golden("v1", model_file, {"golden": damaged})
+        check_golden(replace(model_in(model_file), name="v1"), {"golden": damaged})
     except ModelError as refusal:
         assert str(refusal).startswith("v1: ")
         return
@@ -176,7 +178,7 @@ def test_golden_answers_that_show_nothing_are_refused(
     model_file: Path, golden: dict[str, Any]
 ) -> None:
     with pytest.raises(ModelError, match="v1: the answers in its card are damaged"):
-        check_golden("v1", model_file, {"golden": golden})
+        check_golden(replace(model_in(model_file), name="v1"), {"golden": golden})
 
 
 def test_a_history_of_models_names_the_line_and_what_it_lacks(tmp_path: Path) -> None:
