@@ -156,12 +156,18 @@ def _hinted(log: Path) -> int | None:
 
 
 def _is_commit(file: Path) -> bool:
-    """Tell whether a file holds JSON objects, one a line, and says what the commit was."""
+    """Tell whether a file holds JSON objects, one a line.
+
+    Lines end in a line feed alone: other line ends of Unicode, as in the name of a folder, are in
+    the log as they are. What a commit says of itself is left to who wrote it (`commitInfo` is
+    optional in Delta's protocol).
+    """
     try:
-        actions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = file.read_text(encoding="utf-8").split("\n")
+        actions = [json.loads(line) for line in lines if line.strip()]
     except ValueError:
         return False
-    return any(isinstance(action, dict) and "commitInfo" in action for action in actions)
+    return bool(actions) and all(isinstance(action, dict) for action in actions)
 
 
 def _is_parquet(file: Path) -> bool:

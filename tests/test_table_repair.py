@@ -120,6 +120,22 @@ def test_what_was_damaged_is_kept(table: Path) -> None:
     assert (table / ASIDE / commit.name).read_bytes() == half
 
 
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029", "\x0b", "\x1c", "\n", "\r"])
+def test_a_line_end_in_the_name_of_a_folder_is_no_damage(table: Path, end: str) -> None:
+    store(str(table), read_row("odd.png", "run-9", root=f"/scans{end}2026"))
+    require_sound(str(table))
+    assert repair(str(table)) == []
+    assert results.select(str(table)).num_rows == COMMITS + 1
+
+
+def test_a_commit_that_says_nothing_of_itself_is_no_damage(table: Path) -> None:
+    commit = commit_at(table, -1)
+    lines = commit.read_text().split("\n")
+    commit.write_text("\n".join(line for line in lines if "commitInfo" not in line) + "\n")
+    assert repair(str(table)) == []
+    assert results.select(str(table)).num_rows == COMMITS
+
+
 def test_a_whole_table_is_left_as_it_is(table: Path) -> None:
     compact(str(table))
     DeltaTable(str(table)).create_checkpoint()
