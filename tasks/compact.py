@@ -6,18 +6,25 @@ reader sees the files before or after, and a commit at the same moment makes one
 
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction
 from pyarrow.dataset import dataset
 
 from tasks.errors import DigitflowError
 from tasks.results import BATCH, dataset_of, open_table, said, storage_options
-from tasks.table_files import commit_files, discard, removal, storage_of, write_rows
+from tasks.table_files import (
+    DataFile,
+    commit_files,
+    data_files,
+    discard,
+    removal,
+    storage_of,
+    write_rows,
+)
 
 MANY = 100  # small files: as many are worth a second
 SMALL, LARGE = 2**20, 2**24  # bytes: what counts as small, and what files grow to
@@ -26,16 +33,9 @@ PATIENCE = 20.0  # seconds of other commits, until another run may try
 TRANSACTION = "digitflow/compact"  # two commits that carry it at the same time exclude each other
 
 
-class _File(NamedTuple):
-    """A file of the table."""
-
-    path: str
-    size: int  # bytes
-
-
 def small_files(table: str) -> int:
     """Return how many files of the table are small."""
-    return sum(file.size < SMALL for file in _files(open_table(table)))
+    return sum(file.size < SMALL for file in data_files(open_table(table)))
 
 
 def compact(table: str) -> bool:
@@ -47,7 +47,7 @@ def compact(table: str) -> bool:
         DigitflowError: the table cannot be written.
     """
     try:
-        done = all(_join(files, table) for files in _groups(_files(open_table(table))))
+        done = all(_join(files, table) for files in _groups(data_files(open_table(table))))
         # by the table's own log: other files in its folder are somebody else's, pictures perhaps
         open_table(table).vacuum(RETENTION, dry_run=False, full=False)
     except (OSError, DeltaError, pa.ArrowException) as error:
@@ -55,9 +55,9 @@ def compact(table: str) -> bool:
     return done
 
 
-def _groups(files: list[_File]) -> Iterator[list[_File]]:
+def _groups(files: list[DataFile]) -> Iterator[list[DataFile]]:
     """Yield files that one file can hold, two at least; those of half its size stay as they are."""
-    group, size = list[_File](), 0
+    group, size = list[DataFile](), 0
     for file in files:
         if file.size >= LARGE // 2:
             continue
@@ -70,7 +70,7 @@ def _groups(files: list[_File]) -> Iterator[list[_File]]:
         yield group
 
 
-def _join(files: list[_File], table: str) -> bool:
+def _join(files: list[DataFile], table: str) -> bool:
     """Put one file in the place of several; False if another writer was faster.
 
     `optimize.compact` is not for two runs at once: deltalake 1.6.6 lets a commit pass whose
@@ -93,13 +93,13 @@ def _join(files: list[_File], table: str) -> bool:
     return False
 
 
-def _replace(files: list[_File], added: AddAction, schema: pa.Schema, table: str) -> bool:
+def _replace(files: list[DataFile], added: AddAction, schema: pa.Schema, table: str) -> bool:
     """Commit that a file takes the place of others, as long as all of them are there."""
     removed = [removal(file.path, file.size) for file in files]
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         latest = open_table(table)
-        if not set(files) <= set(_files(latest)):
+        if not set(files) <= set(data_files(latest)):
             return False
         properties = CommitProperties(
             app_transactions=[Transaction(TRANSACTION, latest.version() + 1)], max_commit_retries=0
@@ -111,9 +111,3 @@ def _replace(files: list[_File], added: AddAction, schema: pa.Schema, table: str
             continue
         return True
     return False
-
-
-def _files(version: DeltaTable) -> list[_File]:
-    found = pa.table(version.get_add_actions(flatten=True))
-    pairs = zip(found["path"].to_pylist(), found["size_bytes"].to_pylist(), strict=True)
-    return [_File(path, size) for path, size in pairs]

@@ -8,7 +8,8 @@ import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 from uuid import uuid4
 
 import pyarrow as pa
@@ -23,6 +24,22 @@ from tasks.files import sync_file, sync_folder
 
 LOG = "_delta_log"
 SKIPPED_BY = ("root", "run_id")  # columns by which readers skip files, as the log has their bounds
+
+
+class DataFile(NamedTuple):
+    """A file of a version of a table."""
+
+    path: str  # in the folder of the table, as its file system names it
+    size: int  # bytes
+    rows: int | None  # where the log has them
+
+
+def data_files(version: DeltaTable) -> list[DataFile]:
+    """Return the files of a version; in the log their paths are URL-encoded."""
+    return [
+        DataFile(unquote(action["path"]), action["size_bytes"], action.get("num_records"))
+        for action in pa.table(version.get_add_actions(flatten=True)).to_pylist()
+    ]
 
 
 def is_local(table: str) -> bool:

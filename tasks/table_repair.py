@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import RemoveAction
@@ -23,7 +22,7 @@ from deltalake.transaction import RemoveAction
 from tasks.errors import DigitflowError
 from tasks.files import make_folder, sync_folder, whole_file
 from tasks.schema import SCHEMA
-from tasks.table_files import LOG, commit_files, is_local
+from tasks.table_files import LOG, commit_files, data_files, is_local
 
 ASIDE = "_damaged"  # folder of the table that damaged files are moved to
 HINT = "_last_checkpoint"
@@ -135,11 +134,10 @@ def _data(folder: Path) -> Iterator[Damage]:
     if not (folder / LOG).is_dir():
         return
     try:
-        files = pa.table(DeltaTable(str(folder)).get_add_actions(flatten=True))
+        files = data_files(DeltaTable(str(folder)))
     except (OSError, DeltaError):
         return  # damage of a kind that is not known here: who opens the table says what it is
-    for action in files.to_pylist():
-        path, size, rows = action["path"], action["size_bytes"], action.get("num_records")
+    for path, size, rows in files:
         file = folder / path
         if not file.is_file():
             yield Damage(file, f"{path} ({rows or 0:,} rows) is missing", rows=rows or 0)

@@ -1,7 +1,9 @@
 """A commit never names a file that a lost machine could lose."""
 
 import os
+import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +12,7 @@ from deltalake import DeltaTable
 from tasks import results
 from tasks.compact import compact
 from tasks.table_files import LOG
+from tasks.table_repair import damages, repair
 from tests.test_results import read_row, store
 
 
@@ -53,6 +56,26 @@ def test_readers_can_skip_a_file_by_its_bounds(tmp_path: Path) -> None:
     assert sorted(found.column("min.root").to_pylist()) == ["/a", "/b", "/c"]
     assert set(found.column("num_records").to_pylist()) == {1}
     assert results.select(table, root="/b").num_rows == 1
+
+
+def test_names_that_the_log_has_to_encode_are_those_of_files(tmp_path: Path) -> None:
+    table = tmp_path / "results"
+    for run in ("run-1", "run-2"):
+        store(str(table), read_row(f"{run}.png", run))
+        commit = max((table / LOG).glob("*.json"))
+        old, new = max(table.glob("rows-*.parquet")), table / f"a b 100% {run}.parquet"
+        commit.write_text(commit.read_text().replace(old.name, quote(new.name)))
+        old.rename(new)
+    before = results.select(str(table))
+    assert before.num_rows == 2
+    assert damages(str(table)) == []
+    copied = shutil.copytree(table, tmp_path / "copy")
+    assert compact(str(copied))
+    assert results.select(str(copied)).equals(before)
+    assert len(DeltaTable(str(copied)).file_uris()) == 1
+    (table / "a b 100% run-1.parquet").write_bytes(b"")
+    assert len(repair(str(table))) == 1
+    assert results.select(str(table))["run_id"].to_pylist() == ["run-2"]
 
 
 def test_a_file_that_could_not_be_written_whole_is_gone(
