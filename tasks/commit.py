@@ -23,7 +23,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from tasks.errors import DigitflowError
 from tasks.results import dataset_of, open_table, said, storage_options
 from tasks.schema import SCHEMA
-from tasks.table_files import commit_files, discard, storage_of, write_rows
+from tasks.table_files import (
+    append_partitioned,
+    commit_files,
+    discard,
+    is_partitioned,
+    storage_of,
+    write_rows,
+)
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
 # Files are skipped by these columns alone, whatever else writes to the table: pyarrow skips a file
@@ -90,7 +97,7 @@ def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
     Files that another run has read since `origin` was made are left out.
 
     Args:
-        rows: of SCHEMA.
+        rows: with the columns of SCHEMA, and others that somebody has added to the table.
         transaction: the run and shard these rows come from.
         origin: is brought up to date.
 
@@ -134,12 +141,15 @@ def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
 
 def _append(latest: DeltaTable, rows: pa.Table, table: str, properties: CommitProperties) -> None:
     number = pa.repeat(pa.scalar(latest.version() + 1, pa.int64()), rows.num_rows)
-    place = SCHEMA.get_field_index("commit_version")
-    numbered = rows.set_column(place, SCHEMA.field(place), number)
+    place = rows.schema.get_field_index("commit_version")
+    numbered = rows.set_column(place, rows.schema.field(place), number)
+    if is_partitioned(latest):
+        append_partitioned(latest, table, numbered, properties)
+        return
     storage = storage_of(table, storage_options(table))
-    added = write_rows(numbered.to_batches(), SCHEMA, storage, table)
+    added = write_rows(numbered.to_batches(), numbered.schema, storage, table)
     try:
-        commit_files(latest, table, [added], SCHEMA, properties)
+        commit_files(latest, table, [added], numbered.schema, properties)
     except CommitFailedError:  # the next attempt has another number
         discard(added.path, table)
         raise

@@ -21,6 +21,7 @@ from tasks.table_files import (
     commit_files,
     data_files,
     discard,
+    is_partitioned,
     removal,
     storage_of,
     write_rows,
@@ -35,7 +36,7 @@ TRANSACTION = "digitflow/compact"  # two commits that carry it at the same time 
 
 def small_files(table: str) -> int:
     """Return how many files of the table are small."""
-    return sum(file.size < SMALL for file in data_files(open_table(table)))
+    return sum(file.size < SMALL for file in _joinable(table))
 
 
 def compact(table: str) -> bool:
@@ -47,12 +48,18 @@ def compact(table: str) -> bool:
         DigitflowError: the table cannot be written.
     """
     try:
-        done = all(_join(files, table) for files in _groups(data_files(open_table(table))))
+        done = all(_join(files, table) for files in _groups(_joinable(table)))
         # by the table's own log: other files in its folder are somebody else's, pictures perhaps
         open_table(table).vacuum(RETENTION, dry_run=False, full=False)
     except (OSError, DeltaError, pa.ArrowException) as error:
         raise DigitflowError(f"{table} cannot be compacted: {said(error)}") from error
     return done
+
+
+def _joinable(table: str) -> list[DataFile]:
+    """Return the files of a table; none of one that somebody has partitioned, who compacts it."""
+    version = open_table(table)
+    return [] if is_partitioned(version) else data_files(version)
 
 
 def _groups(files: list[DataFile]) -> Iterator[list[DataFile]]:

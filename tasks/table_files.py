@@ -15,7 +15,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import FileSystem, LocalFileSystem, PyFileSystem, SubTreeFileSystem
@@ -124,6 +124,35 @@ def commit_files(
     version.create_write_transaction(actions, "append", schema, commit_properties=properties)
     if is_local(table):
         _sync_commit(Path(table) / LOG, number)
+
+
+def is_partitioned(version: DeltaTable) -> bool:
+    """Tell whether somebody has divided a table into folders; ours never are."""
+    return bool(version.metadata().partition_columns)
+
+
+def append_partitioned(
+    version: DeltaTable, table: str, rows: pa.Table, properties: CommitProperties
+) -> None:
+    """Add rows to a partitioned table in the one commit that follows a version.
+
+    Which file they go to is the library's to know, so that they are synced after the commit, but
+    before this returns. For the arguments see `commit_files`.
+
+    Raises:
+        CommitFailedError: another commit came between.
+    """
+    number = version.version() + 1
+    write_deltalake(version, rows, mode="append", schema_mode="merge", commit_properties=properties)
+    if is_local(table):
+        log = Path(table) / LOG
+        for line in (log / f"{number:020}.json").read_text(encoding="utf-8").split("\n"):
+            if added := json.loads(line or "{}").get("add"):
+                name = Path(unquote(added["path"]))
+                sync_file(table / name)
+                for folder in name.parents:
+                    sync_folder(table / folder)
+        _sync_commit(log, number)
 
 
 def removal(path: str, size: int) -> RemoveAction:

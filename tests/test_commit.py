@@ -8,12 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from tasks import results
 from tasks.commit import Committed, Origin, commit, make_table
+from tasks.compact import compact, small_files
 from tasks.errors import DigitflowError
+from tasks.table_repair import repair, require_sound
 from tests.test_results import read_row, rejected_row, table_of
 
 ROOT = Path(__file__).parent.parent
@@ -171,6 +174,31 @@ def test_commits_say_which_run_and_folder_they_are_of(table: str) -> None:
     commit(table_of(read_row("a.png")), "run-1/0", origin(table, "run-1"))
     newest = DeltaTable(table).history(1)[0]
     assert (newest["digitflow.root"], newest["digitflow.run"]) == ("/pictures", "run-1")
+
+
+@pytest.mark.parametrize("column", ["root", "status", "digit", "checked_by"])
+def test_a_table_that_somebody_has_partitioned_takes_rows(tmp_path: Path, column: str) -> None:
+    table, source = str(tmp_path / "results"), str(tmp_path / "source")
+    commit(table_of(read_row("a.png"), rejected_row("b.png")), "run-1/0", origin(source, "run-1"))
+    rows = DeltaTable(source).to_pyarrow_table()
+    rows = rows.append_column("checked_by", pa.array([None, "Ada 100%"]))
+    write_deltalake(table, rows, partition_by=[column])
+    more = table_of(read_row("c.png", digit=4), rejected_row("d.png"))
+    assert commit(more, "run-2/0", origin(table, "run-2")) == Committed(2, 0)
+    require_sound(table)
+    assert compact(table)
+    assert small_files(table) == 0
+    found = results.select(table, history=True).to_pylist()
+    assert [(row["path"], row["digit"], row["root"]) for row in found] == [
+        ("a.png", 3, "/pictures"),
+        ("b.png", None, "/pictures"),
+        ("c.png", 4, "/pictures"),
+        ("d.png", None, "/pictures"),
+    ]
+    for file in DeltaTable(table).file_uris():
+        Path(file).write_bytes(b"")
+    repair(table)
+    assert results.select(table).num_rows == 0
 
 
 def test_a_table_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:

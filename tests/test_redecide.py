@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from tasks import results
 from tasks.calibrate import RiskCurve, threshold_for
@@ -87,6 +88,21 @@ def test_nothing_of_a_row_changes_but_what_was_decided_and_by_whom(tmp_path: Pat
     after = results.select(str(tmp_path / "results")).to_pylist()[0]
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"status", "reason", "run_id", "read_at", "commit_version"}
+
+
+def test_columns_that_somebody_has_added_stay(tmp_path: Path) -> None:
+    table = str(tmp_path / "results")
+    later = ["error_bound", "commit_version"]
+    rows = table_of(row("a.png", bound=None, confidence=UNSURE)).drop(later)
+    # between the columns of an earlier version and those that the table gets
+    write_deltalake(table, rows.append_column("checked_by", pa.array(["Ada"])))
+    assert anew(tmp_path, ["a.png"]) == 1
+    store(table, row("b.png"))
+    found = results.select(table).select(["path", "status", "checked_by"]).to_pylist()
+    assert [list(r.values()) for r in found] == [
+        ["a.png", "review", "Ada"],
+        ["b.png", "read", None],
+    ]
 
 
 def test_all_pages_of_a_file_stay_together(tmp_path: Path) -> None:
