@@ -33,7 +33,7 @@ from tasks.inputs import Inputs, open_inputs, printable
 from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
 from tasks.reading_report import reading_report
-from tasks.redecide import CurveOf, decide_anew, decided
+from tasks.redecide import Anew, CurveOf, decide_anew, decided
 from tasks.registry import Registry, find_model
 from tasks.report import Report, plural, to_html
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
@@ -120,15 +120,17 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             plan = ReadPlan(run.folder.name, inputs, thresholds)
             others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
             with stages.of("decide"):
-                anew = engine.stage(decide_anew, listing, origin, settings.max_error, curve_of)
+                anew = engine.stage(
+                    decide_anew, listing, pending.listing, origin, settings.max_error, curve_of
+                )
+            others -= anew.others
             keep_compact(run.table, stages, engine)
             with stages.of("check"):
-                expected = pending.listing.count - others + anew
+                expected = pending.listing.count - others + anew.unchanged
                 counted = engine.stage(tally, run.table, run.folder.name, expected)
             summary = summary_of(
-                run, settings, listing, pending, choice, counted, reader, threshold, others
+                run, settings, listing, pending, choice, counted, reader, threshold, others, anew
             )
-            summary = replace(summary, unchanged=summary.unchanged - anew, decided_anew=anew)
             if settings.strict:
                 rejected = current_rows(run.table, listing, status="rejected", columns=["path"])
                 summary = replace(summary, rejected_now=rejected.num_rows)
@@ -193,6 +195,7 @@ def summary_of(
     reader: ReaderFacts,
     threshold: Threshold,
     others: int,
+    anew: Anew,
 ) -> Summary:
     """Return what became of the files that were found."""
     stages = run.stages.summed()
@@ -202,7 +205,8 @@ def summary_of(
         counted,
         root=listing.root,
         listed=listing.count,
-        unchanged=pending.unchanged,
+        unchanged=pending.unchanged - anew.unchanged,
+        decided_anew=anew.unchanged + anew.others,
         others=others,
         model_version=reader.version,
         canonical_version=reader.canonical_version,

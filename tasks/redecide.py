@@ -4,9 +4,9 @@ What a row says of its picture does not change, so neither is it read again; its
 it was read under a looser or a stricter `--max-error`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pyarrow.dataset import Dataset
 
 from tasks.calibrate import RiskCurve
 from tasks.commit import Origin, commit
@@ -22,13 +23,23 @@ from tasks.discover import Listing
 from tasks.error_bounds import ErrorBounds
 from tasks.inputs import printable
 from tasks.reasons import BY_CONFIDENCE, Reason, Status
-from tasks.results import current, dataset_of, open_table, reading
+from tasks.results import PLACE, RANKED_BY, current, dataset_of, open_table, ranks, reading
 
-PATHS = 4_096  # that are looked up together
+PATHS = 16_384  # whose rows are looked up and committed together
 KNOWN_BY = ("path", "reason", "confidence", "error_bound", "model_version")
+
+_NO_READINGS = pa.schema([("path", pa.string()), (PLACE, pa.int64())]).empty_table()
 
 CurveOf = Callable[[str], RiskCurve | None]
 """Gives the risk curve of a model version, or nothing where it is not there any more."""
+
+
+@dataclass(frozen=True)
+class Anew:
+    """How many files were decided anew."""
+
+    unchanged: int  # that were up to date by an earlier reading
+    others: int  # that another run has read while this one was reading
 
 
 def decided(rows: pa.Table, max_error: float, curve_of: CurveOf) -> pa.Table:
@@ -73,11 +84,16 @@ def undecidable(rows: pa.RecordBatch, curve_of: CurveOf) -> NDArray[np.bool_]:
     return np.asarray(missing, bool)
 
 
-def decide_anew(listing: Listing, origin: Origin, max_error: float, curve_of: CurveOf) -> int:
+def decide_anew(
+    listing: Listing, pending: Listing, origin: Origin, max_error: float, curve_of: CurveOf
+) -> Anew:
     """Commit a new row for what another error was accepted for, of the files that were found.
+
+    What this run has read itself is decided already, whatever another run has made of it since.
 
     Args:
         listing: the files; rows of others are left alone.
+        pending: those of them that this run or others have just read.
         origin: which run commits.
         max_error: the error that is accepted now.
         curve_of: as in `decided`.
@@ -89,33 +105,77 @@ def decide_anew(listing: Listing, origin: Origin, max_error: float, curve_of: Cu
         DigitflowError: the table cannot be read or written.
     """
     with reading(origin.table):
-        return _decide_anew(listing, origin, max_error, curve_of)
+        return _decide_anew(listing, pending, origin, max_error, curve_of)
 
 
-def _decide_anew(listing: Listing, origin: Origin, max_error: float, curve_of: CurveOf) -> int:
+def _decide_anew(
+    listing: Listing, pending: Listing, origin: Origin, max_error: float, curve_of: CurveOf
+) -> Anew:
     latest = open_table(origin.table)
     ours = Origin(origin.table, origin.root, origin.run_id, latest.version())
-    same_root = pc.field("root") == origin.root
     dataset = dataset_of(latest, origin.table)
-    candidates = set[str]()
+    changed = _changed(dataset, origin, max_error, curve_of)
+    paths = set(changed["path"].to_pylist())
+    found = _listed(listing.file, paths)
+    just_read = _listed(pending.file, found)
+    counts = []
+    for kind, chosen in (("unchanged", found - just_read), ("others", just_read)):
+        count = 0
+        theirs = changed.filter(pc.is_in(changed["path"], _texts(chosen))).sort_by("read_at_min")
+        for start in range(0, theirs.num_rows, PATHS):
+            group = theirs.slice(start, PATHS)
+            rows = current(dataset.to_table(filter=_rows_of(group, origin.root)))
+            anew = _of_run(decided(rows, max_error, curve_of), origin.run_id, curve_of)
+            done = commit(anew, f"{origin.run_id}/decided/{kind}/{start}", ours)
+            count += group.num_rows - done.others
+        counts.append(count)
+    return Anew(*counts)
+
+
+def _changed(dataset: Dataset, origin: Origin, max_error: float, curve_of: CurveOf) -> pa.Table:
+    """Return the path of each file that is to be decided anew, and when its pages were read.
+
+    Superseded readings that would be decided otherwise stay in the table for ever, so that this
+    must not be dear: what is current is found out for all of them at once.
+    """
+    same_root = pc.field("root") == origin.root
+    candidates = [_NO_READINGS]
     for batch in dataset.to_batches(
-        columns=[*KNOWN_BY, "status"],
+        columns=[*KNOWN_BY, "status", *RANKED_BY],
         filter=same_root & _may_change(max_error),
         batch_readahead=1,
         fragment_readahead=1,
     ):
-        candidates |= _changed_paths(pa.Table.from_batches([batch]), max_error, curve_of)
-    count = 0
-    for number, paths in enumerate(_groups(_listed(listing.file, candidates))):
-        wanted = same_root & pc.field("path").isin(pa.array(paths, pa.string()))
-        rows = current(dataset.to_table(filter=wanted))
-        changed = _changed_paths(rows, max_error, curve_of)
-        if changed:
-            rows = rows.filter(pc.is_in(rows["path"], pa.array(sorted(changed), pa.string())))
-            anew = _of_run(decided(rows, max_error, curve_of), origin.run_id, curve_of)
-            done = commit(anew, f"{origin.run_id}/decided/{number}", ours)
-            count += len(changed) - done.others
-    return count
+        rows = pa.Table.from_batches([batch])
+        differ = pc.not_equal(decided(rows, max_error, curve_of)["reason"], rows["reason"])
+        candidates.append(_readings(rows.filter(differ)))
+    keys = [*_NO_READINGS.column_names]
+    candidate = pa.concat_tables(candidates).group_by(keys).aggregate([])
+    wanted = same_root & pc.field("path").isin(candidate["path"].unique())
+    rows = dataset.to_table(columns=["path", "run_id", *RANKED_BY], filter=wanted)
+    own = rows.filter(pc.field("run_id") == origin.run_id)["path"].combine_chunks()
+    readings = _readings(rows).append_column("read_at", rows["read_at"])
+    times = readings.group_by(keys).aggregate([("read_at", "min"), ("read_at", "max")])
+    last = times.group_by("path").aggregate([(PLACE, "max")])
+    joined = candidate.join(times, keys, join_type="inner").join(last, "path", join_type="inner")
+    return joined.filter(
+        (pc.field(PLACE) == pc.field(f"{PLACE}_max")) & ~pc.field("path").isin(own)
+    )
+
+
+def _readings(rows: pa.Table) -> pa.Table:
+    """Return of each row of which file and which reading of it that is."""
+    return pa.table([rows["path"], ranks(rows)], _NO_READINGS.schema)
+
+
+def _rows_of(files: pa.Table, root: str) -> pc.Expression:
+    """Return what holds for the rows of files; what was read at other times is skipped by it."""
+    return (
+        (pc.field("root") == root)
+        & pc.field("path").isin(files["path"].combine_chunks())
+        & (pc.field("read_at") >= pc.min(files["read_at_min"]))
+        & (pc.field("read_at") <= pc.max(files["read_at_max"]))
+    )
 
 
 def _may_change(max_error: float) -> pc.Expression:
@@ -126,11 +186,6 @@ def _may_change(max_error: float) -> pc.Expression:
         | ((reason == Reason.LOW_CONFIDENCE) & (bound <= max_error))
         | (reason.isin(BY_CONFIDENCE) & bound.is_null())
     )
-
-
-def _changed_paths(rows: pa.Table, max_error: float, curve_of: CurveOf) -> set[str]:
-    changed = pc.not_equal(decided(rows, max_error, curve_of)["reason"], rows["reason"])
-    return set(rows["path"].filter(changed).to_pylist())
 
 
 def _of_run(rows: pa.Table, run_id: str, curve_of: CurveOf) -> pa.Table:
@@ -151,19 +206,17 @@ def _of_run(rows: pa.Table, run_id: str, curve_of: CurveOf) -> pa.Table:
     return rows
 
 
-def _listed(file: Path, candidates: set[str]) -> Iterator[str]:
-    """Yield the paths of a listing that are candidates."""
-    if candidates:
+def _listed(file: Path, paths: set[str]) -> set[str]:
+    """Return which of some paths are in a listing."""
+    found = set[str]()
+    if paths:
         for batch in pq.ParquetFile(file).iter_batches(columns=["path"]):
-            yield from (
-                path for path in map(printable, batch["path"].to_pylist()) if path in candidates
-            )
+            found |= paths.intersection(map(printable, batch["path"].to_pylist()))
+    return found
 
 
-def _groups(paths: Iterable[str]) -> Iterator[list[str]]:
-    paths = iter(paths)
-    while group := list(islice(paths, PATHS)):
-        yield group
+def _texts(values: set[str]) -> pa.Array:
+    return pa.array(sorted(values), pa.string())
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:

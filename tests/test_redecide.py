@@ -1,6 +1,7 @@
 """What was read before is held against the error that is accepted now, without being opened."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from tasks import results
+from tasks import redecide, results
 from tasks.calibrate import RiskCurve, threshold_for
 from tasks.commit import Origin, commit, make_table
 from tasks.discover import Listing, discover
@@ -42,14 +43,16 @@ def listing_of(folder: Path, *paths: str) -> Listing:
         def entries(self) -> Any:
             return iter([Entry(path.encode(), 100, 1) for path in paths])
 
-    return discover(Files(), folder / "listing.parquet")  # type: ignore[arg-type]
+    return discover(Files(), folder / "listing.parquet", allow_empty=True)  # type: ignore[arg-type]
 
 
 def anew(folder: Path, paths: Sequence[str], max_error: float = 0.005, run: str = "run-2") -> int:
     """Decide files of the table anew in a run of its own."""
     table = str(folder / "results")
     origin = Origin(table, "/pictures", run, make_table(table))
-    return decide_anew(listing_of(folder, *paths), origin, max_error, curve_of)
+    (folder / "pending").mkdir(exist_ok=True)
+    none = listing_of(folder / "pending")
+    return decide_anew(listing_of(folder, *paths), none, origin, max_error, curve_of).unchanged
 
 
 def current(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
@@ -114,6 +117,23 @@ def test_all_pages_of_a_file_stay_together(tmp_path: Path) -> None:
         ("a.tif", 1): ("review", "low_confidence", "run-2"),
         ("a.tif", 2): ("rejected", "empty_file", "run-2"),
     }
+
+
+def test_what_changes_is_decided_in_several_commits_where_it_is_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redecide, "PATHS", 3)
+    table, paths = str(tmp_path / "results"), [f"{number}.tif" for number in range(10)]
+    for place, path in enumerate(paths):
+        time = datetime(2026, 1, 20 - place, tzinfo=UTC)  # of a clock that goes backwards
+        pages = [row(path, run=f"run-{path}", bound=0.02, page=page) for page in range(2)]
+        store(table, *(page | {"read_at": time.replace(hour=page["page"])} for page in pages))
+    version = make_table(table)
+    assert anew(tmp_path, paths) == 10
+    assert make_table(table) == version + 4
+    expected = {(path, page) for path in paths for page in range(2)}
+    assert current(tmp_path) == dict.fromkeys(expected, ("review", "low_confidence", "run-2"))
+    assert anew(tmp_path, paths, run="run-3") == 0
 
 
 def test_superseded_readings_do_not_count(tmp_path: Path) -> None:

@@ -194,6 +194,40 @@ def test_what_a_looser_run_has_read_is_held_against_the_error_that_is_accepted_n
     assert read(mixed, model_file, max_error=0.05).decided_anew == 1
 
 
+@pytest.mark.parametrize("stage", ["find_pending", "read_shard", "decide_anew", "tally"])
+@pytest.mark.parametrize("again", [False, True])
+def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
+    mixed: Path, model_file: Path, stage: str, again: bool
+) -> None:
+    class Overtaken(Watcher):
+        def overtake(self, name: str) -> None:
+            if name == stage and stage not in self.stages:
+                self.stages.append(stage)
+                loose.append(read(mixed, model_file, max_error=0.05))
+
+        def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+            self.overtake(function.__name__)
+            return super().stage(function, *args, **kwargs)
+
+        def spread(self, function: Any, *args: Any) -> Iterator[Any]:
+            self.overtake(function.__name__)
+            return super().spread(function, *args)
+
+    for found in (19, 20):
+        loose: list[Summary] = []
+        (mixed / f"unsure-{found}.png").write_bytes(encoded(bar(5.5)))
+        strict = read(mixed, model_file, Overtaken(), max_error=0.005, again=again)
+        for summary in (strict, *loose):
+            counts = (summary.unchanged, summary.others, summary.files, summary.decided_anew)
+            assert min(counts) >= 0
+            assert summary.listed == sum(counts[:3]) == found + 1
+            assert summary.found == summary.read + summary.review + summary.rejected
+            rows = results.select(summary.results, run=summary.run_id)
+            assert len(set(rows["path"].to_pylist())) == summary.files
+            assert rows.num_rows == summary.found
+        assert len(loose) == 1
+
+
 def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_file: Path) -> None:
     tables = []
     for workers in (1, 2):
