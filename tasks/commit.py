@@ -36,7 +36,9 @@ PATIENCE = 60.0  # seconds of conflicts with other writers
 # Files are skipped by these columns alone, whatever else writes to the table: pyarrow skips a file
 # of which it knows no least value, as where a column is all null.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "root,run_id,read_at"}
-ROOT, RUN, ROWS = "digitflow.root", "digitflow.run", "digitflow.rows"  # metadata of our commits
+# metadata of our commits
+ROOT, RUN, ROWS = "digitflow.root", "digitflow.run", "digitflow.rows"
+DECIDES = "digitflow.decides"  # see `Origin.decides`
 
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
 
@@ -50,6 +52,8 @@ class Origin:
     run_id: str
     version: int  # of the table up to which other runs are known
     others: set[str] = field(default_factory=set)  # runs that have written about the root since
+    decides: bool = False  # its rows are of pictures that were read before, and are not opened
+    decisions: set[int] = field(default_factory=set)  # commits since of others that only decide
     began: int = field(init=False)  # the version that this run has looked at to know what to do
 
     def __post_init__(self) -> None:
@@ -131,7 +135,10 @@ def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
     if fresh.num_rows:
         guard = hashlib.sha256(origin.root.encode()).hexdigest()
         properties = CommitProperties(
-            custom_metadata={ROOT: origin.root, RUN: origin.run_id, ROWS: fresh.num_rows},
+            custom_metadata={
+                **{ROOT: origin.root, RUN: origin.run_id, ROWS: fresh.num_rows},
+                **({DECIDES: "yes"} if origin.decides else {}),
+            },
             app_transactions=[Transaction(transaction, 1), Transaction(f"root/{guard}", 1)],
             max_commit_retries=0,
         )
@@ -166,16 +173,21 @@ def _note_others(latest: DeltaTable, origin: Origin) -> None:
         for entry in latest.history(unseen):
             if entry.get(ROOT) == origin.root and entry.get(RUN) != origin.run_id:
                 origin.others.add(str(entry[RUN]))
+                if entry.get(DECIDES):
+                    origin.decisions.add(int(entry["version"]))
         origin.version = latest.version()
 
 
 def _without(rows: pa.Table, latest: DeltaTable, origin: Origin) -> pa.Table:
     """Return the rows of files that no other run has read as they are."""
     key = ["path", "size", "mtime_ns"]
+    # a picture that is read stays so, whatever was made of its earlier reading meanwhile
+    ignored = set[int]() if origin.decides else origin.decisions
     wanted = (
         (pc.field("root") == origin.root)
         & pc.field("run_id").isin(sorted(origin.others))
         & (pc.field("commit_version") > origin.began)
+        & ~pc.field("commit_version").isin(pa.array(sorted(ignored), pa.int64()))
         & pc.field("path").isin(rows["path"].combine_chunks())
     )
     theirs = dataset_of(latest, origin.table).to_table(columns=key, filter=wanted)

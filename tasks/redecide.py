@@ -112,7 +112,7 @@ def _decide_anew(
     listing: Listing, pending: Listing, origin: Origin, max_error: float, curve_of: CurveOf
 ) -> Anew:
     latest = open_table(origin.table)
-    ours = Origin(origin.table, origin.root, origin.run_id, latest.version())
+    ours = Origin(origin.table, origin.root, origin.run_id, latest.version(), decides=True)
     dataset = dataset_of(latest, origin.table)
     changed = _changed(dataset, origin, max_error, curve_of)
     paths = set(changed["path"].to_pylist())

@@ -11,7 +11,7 @@ from deltalake import write_deltalake
 
 from tasks import redecide, results
 from tasks.calibrate import RiskCurve, threshold_for
-from tasks.commit import Origin, commit, make_table
+from tasks.commit import Committed, Origin, commit, make_table
 from tasks.discover import Listing, discover
 from tasks.inputs import Entry
 from tasks.reasons import Reason
@@ -179,6 +179,21 @@ def test_what_another_run_reads_meanwhile_is_left_to_it(
         "a.png": "run-9",
         "b.png": "run-2",
     }
+
+
+def test_a_reading_is_kept_though_another_run_has_decided_the_earlier_one_meanwhile(
+    tmp_path: Path,
+) -> None:
+    table = str(tmp_path / "results")
+    store(table, row("a.png", bound=0.02))
+    reads = Origin(table, "/pictures", "run-3", make_table(table))
+    assert anew(tmp_path, ["a.png"]) == 1
+    fresh = table_of(row("a.png", run="run-3", digit=7))
+    assert commit(fresh, "run-3/0", reads) == Committed(1, 0)
+    assert results.select(table)["digit"].to_pylist() == [7]
+    # but what another run has read meanwhile is not read twice
+    late = Origin(table, "/pictures", "run-4", reads.began)
+    assert commit(fresh, "run-4/0", late) == Committed(0, 1)
 
 
 def test_rows_are_decided_without_a_table_too() -> None:
