@@ -13,6 +13,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,14 +22,17 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.errors import DigitflowError
+from tasks.files import make_folder
 from tasks.results import dataset_of, open_table, said, storage_options
 from tasks.schema import SCHEMA
 from tasks.table_files import (
     append_partitioned,
     commit_files,
     discard,
+    is_local,
     is_partitioned,
     storage_of,
+    sync_commit,
     write_rows,
 )
 
@@ -76,6 +80,8 @@ def make_table(table: str) -> int:
         DigitflowError: it cannot be made.
     """
     try:
+        if is_local(table):
+            make_folder(Path(table))
         made = DeltaTable.create(
             table,
             SCHEMA,
@@ -85,9 +91,12 @@ def make_table(table: str) -> int:
         )
         there = {field.name for field in made.schema().fields}
         lacking = [field for field in Schema.from_arrow(SCHEMA).fields if field.name not in there]
+        if made.version() == 0:
+            sync_commit(table, 0)
         if not lacking:
             return made.version()
         made.alter.add_columns(lacking)
+        sync_commit(table, made.version())
     except CommitFailedError:  # another run has done so at the same moment
         pass
     except (OSError, DeltaError) as error:

@@ -24,6 +24,7 @@ from tasks.table_files import (
     is_partitioned,
     removal,
     storage_of,
+    sync_commit,
     write_rows,
 )
 
@@ -49,11 +50,20 @@ def compact(table: str) -> bool:
     """
     try:
         done = all(_join(files, table) for files in _groups(_joinable(table)))
-        # by the table's own log: other files in its folder are somebody else's, pictures perhaps
-        open_table(table).vacuum(RETENTION, dry_run=False, full=False)
+        _delete_replaced(table)
     except (OSError, DeltaError, pa.ArrowException) as error:
         raise DigitflowError(f"{table} cannot be compacted: {said(error)}") from error
     return done
+
+
+def _delete_replaced(table: str) -> None:
+    """Delete files that were replaced a week ago; how it went are commits of their own."""
+    version = open_table(table)
+    before = version.version()
+    # by the table's own log: other files in its folder are somebody else's, pictures perhaps
+    if version.vacuum(RETENTION, dry_run=False, full=False):
+        for number in range(before + 1, open_table(table).version() + 1):
+            sync_commit(table, number)
 
 
 def _joinable(table: str) -> list[DataFile]:

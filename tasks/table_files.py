@@ -122,8 +122,7 @@ def commit_files(
     """
     number = version.version() + 1
     version.create_write_transaction(actions, "append", schema, commit_properties=properties)
-    if is_local(table):
-        _sync_commit(Path(table) / LOG, number)
+    sync_commit(table, number)
 
 
 def is_partitioned(version: DeltaTable) -> bool:
@@ -152,7 +151,7 @@ def append_partitioned(
                 sync_file(table / name)
                 for folder in name.parents:
                     sync_folder(table / folder)
-        _sync_commit(log, number)
+    sync_commit(table, number)
 
 
 def removal(path: str, size: int) -> RemoveAction:
@@ -169,8 +168,14 @@ def discard(name: str, table: str) -> None:
         (Path(table) / name).unlink(missing_ok=True)
 
 
-def _sync_commit(log: Path, number: int) -> None:
-    """Return when a commit is on the disk, and the checkpoint that may have come with it."""
+def sync_commit(table: str, number: int) -> None:
+    """Return when a commit is on the disk, and the checkpoint that may have come with it.
+
+    Also one that adds no rows: those after it do not hold without it.
+    """
+    if not is_local(table):
+        return
+    log = Path(table) / LOG
     for file in (*log.glob(f"{number:020}.*"), log / "_last_checkpoint"):
         if file.is_file():
             sync_file(file)

@@ -5,23 +5,24 @@ import shutil
 from pathlib import Path
 from urllib.parse import quote
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from tasks import compact as compact_file
 from tasks import results
+from tasks.commit import make_table
 from tasks.compact import compact
+from tasks.schema import SCHEMA
 from tasks.table_files import LOG
 from tasks.table_repair import damages, repair
 from tests.test_results import read_row, store
 
 
-def test_data_is_on_the_disk_before_its_commit_and_the_commit_before_it_is_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = tmp_path / "results"
-    store(str(table), read_row("a.png"))
-    synced: list[tuple[Path, int]] = []  # and how many commits were there then
+def noting(table: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int]]:
+    """Return a list of what is synced, and how many commits are there then."""
+    synced: list[tuple[Path, int]] = []
     fsync = os.fsync
 
     def noted(handle: int) -> None:
@@ -30,6 +31,46 @@ def test_data_is_on_the_disk_before_its_commit_and_the_commit_before_it_is_done(
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", noted)
+    return synced
+
+
+def test_commits_without_rows_are_on_the_disk_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "home" / "results"
+    synced = noting(table, monkeypatch)
+
+    def commits_synced() -> list[int]:
+        return sorted(int(file.stem) for file, _ in synced if file.suffix == ".json")
+
+    make_table(str(table))
+    assert commits_synced() == [0]
+    assert {tmp_path, table.parent, table / LOG} <= {file for file, _ in synced}
+    earlier = tmp_path / "earlier"
+    synced = noting(earlier, monkeypatch)
+    DeltaTable.create(str(earlier), pa.schema(list(SCHEMA)[:-2]))
+    assert make_table(str(earlier)) == 1
+    assert commits_synced() == [0, 1]
+    synced = noting(table, monkeypatch)
+    for run in ("run-1", "run-2"):
+        store(str(table), read_row("a.png", run))
+    monkeypatch.setattr(compact_file, "RETENTION", 0)
+    DeltaTable(str(table)).alter.set_table_properties(
+        {"delta.deletedFileRetentionDuration": "interval 0 seconds"}
+    )
+    synced.clear()
+    compact(str(table))
+    newest = make_table(str(table))
+    assert len(list(table.glob("*.parquet"))) == 1
+    assert commits_synced() == [newest - 2, newest - 1, newest]
+
+
+def test_data_is_on_the_disk_before_its_commit_and_the_commit_before_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "results"
+    store(str(table), read_row("a.png"))
+    synced = noting(table, monkeypatch)
     for write in (
         lambda: store(str(table), read_row("b.png", "run-2")),
         lambda: compact(str(table)),
