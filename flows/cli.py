@@ -145,10 +145,12 @@ class Results(Command):
     def cli_cmd(self) -> None:
         """Print or write the rows."""
         from tasks import results
+        from tasks.table_repair import require_sound
         from tasks.visible import encodable
 
         if self.out:
             results.check_out(self.out)
+        require_sound(results_table())  # an empty commit is passed over in silence
         rows = results.select(
             results_table(),
             run=self.run_id and encodable(self.run_id),

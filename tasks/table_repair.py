@@ -26,6 +26,7 @@ from tasks.table_files import LOG, commit_files, data_files, is_local
 
 ASIDE = "_damaged"  # folder of the table that damaged files are moved to
 HINT = "_last_checkpoint"
+VERSION = re.compile(r"\d{20}(?=\.)")
 COMMIT = re.compile(r"(\d{20})\.json")
 PARQUET = b"PAR1"  # at the start of each file, and at its end
 ATTEMPTS = 20  # to commit before others do
@@ -105,29 +106,45 @@ def _beyond_repair(table: str, why: str) -> DigitflowError:
 
 
 def _checkpoint(log: Path) -> Iterator[Damage]:
-    """Yield what is damaged of the last checkpoint; the commits before it say the same again."""
-    if not (log / HINT).is_file():
-        return
-    version = _hinted(log)
-    if version is None:
-        yield Damage(log / HINT, f"{LOG}/{HINT} is no JSON")
-        return
-    parts = list(log.glob(f"{version:020}.checkpoint*.parquet"))
-    broken = [part for part in parts if not _is_parquet(part)]
-    if broken or not parts:
-        yield Damage(log / HINT, f"the checkpoint of version {version} is damaged or missing")
+    """Yield what is damaged of the last checkpoints; the commits before them say the same again.
+
+    One that the note of the last does not name yet is read, too.
+    """
+    noted, named = _noted(log), log / HINT
+    if noted is None and named.is_file():
+        yield Damage(named, f"{LOG}/{HINT} is no JSON")
+    found = _checkpoints(log)
+    broken = {
+        part: version
+        for version, parts in found.items()
+        for part in parts
+        if version >= (noted or 0) and not _is_parquet(part)
+    }
+    if noted is not None and (noted not in found or noted in broken.values()):
+        yield Damage(named, f"the checkpoint of version {noted} is damaged or missing")
     for part in broken:
         yield Damage(part, f"{LOG}/{part.name} is no Parquet file")
 
 
+def _checkpoints(log: Path) -> dict[int, list[Path]]:
+    """Return the files of the checkpoint of each version."""
+    found: dict[int, list[Path]] = {}
+    for file in log.glob("*.checkpoint*.parquet"):
+        if version := VERSION.match(file.name):
+            found.setdefault(int(version[0]), []).append(file)
+    return found
+
+
 def _commits(log: Path) -> Iterator[Damage]:
-    since = _hinted(log)
-    for file in sorted(log.glob("*.json")) if log.is_dir() else ():
+    """Yield the damaged ones of the commits that no checkpoint holds; see `_checkpoint` first."""
+    since = max(_checkpoints(log), default=-1)
+    for file in sorted(log.glob("*.json")):
         name = COMMIT.fullmatch(file.name)
-        version = int(name[1]) if name else None
-        if version is not None and (since is None or version > since) and not _is_commit(file):
+        if name and int(name[1]) > since and not _is_commit(file):
             size = file.stat().st_size
-            yield Damage(file, f"its commit {version} ({size:,} bytes) is damaged", version)
+            yield Damage(
+                file, f"its commit {int(name[1])} ({size:,} bytes) is damaged", int(name[1])
+            )
 
 
 def _data(folder: Path) -> Iterator[Damage]:
@@ -146,7 +163,7 @@ def _data(folder: Path) -> Iterator[Damage]:
             yield Damage(file, f"{path} ({held}) is no whole Parquet file", rows=rows or 0)
 
 
-def _hinted(log: Path) -> int | None:
+def _noted(log: Path) -> int | None:
     try:
         return int(json.loads((log / HINT).read_text(encoding="utf-8"))["version"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -163,6 +180,8 @@ def _is_commit(file: Path) -> bool:
     try:
         lines = file.read_text(encoding="utf-8").split("\n")
         actions = [json.loads(line) for line in lines if line.strip()]
+    except FileNotFoundError:  # a writer has just made a checkpoint of it
+        return True
     except ValueError:
         return False
     return bool(actions) and all(isinstance(action, dict) for action in actions)

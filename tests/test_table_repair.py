@@ -93,6 +93,36 @@ def test_a_checkpoint_is_made_good_by_the_commits_before_it(table: Path, harm: H
     assert results.select(str(table)).num_rows == COMMITS + 1
 
 
+@pytest.mark.parametrize("noted", [False, True])
+@pytest.mark.parametrize("harm", [emptied, zeroed, halved])
+def test_a_checkpoint_that_the_note_does_not_name_yet_is_found(
+    table: Path, harm: Harm, noted: bool
+) -> None:
+    note = table / LOG / "_last_checkpoint"
+    if noted:
+        DeltaTable(str(table)).create_checkpoint()
+        before = note.read_bytes()
+    store(str(table), read_row("later.png", "run-9"))
+    DeltaTable(str(table)).create_checkpoint()
+    note.unlink()
+    if noted:
+        note.write_bytes(before)
+    harm(max((table / LOG).glob("*.checkpoint.parquet")))
+    with pytest.raises(DigitflowError, match=r"6\.checkpoint\.parquet is no Parquet file"):
+        require_sound(str(table))
+    assert len(repair(str(table))) == 1
+    assert note.exists() == noted
+    assert results.select(str(table)).num_rows == COMMITS + 1
+
+
+def test_commits_that_a_checkpoint_holds_are_not_needed(table: Path) -> None:
+    DeltaTable(str(table)).create_checkpoint()
+    (table / LOG / "_last_checkpoint").unlink()
+    emptied(commit_at(table, 0))
+    require_sound(str(table))
+    assert results.select(str(table)).num_rows == COMMITS
+
+
 def test_a_note_of_the_checkpoint_that_is_no_json_is_set_aside(table: Path) -> None:
     DeltaTable(str(table)).create_checkpoint()
     emptied(table / LOG / "_last_checkpoint")
@@ -179,6 +209,10 @@ def test_files_whose_rows_are_gone_are_read_again(
     emptied(commit_at(home / "results", -1))
     with pytest.raises(DigitflowError, match="`digitflow repair`"):
         predict(settings, Watcher())
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["results"])
+    assert ended.value.code == 1
+    assert "`digitflow repair`" in capsys.readouterr().err
     with pytest.raises(SystemExit) as ended:
         cli.main(["repair"])
     assert ended.value.code == 0
