@@ -5,7 +5,8 @@ do is guarded by one application transaction for each root: of two commits that 
 time one fails, looks again, and leaves out what the other has read.
 
 Each row holds the number of its commit. Readings of a file are ordered by that, since clocks are
-set back and differ between machines.
+set back and differ between machines. It is that of the table's version, or above all that are in
+the table, whose rows may come from another one.
 """
 
 import hashlib
@@ -38,10 +39,11 @@ from tasks.table_files import (
 
 PATIENCE = 60.0  # seconds of conflicts with other writers
 # Files are skipped by these columns alone, whatever else writes to the table: pyarrow skips a file
-# of which it knows no least value, as where a column is all null.
+# of which it knows no least value, as where a column is all null, or of all but SKIPPED_BY in ours.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "root,run_id,read_at"}
 # metadata of our commits
 ROOT, RUN, ROWS = "digitflow.root", "digitflow.run", "digitflow.rows"
+NUMBER = "digitflow.number"  # of the commit, as its rows have it
 DECIDES = "digitflow.decides"  # see `Origin.decides`
 
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
@@ -55,14 +57,10 @@ class Origin:
     root: str
     run_id: str
     version: int  # of the table up to which other runs are known
-    others: set[str] = field(default_factory=set)  # runs that have written about the root since
     decides: bool = False  # its rows are of pictures that were read before, and are not opened
-    decisions: set[int] = field(default_factory=set)  # commits since of others that only decide
-    began: int = field(init=False)  # the version that this run has looked at to know what to do
-
-    def __post_init__(self) -> None:
-        """Keep the version that was given."""
-        self.began = self.version
+    others: set[str] = field(default_factory=set)  # runs that have written about the root since
+    theirs: set[int] = field(default_factory=set)  # numbers of those commits
+    ahead: int | None = None  # by which numbers are above versions
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Committed:
 
 
 def make_table(table: str) -> int:
-    """Make the results table, or the columns that it lacks, and return its newest version.
+    """Make the results table, or what it lacks of ours, and return its newest version.
 
     Raises:
         DigitflowError: it cannot be made.
@@ -89,19 +87,27 @@ def make_table(table: str) -> int:
             configuration=CONFIGURATION,
             storage_options=storage_options(table),
         )
-        there = {field.name for field in made.schema().fields}
-        lacking = [field for field in Schema.from_arrow(SCHEMA).fields if field.name not in there]
         if made.version() == 0:
             sync_commit(table, 0)
-        if not lacking:
-            return made.version()
-        made.alter.add_columns(lacking)
-        sync_commit(table, made.version())
+        _bring_up_to_date(made, table)
+        return made.version()
     except CommitFailedError:  # another run has done so at the same moment
         pass
     except (OSError, DeltaError) as error:
         raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
     return open_table(table).version()
+
+
+def _bring_up_to_date(made: DeltaTable, table: str) -> None:
+    """Give a table of an earlier version, or that was copied, what it lacks of ours."""
+    if not CONFIGURATION.items() <= made.metadata().configuration.items():
+        made.alter.set_table_properties(CONFIGURATION)
+        sync_commit(table, made.version())
+    there = {field.name for field in made.schema().fields}
+    lacking = [field for field in Schema.from_arrow(SCHEMA).fields if field.name not in there]
+    if lacking:
+        made.alter.add_columns(lacking)
+        sync_commit(table, made.version())
 
 
 def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
@@ -146,17 +152,21 @@ def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
         properties = CommitProperties(
             custom_metadata={
                 **{ROOT: origin.root, RUN: origin.run_id, ROWS: fresh.num_rows},
+                NUMBER: _number(latest, origin),
                 **({DECIDES: "yes"} if origin.decides else {}),
             },
             app_transactions=[Transaction(transaction, 1), Transaction(f"root/{guard}", 1)],
             max_commit_retries=0,
         )
-        _append(latest, fresh, origin.table, properties)
+        _append(latest, fresh, origin, properties)
     return Committed(fresh.num_rows, others)
 
 
-def _append(latest: DeltaTable, rows: pa.Table, table: str, properties: CommitProperties) -> None:
-    number = pa.repeat(pa.scalar(latest.version() + 1, pa.int64()), rows.num_rows)
+def _append(
+    latest: DeltaTable, rows: pa.Table, origin: Origin, properties: CommitProperties
+) -> None:
+    table = origin.table
+    number = pa.repeat(pa.scalar(_number(latest, origin), pa.int64()), rows.num_rows)
     place = rows.schema.get_field_index("commit_version")
     numbered = rows.set_column(place, rows.schema.field(place), number)
     if is_partitioned(latest):
@@ -171,6 +181,18 @@ def _append(latest: DeltaTable, rows: pa.Table, table: str, properties: CommitPr
         raise
 
 
+def _number(latest: DeltaTable, origin: Origin) -> int:
+    """Return the number of the commit that follows a version."""
+    if origin.ahead is None:
+        origin.ahead = max(0, _highest_number(latest, origin.table) - latest.version())
+    return latest.version() + 1 + origin.ahead
+
+
+def _highest_number(latest: DeltaTable, table: str) -> int:
+    numbers = dataset_of(latest, table).to_batches(columns=["commit_version"])
+    return max((pc.max(batch["commit_version"]).as_py() or 0 for batch in numbers), default=0)
+
+
 def _files(rows: pa.Table) -> int:
     return int(pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py())
 
@@ -180,23 +202,21 @@ def _note_others(latest: DeltaTable, origin: Origin) -> None:
     unseen = latest.version() - origin.version
     if unseen > 0:
         for entry in latest.history(unseen):
-            if entry.get(ROOT) == origin.root and entry.get(RUN) != origin.run_id:
+            # a picture that is read stays so, whatever is made of its earlier reading meanwhile
+            counts = origin.decides or not entry.get(DECIDES)
+            if counts and entry.get(ROOT) == origin.root and entry.get(RUN) != origin.run_id:
                 origin.others.add(str(entry[RUN]))
-                if entry.get(DECIDES):
-                    origin.decisions.add(int(entry["version"]))
+                origin.theirs.add(int(entry[NUMBER]))
         origin.version = latest.version()
 
 
 def _without(rows: pa.Table, latest: DeltaTable, origin: Origin) -> pa.Table:
     """Return the rows of files that no other run has read as they are."""
     key = ["path", "size", "mtime_ns"]
-    # a picture that is read stays so, whatever was made of its earlier reading meanwhile
-    ignored = set[int]() if origin.decides else origin.decisions
     wanted = (
         (pc.field("root") == origin.root)
         & pc.field("run_id").isin(sorted(origin.others))
-        & (pc.field("commit_version") > origin.began)
-        & ~pc.field("commit_version").isin(pa.array(sorted(ignored), pa.int64()))
+        & pc.field("commit_version").isin(sorted(origin.theirs))
         & pc.field("path").isin(rows["path"].combine_chunks())
     )
     theirs = dataset_of(latest, origin.table).to_table(columns=key, filter=wanted)

@@ -186,13 +186,14 @@ def test_a_reading_is_kept_though_another_run_has_decided_the_earlier_one_meanwh
 ) -> None:
     table = str(tmp_path / "results")
     store(table, row("a.png", bound=0.02))
-    reads = Origin(table, "/pictures", "run-3", make_table(table))
+    version = make_table(table)
+    reads = Origin(table, "/pictures", "run-3", version)
     assert anew(tmp_path, ["a.png"]) == 1
     fresh = table_of(row("a.png", run="run-3", digit=7))
     assert commit(fresh, "run-3/0", reads) == Committed(1, 0)
     assert results.select(table)["digit"].to_pylist() == [7]
     # but what another run has read meanwhile is not read twice
-    late = Origin(table, "/pictures", "run-4", reads.began)
+    late = Origin(table, "/pictures", "run-4", version)
     assert commit(fresh, "run-4/0", late) == Committed(0, 1)
 
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from tasks import results
-from tasks.commit import Origin, commit, make_table
+from tasks.commit import Committed, Origin, commit, make_table
 from tasks.compact import compact
 from tasks.errors import DigitflowError, InputError
 from tasks.schema import PROBABILITIES, SCHEMA
@@ -157,6 +157,26 @@ def test_the_reading_that_was_committed_last_counts_whatever_the_clock_said(tmp_
     assert [row["digit"] for row in results.select(table).to_pylist()] == [7, 3]
     history = results.select(table, path="a.png", history=True).to_pylist()
     assert [row["run_id"] for row in history] == ["run-1", "run-2"]
+
+
+def test_the_last_reading_counts_in_a_table_whose_rows_come_from_another_one(
+    tmp_path: Path,
+) -> None:
+    first, table = str(tmp_path / "first"), str(tmp_path / "copy")
+    for digit in range(5):
+        store(first, read_row("a.png", f"run-{digit}", digit=digit))
+    write_deltalake(table, DeltaTable(first).to_pyarrow_table())
+    early = Origin(table, "/pictures", "run-7", make_table(table))
+    for digit in (5, 6):
+        store(
+            table,
+            read_row("a.png", f"run-{digit}", digit=digit),
+            read_row(f"{digit}.png", f"run-{digit}"),
+        )
+        assert results.select(table, path="a.png")["digit"].to_pylist() == [digit]
+    assert commit(table_of(read_row("5.png", "run-7")), "run-7/0", early) == Committed(0, 1)
+    history = results.select(table, path="a.png", history=True)
+    assert history["digit"].to_pylist() == list(range(7))
 
 
 @pytest.mark.parametrize("compacted", [False, True])
