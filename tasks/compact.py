@@ -30,7 +30,6 @@ from tasks.table_files import (
 
 MANY = 100  # small files: as many are worth a second
 SMALL, LARGE = 2**20, 2**24  # bytes: what counts as small, and what files grow to
-RETENTION = 7 * 24  # hours: so long nobody reads by an old version of the table
 PATIENCE = 20.0  # seconds of other commits, until another run may try
 TRANSACTION = "digitflow/compact"  # two commits that carry it at the same time exclude each other
 
@@ -57,11 +56,14 @@ def compact(table: str) -> bool:
 
 
 def _delete_replaced(table: str) -> None:
-    """Delete files that were replaced a week ago; how it went are commits of their own."""
+    """Delete files that were replaced a week ago, or when the table says.
+
+    By then nobody reads by an old version of it. How it went are commits of their own.
+    """
     version = open_table(table)
     before = version.version()
     # by the table's own log: other files in its folder are somebody else's, pictures perhaps
-    if version.vacuum(RETENTION, dry_run=False, full=False):
+    if version.vacuum(dry_run=False, full=False):
         for number in range(before + 1, open_table(table).version() + 1):
             sync_commit(table, number)
 

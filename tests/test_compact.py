@@ -17,7 +17,7 @@ from deltalake import DeltaTable, Field, write_deltalake
 from tasks import compact as compact_file
 from tasks import results, table_files
 from tasks.commit import Committed, Origin, commit, make_table
-from tasks.compact import LARGE, RETENTION, compact, small_files
+from tasks.compact import LARGE, compact, small_files
 from tasks.errors import DigitflowError
 from tests.test_results import read_row, rejected_row, table_of
 
@@ -117,9 +117,16 @@ def test_replaced_files_stay_for_a_week(table: str) -> None:
     compact(table)
     assert replaced < set(Path(table).glob("*.parquet"))
     later = DeltaTable(table)
-    assert later.vacuum(RETENTION, dry_run=True) == []
+    assert later.vacuum(7 * 24, dry_run=True) == []
     gone = later.vacuum(0, dry_run=True, enforce_retention_duration=False)
     assert set(gone) == {file.name for file in replaced}
+
+
+def test_replaced_files_stay_as_long_as_somebody_has_told_the_table(table: str) -> None:
+    month = {"delta.deletedFileRetentionDuration": "interval 30 days"}
+    DeltaTable(table).alter.set_table_properties(month)
+    assert compact(table)
+    assert files_of(table) == 1
 
 
 def test_large_files_are_left_alone(table: str) -> None:

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from tasks import compact as compact_file
 from tasks import results
 from tasks.commit import make_table
 from tasks.compact import compact
@@ -54,7 +53,6 @@ def test_commits_without_rows_are_on_the_disk_too(
     synced = noting(table, monkeypatch)
     for run in ("run-1", "run-2"):
         store(str(table), read_row("a.png", run))
-    monkeypatch.setattr(compact_file, "RETENTION", 0)
     DeltaTable(str(table)).alter.set_table_properties(
         {"delta.deletedFileRetentionDuration": "interval 0 seconds"}
     )
