@@ -79,6 +79,8 @@ def repair(table: str) -> list[Damage]:
         DigitflowError: it cannot be mended.
     """
     mended: list[Damage] = []
+    if not is_local(table) or not (Path(table) / LOG).is_dir():
+        return mended
     while found := damages(table):
         if {damage.path for damage in found} <= {damage.path for damage in mended}:
             raise _beyond_repair(table, found[0].what)

@@ -173,7 +173,8 @@ def test_a_whole_table_is_left_as_it_is(table: Path) -> None:
     require_sound(str(table))
     assert repair(str(table)) == []
     assert make_table(str(table)) == version
-    assert damages(str(table.parent / "not there yet")) == []
+    for none in (str(table.parent / "not there yet"), "s3://nobody/answers/here"):
+        assert (damages(none), repair(none)) == ([], [])
 
 
 @pytest.mark.parametrize("lost", [0, -1])
