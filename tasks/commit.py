@@ -77,25 +77,32 @@ def make_table(table: str) -> int:
     Raises:
         DigitflowError: it cannot be made.
     """
-    try:
-        if is_local(table):
-            make_folder(Path(table))
-        made = DeltaTable.create(
-            table,
-            SCHEMA,
-            mode="ignore",
-            configuration=CONFIGURATION,
-            storage_options=storage_options(table),
-        )
-        if made.version() == 0:
-            sync_commit(table, 0)
-        _bring_up_to_date(made, table)
-        return made.version()
-    except CommitFailedError:  # another run has done so at the same moment
-        pass
-    except (OSError, DeltaError) as error:
-        raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
-    return open_table(table).version()
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _made(table)
+        except CommitFailedError as error:  # other runs do so at the same moment
+            if time.monotonic() > deadline:
+                raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
+            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - to get out of step
+        except (OSError, DeltaError) as error:
+            raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
+
+
+def _made(table: str) -> int:
+    if is_local(table):
+        make_folder(Path(table))
+    made = DeltaTable.create(
+        table,
+        SCHEMA,
+        mode="ignore",
+        configuration=CONFIGURATION,
+        storage_options=storage_options(table),
+    )
+    if made.version() == 0:
+        sync_commit(table, 0)
+    _bring_up_to_date(made, table)
+    return made.version()
 
 
 def _bring_up_to_date(made: DeltaTable, table: str) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from tasks import results
 from tasks.commit import Committed, Origin, commit, make_table
 from tasks.compact import compact, small_files
 from tasks.errors import DigitflowError
+from tasks.schema import SCHEMA
 from tasks.table_repair import repair, require_sound
 from tests.test_results import read_row, rejected_row, table_of
 
@@ -174,6 +176,24 @@ def test_commits_say_which_run_and_folder_they_are_of(table: str) -> None:
     commit(table_of(read_row("a.png")), "run-1/0", origin(table, "run-1"))
     newest = DeltaTable(table).history(1)[0]
     assert (newest["digitflow.root"], newest["digitflow.run"]) == ("/pictures", "run-1")
+
+
+def test_runs_that_find_a_table_of_an_earlier_version_at_once_all_have_it_whole(
+    tmp_path: Path,
+) -> None:
+    earlier = pa.schema(list(SCHEMA)[:-2])
+    for attempt in range(5):
+        place = str(tmp_path / str(attempt))
+        DeltaTable.create(place, earlier)
+        begin = threading.Barrier(4)
+
+        def columns(_: int, place: str = place, begin: threading.Barrier = begin) -> list[str]:
+            begin.wait()
+            version = DeltaTable(place, version=make_table(place))
+            return [field.name for field in version.schema().fields]
+
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(columns, range(4))) == [SCHEMA.names] * 4
 
 
 @pytest.mark.parametrize("column", ["root", "status", "digit", "checked_by"])
