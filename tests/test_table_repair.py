@@ -214,13 +214,9 @@ def test_files_whose_rows_are_gone_are_read_again(
         cli.main(["results"])
     assert ended.value.code == 1
     assert "`digitflow repair`" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["repair"])
-    assert ended.value.code == 0
+    cli.main(["repair"])
     assert "its commit 1 (0 bytes) is damaged" in capsys.readouterr().out
     assert predict(settings, Watcher()).files == 3
     assert results.select(str(home / "results")).num_rows == 3
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["repair"])
-    assert ended.value.code == 0
+    cli.main(["repair"])
     assert "nothing is damaged" in capsys.readouterr().out
