@@ -213,7 +213,7 @@ def _note_others(latest: DeltaTable, origin: Origin) -> None:
             counts = origin.decides or not entry.get(DECIDES)
             if counts and entry.get(ROOT) == origin.root and entry.get(RUN) != origin.run_id:
                 origin.others.add(str(entry[RUN]))
-                origin.theirs.add(int(entry[NUMBER]))
+                origin.theirs.add(int(entry.get(NUMBER, entry["version"])))
         origin.version = latest.version()
 
 

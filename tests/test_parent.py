@@ -68,13 +68,16 @@ def test_a_reading_process_ends_though_what_it_decodes_takes_for_ever(
 import os, threading, time
 from pathlib import Path
 from tasks.device import cpu
+from tasks.model import model_in
 from tasks.reading_process import ReadingProcess, Start
+from tasks.stretch import Earlier
 from tests.deadly import once
 from tests.test_reading_process import plan_of
 marker = Path({str(tmp_path / "decoding")!r})
-reads = ReadingProcess(Start(Path({str(model_file)!r}), cpu(), 600.0))
+reads = ReadingProcess(Start(model_in(Path({str(model_file)!r})), cpu(), 600.0))
 plan = plan_of({{b"slow": once(marker)}})
-threading.Thread(target=reads.read, args=(plan, list(plan.inputs.entries()), {{}})).start()
+rows = reads.read(plan, list(plan.inputs.entries()), Earlier())
+threading.Thread(target=list, args=(rows,)).start()
 while not marker.exists():
     time.sleep(0.01)
 print(reads.pid, flush=True)

@@ -14,6 +14,7 @@ from PIL import Image
 from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.cli import INTERRUPTED, OUTPUT_CLOSED
 from tasks.errors import GateRefused, InputError, RejectedInputs
 from tasks.idx import to_bytes
 from tasks.mnist import RAW_SHA256
@@ -173,4 +174,4 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     table = README.split("### Exit codes")[1].split("###")[0]
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
     ours = {InputError.exit_code, GateRefused.exit_code, RejectedInputs.exit_code}
-    assert codes == {0, 1, 130} | ours
+    assert codes == {0, 1, INTERRUPTED, OUTPUT_CLOSED} | ours
