@@ -120,8 +120,10 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             plan = ReadPlan(run.folder.name, inputs, thresholds)
             others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
             with stages.of("decide"):
-                anew = engine.stage(
-                    decide_anew, listing, pending.listing, origin, settings.max_error, curve_of
+                found = (listing, pending.listing, origin, settings.max_error, curve_of)
+                # where no other run has read anything, this one has decided everything
+                anew = (
+                    engine.stage(decide_anew, *found) if pending.unchanged or others else Anew(0, 0)
                 )
             others -= anew.others
             keep_compact(run.table, stages, engine)
@@ -132,11 +134,12 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
                 run, settings, listing, pending, choice, counted, reader, threshold, others, anew
             )
             if settings.strict:
-                rejected = current_rows(run.table, listing, status="rejected", columns=["path"])
-                summary = replace(summary, rejected_now=rejected.num_rows)
+                summary = replace(summary, rejected_now=rejected_now(run.table, listing))
             if settings.out:
                 engine.stage(write_out, run.table, listing, settings, curve_of)
-            engine.publish("reading-report", engine.stage(write_report, run, summary, counted))
+            engine.publish(
+                "reading-report", engine.stage(write_report, run, summary, counted, processes)
+            )
     tell_reading(summary, run.folder, engine)
     return summary
 
@@ -229,6 +232,11 @@ def current_rows(table: str, listing: Listing, **conditions: Any) -> pa.Table:
     return rows.filter(pc.is_in(rows["path"], found))
 
 
+def rejected_now(table: str, listing: Listing) -> int:
+    """Return how many pictures of those that were found are rejected, whichever run did so."""
+    return int(current_rows(table, listing, status="rejected", columns=["path"]).num_rows)
+
+
 def keep_compact(table: str, stages: Stages, engine: Engine) -> None:
     """Compact a table of many small files; where that fails, its rows are there all the same."""
     if small_files(table) < MANY:
@@ -250,9 +258,9 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, curve_of:
     results.export(rows, settings.out)
 
 
-def write_report(run: Run, summary: Summary, counted: Tally) -> Report:
+def write_report(run: Run, summary: Summary, counted: Tally, processes: Processes) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
-    samples = opened(counted.samples(), run.inputs)
+    samples = opened(counted.samples(), run.inputs, processes.lent)
     report = reading_report(summary.facts(), samples.shown, samples.unshown)
     write_text(run.folder / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))

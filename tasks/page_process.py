@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import NamedTuple, Protocol
@@ -57,21 +58,37 @@ Answer = Mapping[int, Seen | Undecodable]
 
 
 @dataclass(frozen=True)
-class PageStart:
-    """What a process has to know."""
+class PageSettings:
+    """What every job has in common."""
 
     files: Files
     decode_timeout: float  # seconds for one file
     thumbnails: bool = False
 
 
+class PageJob(NamedTuple):
+    """What a process is sent."""
+
+    settings: PageSettings
+    wanted: Sequence[Wanted]
+
+
+Lend = Callable[[], AbstractContextManager[WatchedProcess]]
+"""Lends a process that does a `PageJob`, and ends one that is left with an error."""
+
+
+class _OutOfTime(Exception):
+    """The process that was asked is still busy, so it has to be ended."""
+
+
 class PageProcesses:
     """Processes that decode pages, one for each thread that asks."""
 
-    def __init__(self, start: PageStart) -> None:
-        """Start none yet."""
-        self._start, self._closed = start, False
+    def __init__(self, settings: PageSettings, lend: Lend | None = None) -> None:
+        """Start none yet; where processes that can decode are there already, they are lent."""
+        self._settings, self._closed = settings, False
         self._lock, self._all = threading.Lock(), set[WatchedProcess]()
+        self._lend = lend or self._started
 
     def answers(self, wanted: Sequence[Wanted], seconds: float | None = None) -> Iterator[Answer]:
         """Yield what is found in each file, in order, by one process at a time.
@@ -86,12 +103,13 @@ class PageProcesses:
         until = None if seconds is None else time.monotonic() + seconds
         deaths, done = Counter[int](), 0
         while done < len(wanted):
-            process = self._started()
             try:
-                for answer in _answers_of(process, wanted[done:], until):
-                    done += 1
-                    yield answer
-                return  # all are done, or time is up
+                with self._lend() as process:
+                    for answer in self._answers_of(process, wanted[done:], until):
+                        done += 1
+                        yield answer
+            except _OutOfTime:
+                return
             except ProcessDied as died:
                 if self._closed:
                     raise
@@ -101,11 +119,9 @@ class PageProcesses:
                 if deaths[NOBODY] == DEATHS_OUTSIDE:
                     raise outside(died) from died
                 if place != NOBODY and deaths[place] == DEATHS_OF_ONE_FILE:
-                    why = blame(died, self._start.decode_timeout)
+                    why = blame(died, self._settings.decode_timeout)
                     yield dict.fromkeys(wanted[done].pages, why)
                     done += 1
-            finally:
-                self._end(process)
 
     def answers_beside(
         self, wanted: Sequence[Wanted], width: int, on_answer: Callable[[], None]
@@ -134,18 +150,32 @@ class PageProcesses:
                 self.close()  # so that no thread waits for an answer
                 raise
 
-    def _started(self) -> WatchedProcess:
+    @contextmanager
+    def _started(self) -> Iterator[WatchedProcess]:
         with self._lock:
             if self._closed:
                 raise DigitflowError("the run is being ended")
-            process = WatchedProcess("tasks.page_process", self._start)
+            process = WatchedProcess("tasks.page_process", None)
             self._all.add(process)
-        return process
+        try:
+            yield process
+        finally:
+            process.end()
+            with self._lock:
+                self._all.discard(process)
 
-    def _end(self, process: WatchedProcess) -> None:
-        process.end()
-        with self._lock:
-            self._all.discard(process)
+    def _answers_of(
+        self, process: WatchedProcess, wanted: Sequence[Wanted], until: float | None
+    ) -> Iterator[Answer]:
+        for at in range(0, len(wanted), BATCH):
+            batch = wanted[at : at + BATCH]
+            process.send(PageJob(self._settings, batch))
+            for _ in batch:
+                left = None if until is None else max(0, until - time.monotonic())
+                if left is not None and not process.answers_within(left):
+                    raise _OutOfTime
+                answer: Answer = process.receive()
+                yield answer
 
     def close(self) -> None:
         """End all processes, whatever they do."""
@@ -155,38 +185,30 @@ class PageProcesses:
                 process.end()
 
 
-def _answers_of(
-    process: WatchedProcess, wanted: Sequence[Wanted], until: float | None
-) -> Iterator[Answer]:
-    for at in range(0, len(wanted), BATCH):
-        batch = wanted[at : at + BATCH]
-        process.send(batch)
-        for _ in batch:
-            if until is not None and not process.answers_within(max(0, until - time.monotonic())):
-                return
-            answer: Answer = process.receive()
-            yield answer
-
-
 def main(connection: int, note: int, start: int) -> None:
     """Be the process that `PageProcesses` starts."""
     serve(connection, note, start, _serve)
 
 
-def _serve(parent: Connection, note: Note, start: PageStart) -> None:
+def _serve(parent: Connection, note: Note, _start: None) -> None:
     import cv2
 
     cv2.setNumThreads(1)
     while True:
-        wanted: Sequence[Wanted] = parent.recv()
-        contents = start.files.read_each(one.path for one in wanted)
-        for number, one in enumerate(wanted):
-            note.note(number)  # storage may be slow
-            content = next(contents)
-            note.begin(number, start.decode_timeout)
-            answer = _answer(content, one.pages, start.thumbnails)
-            note.end()
-            parent.send(answer)
+        do_job(parent, note, parent.recv())
+
+
+def do_job(parent: Connection, note: Note, job: PageJob) -> None:
+    """Be asked in a process that has the decoders: send the answer to each file of a job."""
+    settings = job.settings
+    contents = settings.files.read_each(one.path for one in job.wanted)
+    for number, one in enumerate(job.wanted):
+        note.note(number)  # storage may be slow
+        content = next(contents)
+        note.begin(number, settings.decode_timeout)
+        answer = _answer(content, one.pages, settings.thumbnails)
+        note.end()
+        parent.send(answer)
 
 
 def _answer(content: Content | Undecodable, wanted: Sequence[int], thumbnails: bool) -> Answer:

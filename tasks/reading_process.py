@@ -132,6 +132,7 @@ def _serve(parent: Connection, note: Note, start: Start) -> None:
         import cv2
         import pyarrow.compute  # noqa: F401 - the first rows need it, which may be waited for
 
+        from tasks.page_process import PageJob, do_job
         from tasks.reader import CALIBRATION, Reader
         from tasks.stretch import read_parts
 
@@ -147,7 +148,11 @@ def _serve(parent: Connection, note: Note, start: Start) -> None:
     calibration = reader.metadata[CALIBRATION]
     parent.send(ReaderFacts(reader.version, form, reader.provider, calibration))
     while True:
-        plan, columns, earlier = parent.recv()
+        job = parent.recv()
+        if isinstance(job, PageJob):
+            do_job(parent, note, job)
+            continue
+        plan, columns, earlier = job
         entries = list(map(Entry._make, zip(*columns, strict=True)))
         try:
             for part in read_parts(plan, entries, reader, watch, earlier):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from tasks.errors import DigitflowError
 from tasks.inputs import Inputs, unprintable
-from tasks.page_process import PageProcesses, PageStart, Seen, Wanted
+from tasks.page_process import Lend, PageProcesses, PageSettings, Seen, Wanted
 from tasks.reading_report import Sample, Unshown
 
 FILE_S = 10.0  # seconds for one file: what takes longer is not shown
@@ -21,17 +21,24 @@ class Samples(NamedTuple):
     unshown: list[Unshown]
 
 
-def opened(rows: Iterable[Mapping[str, Any]], inputs: Inputs, seconds: float = ALL_S) -> Samples:
+def opened(
+    rows: Iterable[Mapping[str, Any]],
+    inputs: Inputs,
+    lend: Lend | None = None,
+    seconds: float = ALL_S,
+) -> Samples:
     """Return rows with their pictures, and those whose picture is not to be had.
 
     Args:
         rows: of the results table, with path, page, status, reason, digit and confidence.
         inputs: where the paths lie.
+        lend: lends a process that can decode, if there is one already.
         seconds: for all of them.
     """
     samples, rows = Samples([], []), list(rows)
     places = [(unprintable(row["path"]), row["page"]) for row in rows]
-    for row, page in zip(rows, pages_at(inputs, places, seconds=seconds), strict=True):
+    found = pages_at(inputs, places, lend=lend, seconds=seconds)
+    for row, page in zip(rows, found, strict=True):
         if isinstance(page, str):
             samples.unshown.append(Unshown(row["path"], row["page"], page))
             continue
@@ -44,6 +51,7 @@ def pages_at(
     inputs: Inputs,
     places: Sequence[Place],
     *,
+    lend: Lend | None = None,
     thumbnails: bool = False,
     file_seconds: float = FILE_S,
     seconds: float | None = ALL_S,
@@ -53,6 +61,7 @@ def pages_at(
     Args:
         inputs: where the paths lie.
         places: of the pages.
+        lend: lends a process that can decode, if there is one already.
         thumbnails: whether to make them, too.
         file_seconds: for one file.
         seconds: for all of them; None: as long as each file may take.
@@ -61,7 +70,7 @@ def pages_at(
     for path, page in places:
         by_path.setdefault(path, set()).add(page)
     wanted = [Wanted(path, tuple(sorted(pages))) for path, pages in by_path.items()]
-    processes = PageProcesses(PageStart(inputs, file_seconds, thumbnails))
+    processes = PageProcesses(PageSettings(inputs, file_seconds, thumbnails), lend)
     found: dict[Place, Seen | str] = {}
     late = f"there was no time left of {seconds} s for all pictures"
     try:

@@ -18,7 +18,7 @@ from tasks.device import usable_cores
 from tasks.errors import DatasetError
 from tasks.glyph import SIDE
 from tasks.inputs import Content
-from tasks.page_process import Answer, PageProcesses, PageStart, Seen, Wanted
+from tasks.page_process import Answer, PageProcesses, PageSettings, Seen, Wanted
 from tasks.pixels import Pixels
 from tasks.reasons import Reason
 
@@ -345,7 +345,7 @@ def _pages(root: Path, files: Sequence[_File], on_progress: OnProgress) -> list[
             if number % PROGRESS_STEP == 0 or number == len(files):
                 on_progress("reading pictures", number, len(files))
 
-    processes = PageProcesses(PageStart(_DataFolder(root), DECODE_S))
+    processes = PageProcesses(PageSettings(_DataFolder(root), DECODE_S))
     return processes.answers_beside(wanted, width, progress)
 
 
