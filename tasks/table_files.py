@@ -6,7 +6,7 @@ a commit whose rows are gone. On a bucket each file is there for good once it is
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -23,6 +23,7 @@ from pyarrow.fs import FileSystem, LocalFileSystem, PyFileSystem, SubTreeFileSys
 from tasks.files import sync_file, sync_folder
 
 LOG = "_delta_log"
+ROW_GROUP = 16_384  # rows of a data file that lie and are read together
 SKIPPED_BY = ("root", "run_id")  # columns by which readers skip files, as the log has their bounds
 
 
@@ -72,8 +73,8 @@ def write_rows(
     count = 0
     try:
         with storage.open_output_stream(name) as sink, pq.ParquetWriter(sink, schema) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
+            for batch in _row_groups(batches, schema):
+                writer.write_table(batch)
                 count += batch.num_rows
                 for column, bound in bounds.items():
                     bound.add(batch[column])
@@ -99,6 +100,19 @@ def write_rows(
             }
         ),
     )
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield rows ROW_GROUP at least at a time: many small groups are slow to read."""
+    waiting, count = list[pa.RecordBatch](), 0
+    for batch in batches:
+        waiting.append(batch)
+        count += batch.num_rows
+        if count >= ROW_GROUP:
+            yield pa.Table.from_batches(waiting, schema)
+            waiting, count = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting, schema)
 
 
 def commit_files(

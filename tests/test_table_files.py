@@ -126,7 +126,7 @@ def test_a_file_that_could_not_be_written_whole_is_gone(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq.ParquetWriter, "write_batch", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(Exception, match="No space"):
         store(str(table), read_row("b.png", "run-2"))
     assert len(list(table.glob("*.parquet"))) == 1

@@ -146,7 +146,6 @@ def test_a_run_leaves_a_summary_and_a_report_and_publishes_it(
         "discover",
         "find_pending",
         "read_shard",
-        "decide_anew",
         "tally",
         "write_report",
     ]
