@@ -107,10 +107,10 @@ def _lead(summary: Mapping[str, Any], unaccounted: int) -> str:
     files = summary.get("files") or summary["found"]
     inside = f" in {plural(files, 'file')}" if files != summary["found"] else ""
     lead = f"Found {plural(summary['found'])}{inside}: {counts}."
+    if anew := summary.get("decided_anew"):
+        lead += f" {plural(anew, 'file')} of them were read before, under another accepted error."
     if before := summary.get("unchanged"):
         lead += f" {plural(before, 'more file')} had not changed since an earlier reading."
-    if anew := summary.get("decided_anew"):
-        lead += f" {plural(anew, 'file')} of these were read before, under another accepted error."
     if others := summary.get("others"):
         lead += f" {plural(others, 'more file')} were read by another run meanwhile."
     if unaccounted:
