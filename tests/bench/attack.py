@@ -3,7 +3,7 @@
     python -m tests.bench.attack [mutants] [hostile] [kills] [swaps] [together] [storage]
 
 All of them without an argument. Exit code 1 if a promise was broken. Every reading is a command of
-its own; but for those that are killed, none of its processes may take more than 3 GB of address
+its own; but for those that are killed, none of its processes may take more than 4 GB of address
 space. `../shared/hostile` and `../shared/attack-cases` are read where they are there.
 """
 

@@ -16,7 +16,9 @@ from tests.bench.watched import Processes, telling_opens
 
 ROOT = Path(__file__).parents[2]
 LOOK_S = 0.02  # between two looks at the processes
-ADDRESS_SPACE = 3 * 2**30  # bytes for each process, so that an attack costs itself and no machine
+# bytes for each process, so that an attack costs itself and no machine; an ordinary run reserves
+# some 3 GB and uses a tenth of it
+ADDRESS_SPACE = 4 * 2**30
 LONGEST_S = 120.0  # a run of few files that takes longer is ended
 KILLED = -signal.SIGKILL
 Run = subprocess.Popen[str]

@@ -1,6 +1,7 @@
 """The flows as Prefect runs them: states, task runs, artifacts, and what a refusal looks like."""
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 
+RECORDED_S = 60.0  # until the server has recorded what a run has done
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[SyncPrefectClient]:
@@ -28,6 +31,11 @@ def server() -> Iterator[SyncPrefectClient]:
 def last_run(server: SyncPrefectClient, name: str) -> Any:
     wanted = FlowRunFilter(name=FlowRunFilterName(any_=[name]))
     return server.read_flow_runs(flow_run_filter=wanted)[-1]
+
+
+def recorded_tasks(server: SyncPrefectClient) -> set[str]:
+    """Return the names of all task runs that the server has recorded by now."""
+    return {task.name.rsplit("-", 1)[0] for task in server.read_task_runs()}
 
 
 def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
@@ -46,8 +54,11 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     run = last_run(server, f"read {folder}")
     assert run.state.is_completed()
     assert run.state.message == "10 read, 0 for review, 1 rejected"
-    tasks = {task.name.rsplit("-", 1)[0] for task in server.read_task_runs()}
-    assert {"discover", "find pending", "read shard", "tally", "write report"} <= tasks
+    expected = {"discover", "find pending", "read shard", "tally", "write report"}
+    deadline = time.monotonic() + RECORDED_S
+    while not expected <= (tasks := recorded_tasks(server)):
+        assert time.monotonic() < deadline, tasks
+        time.sleep(0.1)
     artifacts = {artifact.key: artifact for artifact in server.read_artifacts()}
     assert {"reading", "reading-report"} <= set(artifacts)
     assert "broken.png" in artifacts["reading-report"].data
