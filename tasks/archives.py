@@ -155,10 +155,11 @@ class _Opened:
 
     def _named_positions(self) -> Iterator[tuple[bytes, int]]:
         for member in self.members.scan():
-            if _refusal(member) is None and member.size > self._left:
+            cost = member.size if _refusal(member) is None else 0
+            if cost > self._left:
                 self._beyond.append(member.position)  # smaller ones after it may still have room
-            elif _refusal(member) is None:
-                self._left -= member.size
+            else:
+                self._left -= cost
             yield clean(member.name), member.position
 
     def _is_beyond(self, position: int) -> bool:

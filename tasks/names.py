@@ -43,8 +43,8 @@ class NameIndex:
 
     def positions(self, name: bytes) -> list[int]:
         """Return where the name may be: its own positions, rarely one of another name."""
-        left = np.searchsorted(self._hashes, hash(name))
-        right = np.searchsorted(self._hashes, hash(name), "right")
+        left = self._hashes.searchsorted(hash(name))
+        right = self._hashes.searchsorted(hash(name), "right")
         positions: list[int] = self._positions[left:right].tolist()
         return positions
 

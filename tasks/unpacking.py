@@ -117,15 +117,19 @@ def unpacked(decompressor: Decompressor, pieces: Iterator[bytes], limit: int) ->
         Damaged: it is no such stream.
     """
     result = io.BytesIO()
-    while result.tell() < limit and not decompressor.eof:
+    left = limit
+    while left and not decompressor.eof:
         piece = next(pieces, b"") if decompressor.needs_input else b""
         if decompressor.needs_input and not piece:
             break
-        room = min(UNPACKED_PIECE, limit - result.tell())
         try:
-            result.write(decompressor.decompress(piece, room))
+            data = decompressor.decompress(piece, min(UNPACKED_PIECE, left))
         except (zlib.error, OSError) as error:  # OSError is bz2's
             raise Damaged(str(error)) from None
+        if decompressor.eof and left == limit:
+            return data  # the usual case: all of a small file at once
+        result.write(data)
+        left -= len(data)
     return result.getvalue()
 
 

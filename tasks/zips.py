@@ -146,10 +146,12 @@ def _member(record: bytes, position: int, before: int) -> Member:
     attributes, start = rest[-2:]
     raw_name = record[CENTRAL.size : CENTRAL.size + name_length]
     extra = record[CENTRAL.size + name_length : CENTRAL.size + name_length + extra_length]
-    size, packed, start = _zip64(extra, size, packed, start)
+    name = _name(raw_name, flags)
+    if extra:
+        size, packed, start = _zip64(extra, size, packed, start)
+        name = _unicode_name(extra, raw_name) or name
     link = made >> 8 == UNIX and stat.S_ISLNK(attributes >> 16)
     refusal = _refusal(flags, method, link)
-    name = _unicode_name(extra, raw_name) or _name(raw_name, flags)
     return Member(name, position, size, before + start, refusal, packed, method, checksum)
 
 
