@@ -33,7 +33,7 @@ from tasks.inputs import Inputs, open_inputs, printable
 from tasks.pending import Choice, Pending, find_pending
 from tasks.reading_process import ReaderFacts, Start
 from tasks.reading_report import reading_report
-from tasks.redecide import Anew, CurveOf, decide_anew, decided
+from tasks.redecide import Anew, BoundsOf, decide_anew, decided
 from tasks.registry import Registry, find_model
 from tasks.report import Report, plural, to_html
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
@@ -96,7 +96,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         with stages.of("start"):
             reader = processes.facts()
         threshold, thresholds = promised(reader, settings.max_error)
-        curve_of = curves(reader, registry)
+        bounds_of = bounds_by_model(reader.version, thresholds.bounds, registry)
         engine.say("Model", f"{model}, by {reader.provider} on {device}")
         if reason := overridden.get(reader.version):
             engine.say("", f"promoted against the gate: {reason}")
@@ -114,13 +114,13 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
                     run.table,
                     choice,
                     run.folder / PENDING_FILE,
-                    curve_of,
+                    bounds_of,
                 )
             tell_pending(pending, choice, engine)
             plan = ReadPlan(run.folder.name, inputs, thresholds)
             others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
             with stages.of("decide"):
-                found = (listing, pending.listing, origin, settings.max_error, curve_of)
+                found = (listing, pending.listing, origin, settings.max_error, bounds_of)
                 # where no other run has read anything, this one has decided everything
                 anew = (
                     engine.stage(decide_anew, *found) if pending.unchanged or others else Anew(0, 0)
@@ -136,7 +136,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             if settings.strict:
                 summary = replace(summary, rejected_now=rejected_now(run.table, listing))
             if settings.out:
-                engine.stage(write_out, run.table, listing, settings, curve_of)
+                engine.stage(write_out, run.table, listing, settings, bounds_of)
             engine.publish(
                 "reading-report", engine.stage(write_report, run, summary, counted, processes)
             )
@@ -157,20 +157,20 @@ def promised(reader: ReaderFacts, max_error: float) -> tuple[Threshold, Threshol
     return threshold, Thresholds(threshold.confidence, *scores, bounds)
 
 
-def curves(reader: ReaderFacts, registry: Registry) -> CurveOf:
-    """Return what gives the risk curve of the model that reads, and of registered ones."""
-    reading = Calibration.from_json(reader.calibration).curve
+def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry) -> BoundsOf:
+    """Return what gives the error bounds of the model that reads, and of registered ones."""
 
     @cache
-    def curve_of(version: str) -> RiskCurve | None:
-        if version == reader.version:
-            return reading
+    def bounds_of(version: str) -> ErrorBounds | None:
+        if version == reading:
+            return bounds
         try:
-            return RiskCurve.from_facts(registry.load(version).card["calibration"]["curve"])
-        except (ModelError, KeyError):
+            curve = registry.load(version).card["calibration"]["curve"]
+            return ErrorBounds.of(RiskCurve.from_facts(curve))
+        except (ModelError, KeyError, TypeError, ValueError):  # or its card has no such curve
             return None
 
-    return curve_of
+    return bounds_of
 
 
 def purpose_of(settings: PredictSettings, inputs: Inputs, reader: ReaderFacts) -> dict[str, Any]:
@@ -248,13 +248,13 @@ def keep_compact(table: str, stages: Stages, engine: Engine) -> None:
             engine.say("Compact", f"left for another run: {error}")
 
 
-def write_out(table: str, listing: Listing, settings: PredictSettings, curve_of: CurveOf) -> None:
+def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of: BoundsOf) -> None:
     """Write the current rows to the file the user asked for.
 
     They are decided by the error that is accepted here, whatever another run has accepted since.
     """
     assert settings.out  # noqa: S101 - asked for
-    rows = decided(current_rows(table, listing), settings.max_error, curve_of)
+    rows = decided(current_rows(table, listing), settings.max_error, bounds_of)
     results.export(rows, settings.out)
 
 

@@ -19,7 +19,7 @@ class ErrorBounds:
     @classmethod
     def of(cls, curve: RiskCurve) -> "ErrorBounds":
         """Return the bounds of a model's risk curve."""
-        promises = sorted(curve.promises(), key=lambda promise: promise.confidence)
+        promises = curve.promises()
         return cls(
             np.array([promise.confidence for promise in promises], np.float32),
             np.minimum.accumulate([promise.bound for promise in promises]),

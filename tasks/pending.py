@@ -20,7 +20,7 @@ from tasks.discover import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.files import whole_file
 from tasks.inputs import Inputs, printable
 from tasks.reasons import ALL, PASSING, STATUSES, Reason, Status
-from tasks.redecide import KNOWN_BY, CurveOf, undecidable
+from tasks.redecide import DECIDED_BY, BoundsOf, undecidable
 from tasks.results import RANKED_BY, is_table, ranks, scan
 
 BATCH = 16_384  # rows in memory at once
@@ -68,7 +68,7 @@ class _Known:
 
 
 def find_pending(
-    listing: Listing, inputs: Inputs, table: str, choice: Choice, file: Path, curve_of: CurveOf
+    listing: Listing, inputs: Inputs, table: str, choice: Choice, file: Path, bounds_of: BoundsOf
 ) -> Pending:
     """Write the listing of the files that have to be read.
 
@@ -78,12 +78,12 @@ def find_pending(
         table: the results, which need not be there yet.
         choice: what is read again.
         file: the Parquet file to write, of the listing's schema.
-        curve_of: the risk curves of models that rows of earlier versions are from. A row whose
+        bounds_of: the error bounds of models that rows of earlier versions are from. A row whose
             model is gone cannot be held against the error that is accepted: it is read again.
     """
     if not is_table(table):
         return Pending(listing, 0)
-    known = _known(table, listing.root, choice, curve_of)
+    known = _known(table, listing.root, choice, bounds_of)
     if not len(known.paths):
         return Pending(listing, 0)
     count = resumed = size = 0
@@ -135,14 +135,14 @@ def _wanted(
     return np.asarray(~stays, bool)
 
 
-def _known(table: str, root: str, choice: Choice, curve_of: CurveOf) -> _Known:
+def _known(table: str, root: str, choice: Choice, bounds_of: BoundsOf) -> _Known:
     """Return the current reading of each path; of several the one that was committed last."""
-    columns = ["page", "size", "mtime_ns", "content_hash", "run_id", *KNOWN_BY, *RANKED_BY]
+    columns = ["page", "size", "mtime_ns", "content_hash", "run_id", *DECIDED_BY, *RANKED_BY]
     wanted = pc.field("root") == root
     if choice.again:
         wanted &= pc.field("run_id").isin(pa.array(choice.resumed, pa.string()))
     batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
-    parts = [_columns(batch, choice, curve_of) for batch in batches]
+    parts = [_columns(batch, choice, bounds_of) for batch in batches]
     if not parts:
         return _Known(*(np.empty(0, kind) for kind in (KEY, bool, int, int, KEY, int, bool)))
     paths, ranked, pages, *others = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -156,7 +156,9 @@ def _known(table: str, root: str, choice: Choice, curve_of: CurveOf) -> _Known:
     return _Known(paths[current], any_page[last], *(values[current] for values in others[1:]))
 
 
-def _columns(batch: pa.RecordBatch, choice: Choice, curve_of: CurveOf) -> tuple[NDArray[Any], ...]:
+def _columns(
+    batch: pa.RecordBatch, choice: Choice, bounds_of: BoundsOf
+) -> tuple[NDArray[Any], ...]:
     """Return paths, ranks and pages of rows, and what `_Known` holds of them in its order."""
     places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
     theirs = pc.is_in(batch["run_id"], pa.array(choice.resumed, pa.string()))
@@ -164,7 +166,7 @@ def _columns(batch: pa.RecordBatch, choice: Choice, curve_of: CurveOf) -> tuple[
         _hashes(batch["path"].to_pylist()),
         ranks(batch).to_numpy(zero_copy_only=False),
         batch["page"].to_numpy(),
-        undecidable(batch, curve_of),
+        undecidable(batch, bounds_of),
         _filled(batch["size"], UNREAD),
         _filled(batch["mtime_ns"], UNREAD),
         _content_keys(batch["content_hash"].to_pylist()),

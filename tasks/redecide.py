@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow.dataset import Dataset
 
-from tasks.calibrate import RiskCurve
 from tasks.commit import Origin, commit
 from tasks.discover import Listing
 from tasks.error_bounds import ErrorBounds
@@ -26,12 +25,13 @@ from tasks.reasons import BY_CONFIDENCE, Reason, Status
 from tasks.results import PLACE, RANKED_BY, current, dataset_of, open_table, ranks, reading
 
 PATHS = 16_384  # whose rows are looked up and committed together
-KNOWN_BY = ("path", "reason", "confidence", "error_bound", "model_version")
+DECIDED_BY = ("path", "reason", "error_bound", "model_version")  # and of what
+KNOWN_BY = (*DECIDED_BY, "confidence")
 
 _NO_READINGS = pa.schema([("path", pa.string()), (PLACE, pa.int64())]).empty_table()
 
-CurveOf = Callable[[str], RiskCurve | None]
-"""Gives the risk curve of a model version, or nothing where it is not there any more."""
+BoundsOf = Callable[[str], ErrorBounds | None]
+"""Gives the error bounds of a model version, or nothing where it is not there any more."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class Anew:
     others: int  # that another run has read while this one was reading
 
 
-def decided(rows: pa.Table, max_error: float, curve_of: CurveOf) -> pa.Table:
+def decided(rows: pa.Table, max_error: float, bounds_of: BoundsOf) -> pa.Table:
     """Return rows with the status and reason that they have where this error is accepted.
 
     Args:
         rows: of the results table, with KNOWN_BY and status.
         max_error: the error that is accepted among what is read.
-        curve_of: for rows that do not hold their error bound, as those of earlier versions.
+        bounds_of: for rows that do not hold their error bound, as those of earlier versions.
     """
     is_open = pc.is_in(rows["reason"], pa.array(BY_CONFIDENCE, pa.string()))
-    read = pa.array(error_bounds(rows, curve_of) <= max_error)
+    read = pa.array(error_bounds(rows, bounds_of) <= max_error)
     reasons = pc.if_else(read, Reason.OK.value, Reason.LOW_CONFIDENCE.value)
     statuses = pc.if_else(read, Status.READ.value, Status.REVIEW.value)
     for name, anew in (("reason", reasons), ("status", statuses)):
@@ -60,32 +60,32 @@ def decided(rows: pa.Table, max_error: float, curve_of: CurveOf) -> pa.Table:
     return rows
 
 
-def error_bounds(rows: pa.Table | pa.RecordBatch, curve_of: CurveOf) -> NDArray[np.float64]:
+def error_bounds(rows: pa.Table | pa.RecordBatch, bounds_of: BoundsOf) -> NDArray[np.float64]:
     """Return the least accepted error (N,) at which each row is read; infinite where unknown."""
     bounds, confidences = _numbers(rows["error_bound"]), _numbers(rows["confidence"])
     unknown = np.isnan(bounds) & ~np.isnan(confidences)
     bounds = np.where(np.isnan(bounds), np.inf, bounds)
     models = np.array(rows["model_version"].to_pylist(), object) if unknown.any() else None
     for model in set() if models is None else set(models[unknown]):
-        if curve := curve_of(model):
+        if known := bounds_of(model):
             theirs = unknown & (models == model)
-            bounds[theirs] = ErrorBounds.of(curve).at(confidences[theirs])
+            bounds[theirs] = known.at(confidences[theirs])
     return bounds
 
 
-def undecidable(rows: pa.RecordBatch, curve_of: CurveOf) -> NDArray[np.bool_]:
+def undecidable(rows: pa.RecordBatch, bounds_of: BoundsOf) -> NDArray[np.bool_]:
     """Tell of which rows (N,) nobody can say any more at which error they are read."""
     is_open = pc.is_in(rows["reason"], pa.array(BY_CONFIDENCE, pa.string()))
     missing = pc.and_(is_open, pc.is_null(rows["error_bound"])).to_numpy(zero_copy_only=False)
     if missing.any():
         models = rows["model_version"].to_pylist()
-        gone = {model for model in set(models) if curve_of(model) is None}
+        gone = {model for model in set(models) if bounds_of(model) is None}
         missing &= np.array([model in gone for model in models], bool)
     return np.asarray(missing, bool)
 
 
 def decide_anew(
-    listing: Listing, pending: Listing, origin: Origin, max_error: float, curve_of: CurveOf
+    listing: Listing, pending: Listing, origin: Origin, max_error: float, bounds_of: BoundsOf
 ) -> Anew:
     """Commit a new row for what another error was accepted for, of the files that were found.
 
@@ -96,7 +96,7 @@ def decide_anew(
         pending: those of them that this run or others have just read.
         origin: which run commits.
         max_error: the error that is accepted now.
-        curve_of: as in `decided`.
+        bounds_of: as in `decided`.
 
     Returns:
         How many files were decided anew: all pages of one, so that they stay together.
@@ -105,16 +105,16 @@ def decide_anew(
         DigitflowError: the table cannot be read or written.
     """
     with reading(origin.table):
-        return _decide_anew(listing, pending, origin, max_error, curve_of)
+        return _decide_anew(listing, pending, origin, max_error, bounds_of)
 
 
 def _decide_anew(
-    listing: Listing, pending: Listing, origin: Origin, max_error: float, curve_of: CurveOf
+    listing: Listing, pending: Listing, origin: Origin, max_error: float, bounds_of: BoundsOf
 ) -> Anew:
     latest = open_table(origin.table)
     ours = Origin(origin.table, origin.root, origin.run_id, latest.version(), decides=True)
     dataset = dataset_of(latest, origin.table)
-    changed = _changed(dataset, origin, max_error, curve_of)
+    changed = _changed(dataset, origin, max_error, bounds_of)
     paths = set(changed["path"].to_pylist())
     found = _listed(listing.file, paths)
     just_read = _listed(pending.file, found)
@@ -125,14 +125,14 @@ def _decide_anew(
         for start in range(0, theirs.num_rows, PATHS):
             group = theirs.slice(start, PATHS)
             rows = current(dataset.to_table(filter=_rows_of(group, origin.root)))
-            anew = _of_run(decided(rows, max_error, curve_of), origin.run_id, curve_of)
+            anew = _of_run(decided(rows, max_error, bounds_of), origin.run_id, bounds_of)
             done = commit(anew, f"{origin.run_id}/decided/{kind}/{start}", ours)
             count += group.num_rows - done.others
         counts.append(count)
     return Anew(*counts)
 
 
-def _changed(dataset: Dataset, origin: Origin, max_error: float, curve_of: CurveOf) -> pa.Table:
+def _changed(dataset: Dataset, origin: Origin, max_error: float, bounds_of: BoundsOf) -> pa.Table:
     """Return the path of each file that is to be decided anew, and when its pages were read.
 
     Superseded readings that would be decided otherwise stay in the table for ever, so that this
@@ -147,7 +147,7 @@ def _changed(dataset: Dataset, origin: Origin, max_error: float, curve_of: Curve
         fragment_readahead=1,
     ):
         rows = pa.Table.from_batches([batch])
-        differ = pc.not_equal(decided(rows, max_error, curve_of)["reason"], rows["reason"])
+        differ = pc.not_equal(decided(rows, max_error, bounds_of)["reason"], rows["reason"])
         candidates.append(_readings(rows.filter(differ)))
     keys = [*_NO_READINGS.column_names]
     candidate = pa.concat_tables(candidates).group_by(keys).aggregate([])
@@ -188,10 +188,10 @@ def _may_change(max_error: float) -> pc.Expression:
     )
 
 
-def _of_run(rows: pa.Table, run_id: str, curve_of: CurveOf) -> pa.Table:
+def _of_run(rows: pa.Table, run_id: str, bounds_of: BoundsOf) -> pa.Table:
     """Return rows as those of a run, which hold their error bound."""
     is_open = pc.is_in(rows["reason"], pa.array(BY_CONFIDENCE, pa.string()))
-    bounds = error_bounds(rows, curve_of)
+    bounds = error_bounds(rows, bounds_of)
     known = pc.and_(is_open, pa.array(np.isfinite(bounds)))
     values = {
         "error_bound": pc.if_else(known, pa.array(bounds), pa.scalar(None, pa.float64())),

@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow.dataset import Dataset
-from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from tasks.errors import DigitflowError, InputError
 from tasks.files import absolute, whole_file
 from tasks.schema import SCHEMA
+from tasks.table_files import is_local, storage_of
 from tasks.table_repair import damages, described
 
 PLACE = "place"  # of a reading among those of its file: the name of a column that is only here
@@ -41,7 +41,7 @@ OUT_SUFFIXES = (".csv", ".parquet", ".jsonl")
 def storage_options(table: str) -> dict[str, str]:
     """Return what the table's storage has to be told beside the usual variables."""
     plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    return {"AWS_ALLOW_HTTP": "true"} if plain and "://" in table else {}
+    return {"AWS_ALLOW_HTTP": "true"} if plain and not is_local(table) else {}
 
 
 def is_table(table: str) -> bool:
@@ -96,8 +96,8 @@ def dataset_of(version: DeltaTable, table: str) -> Dataset:
     there already. That aborts a process that is ending by then (apache/arrow, issue 34314): one
     `digitflow results` in fourteen on a busy machine.
     """
-    local = None if "://" in table else SubTreeFileSystem(table, LocalFileSystem())
-    dataset = version.to_pyarrow_dataset(filesystem=local)
+    storage = storage_of(table, {}) if is_local(table) else None
+    dataset = version.to_pyarrow_dataset(filesystem=storage)
     # a table that an earlier version of digitflow has written gets its columns by the next reading
     lacking = [field for field in SCHEMA if field.name not in dataset.schema.names]
     return dataset.replace_schema(pa.schema([*dataset.schema, *lacking])) if lacking else dataset

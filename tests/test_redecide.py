@@ -10,9 +10,10 @@ import pytest
 from deltalake import write_deltalake
 
 from tasks import redecide, results
-from tasks.calibrate import RiskCurve, threshold_for
+from tasks.calibrate import threshold_for
 from tasks.commit import Committed, Origin, commit, make_table
 from tasks.discover import Listing, discover
+from tasks.error_bounds import ErrorBounds
 from tasks.inputs import Entry
 from tasks.reasons import Reason
 from tasks.redecide import decide_anew, decided
@@ -23,9 +24,9 @@ SURE, UNSURE = 0.9, 0.3  # confidences on both sides of the threshold for 0.005
 STRICT = 0.0005  # no confidence of the rows reaches it
 
 
-def curve_of(model: str) -> RiskCurve | None:
-    """Return the curve of the one model that is known."""
-    return PROMISED.curve if model == "m" else None
+def bounds_of(model: str) -> ErrorBounds | None:
+    """Return the bounds of the one model that is known."""
+    return ErrorBounds.of(PROMISED.curve) if model == "m" else None
 
 
 def row(path: str, reason: Reason = Reason.OK, bound: float | None = 0.001, **more: Any) -> Any:
@@ -52,7 +53,7 @@ def anew(folder: Path, paths: Sequence[str], max_error: float = 0.005, run: str 
     origin = Origin(table, "/pictures", run, make_table(table))
     (folder / "pending").mkdir(exist_ok=True)
     none = listing_of(folder / "pending")
-    return decide_anew(listing_of(folder, *paths), none, origin, max_error, curve_of).unchanged
+    return decide_anew(listing_of(folder, *paths), none, origin, max_error, bounds_of).unchanged
 
 
 def current(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
@@ -143,7 +144,7 @@ def test_superseded_readings_do_not_count(tmp_path: Path) -> None:
     assert anew(tmp_path, ["a.png"]) == 0
 
 
-def test_rows_without_an_error_bound_are_decided_by_the_curve_of_their_model(
+def test_rows_without_an_error_bound_are_decided_by_the_bounds_of_their_model(
     tmp_path: Path,
 ) -> None:
     store(
@@ -199,6 +200,6 @@ def test_a_reading_is_kept_though_another_run_has_decided_the_earlier_one_meanwh
 
 def test_rows_are_decided_without_a_table_too() -> None:
     rows = table_of(row("a.png", bound=0.02), row("b.png"), rejected_row("c.png"))
-    statuses = [(r["status"], r["reason"]) for r in decided(rows, 0.005, curve_of).to_pylist()]
+    statuses = [(r["status"], r["reason"]) for r in decided(rows, 0.005, bounds_of).to_pylist()]
     assert statuses == [("review", "low_confidence"), ("read", "ok"), ("rejected", "empty_file")]
-    assert decided(rows, STRICT, curve_of)["status"].to_pylist()[:2] == ["review", "review"]
+    assert decided(rows, STRICT, bounds_of)["status"].to_pylist()[:2] == ["review", "review"]
