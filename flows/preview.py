@@ -41,7 +41,8 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
         some = spread(listing, settings.limit)
         plan = ReadPlan(run.name, inputs, thresholds)
         table, _ = engine.stage(read_rows, plan, some, processes)
-    rows = table.to_pylist()
+        rows = table.to_pylist()
+        pictures = engine.stage(pictures_of, rows, inputs, processes)
     counts = Counter(row["status"] for row in rows)
     found = Preview(
         folder=inputs.root,
@@ -52,7 +53,7 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
         model_version=reader.version,
         report=str(run / REPORT_FILE),
     )
-    report = preview_report(found, rows, engine.stage(pictures_of, rows, inputs, settings))
+    report = preview_report(found, rows, pictures)
     write_text(run / REPORT_FILE, to_html(report))
     engine.say("Preview", report.lead)
     engine.say("Report", found.report)
@@ -60,7 +61,7 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
 
 
 def pictures_of(
-    rows: Sequence[Mapping[str, Any]], inputs: Inputs, settings: PreviewSettings
+    rows: Sequence[Mapping[str, Any]], inputs: Inputs, processes: Processes
 ) -> dict[int, Seen | str]:
     """Return the pages that are pictures, by the number of their row, or why they cannot be shown.
 
@@ -68,6 +69,13 @@ def pictures_of(
     """
     numbers = [number for number, row in enumerate(rows) if row["ink"] is not None]
     places = [(unprintable(rows[number]["path"]), rows[number]["page"]) for number in numbers]
-    limit = settings.decode_timeout
-    pages = pages_at(inputs, places, thumbnails=True, file_seconds=limit, seconds=None)
+    limit = processes.start.decode_timeout
+    pages = pages_at(
+        inputs,
+        places,
+        lend=processes.lent,
+        thumbnails=True,
+        file_seconds=limit,
+        seconds=None,
+    )
     return dict(zip(numbers, pages, strict=True))
