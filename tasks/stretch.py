@@ -7,7 +7,6 @@ form, so that memory is that of the largest file and not of all.
 
 import copy
 import hashlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -87,25 +86,6 @@ class Watch(Protocol):
         """It is over."""
 
 
-class NoWatch:
-    """Watches nothing: for files that were read before."""
-
-    def fetch(self, number: int) -> None:
-        """Do nothing."""
-
-    def decode(self, number: int) -> None:
-        """Do nothing."""
-
-    def decode_together(self) -> None:
-        """Do nothing."""
-
-    def run_network(self) -> None:
-        """Do nothing."""
-
-    def end(self) -> None:
-        """Do nothing."""
-
-
 @dataclass(frozen=True)
 class Part:
     """Some files that follow each other: their pages, their rows, and where the time went."""
@@ -132,12 +112,6 @@ class Found:
     pages: list[list[Page]] = field(default_factory=list)  # file by file
     small: list[Small] = field(default_factory=list)
     seconds: Seconds = field(default_factory=Seconds)
-
-
-def read_stretch(plan: ReadPlan, entries: Sequence[Entry], reader: Reader) -> Part:
-    """Return every page of the files and its row, one for each file at least."""
-    [part] = read_parts(plan, entries, reader, NoWatch(), handed_over=math.inf)
-    return part
 
 
 def read_parts(

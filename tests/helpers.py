@@ -1,18 +1,25 @@
 """What several tests need to set up."""
 
+import math
 import os
 import shutil
 import socket
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from flows.cli import main
 from tasks.decode import Undecodable
 from tasks.golden import golden_answers
-from tasks.inputs import Inputs
+from tasks.inputs import Entry, Inputs
 from tasks.model import model_in
+from tasks.reader import Reader
 from tasks.reasons import Reason
 from tasks.registry import Registry, serving
+from tasks.stretch import Part, ReadPlan, read_parts
 from tasks.version import Version
 from tests.bars import bar
 from tests.mutants import mutant, unchanged
@@ -24,6 +31,31 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def run(*arguments: str) -> int:
+    """Run a command line in this process and return its exit code."""
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def answers_at_once(commands: Sequence[list[str]]) -> list[str]:
+    """Let programs begin at the same moment and return what each then said.
+
+    Each says that it is ready, and begins when a line comes.
+    """
+    root = Path(__file__).parents[1]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen(command, cwd=root, **pipes) for command in commands]
+    for process in started:
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [process.communicate()[0] for process in started]
 
 
 def as_ordinary_user(*command: str) -> list[str]:
@@ -71,3 +103,28 @@ def reason_of(inputs: Inputs, path: bytes) -> Reason | None:
     except Undecodable as trouble:
         return trouble.reason
     return None
+
+
+class NoWatch:
+    """Watches nothing: for files that were read before."""
+
+    def fetch(self, number: int) -> None:
+        """Do nothing."""
+
+    def decode(self, number: int) -> None:
+        """Do nothing."""
+
+    def decode_together(self) -> None:
+        """Do nothing."""
+
+    def run_network(self) -> None:
+        """Do nothing."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
+def read_stretch(plan: ReadPlan, entries: Sequence[Entry], reader: Reader) -> Part:
+    """Return every page of the files and its row, one for each file at least."""
+    [part] = read_parts(plan, entries, reader, NoWatch(), handed_over=math.inf)
+    return part

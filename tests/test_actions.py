@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from pydantic_settings import BaseSettings
 
-from flows.cli import main
 from flows.command import Command
 from flows.model_commands import Acceptance, Models
 from tasks.golden import golden_answers
@@ -16,7 +15,7 @@ from tasks.model import model_in
 from tasks.registry import Registry
 from tasks.settings import CommandLineOnly, GateSettings
 from tests.bars import bar, encoded, save_bar_model
-from tests.helpers import register_champion
+from tests.helpers import register_champion, run
 from tests.test_registry import card
 
 
@@ -25,15 +24,6 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, home: Path) -> None
     for name in [name for name in os.environ if name.startswith("DIGITFLOW_")]:
         if name != "DIGITFLOW_HOME":
             monkeypatch.delenv(name)
-
-
-def run(*arguments: str) -> int:
-    """Run a command line in this process and return its exit code."""
-    try:
-        main(list(arguments))
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def options(group: type[BaseSettings]) -> Iterator[tuple[str, str, bool]]:

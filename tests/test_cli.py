@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from flows.cli import main
 from tasks.registry import ship
 from tests.bars import bar, encoded
-from tests.helpers import register_champion
+from tests.helpers import register_champion, run
 
 COMMANDS = [
     *("demo", "train", "predict", "preview", "results", "models", "acceptance", "up"),
@@ -43,15 +42,6 @@ def folder(tmp_path: Path) -> Path:
 def predict(folder: Path, model_file: Path) -> list[str]:
     """Return the words that read the folder."""
     return ["predict", str(folder), "--no-prefect", "--model", str(model_file), "--workers", "1"]
-
-
-def run(*arguments: str) -> int:
-    """Run a command line in this process and return its exit code."""
-    try:
-        main(list(arguments))
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def started(*arguments: str) -> subprocess.CompletedProcess[str]:

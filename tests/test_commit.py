@@ -1,6 +1,5 @@
 """Rows are in the table once, whoever else writes to it at the same time."""
 
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -19,6 +18,7 @@ from tasks.compact import compact, small_files
 from tasks.errors import DigitflowError
 from tasks.schema import SCHEMA
 from tasks.table_repair import repair, require_sound
+from tests.helpers import answers_at_once
 from tests.test_results import read_row, rejected_row, table_of
 
 ROOT = Path(__file__).parent.parent
@@ -85,24 +85,9 @@ def test_threads_that_commit_at_once_all_have_their_rows_once(table: str) -> Non
 
 def written_at_once(table: str, writers: Sequence[tuple[str, str, list[str]]]) -> list[list[int]]:
     """Let processes commit rows at the same time; return how many each kept, and left out."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, table, root, run, *paths],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for root, run, paths in writers
-    ]
-    for process in started:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
-    answers = [process.communicate()[0] for process in started]
+    answers = answers_at_once(
+        [[sys.executable, "-c", WRITER, table, root, run, *paths] for root, run, paths in writers]
+    )
     return [[int(number) for number in answer.split()] for answer in answers]
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from tasks import results, table_files
 from tasks.commit import Committed, Origin, commit, make_table
 from tasks.compact import LARGE, compact, small_files
 from tasks.errors import DigitflowError
+from tests.helpers import answers_at_once
 from tests.test_results import read_row, rejected_row, table_of
 
 ROOT = Path(__file__).parent.parent
@@ -154,24 +154,8 @@ print(compact(sys.argv[1]))
 
 def compacted_at_once(table: str, count: int) -> list[str]:
     """Let processes compact a table at the same moment; return what each said."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", COMPACTER, table],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(count)
-    ]
-    for process in started:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
-    return [process.communicate()[0].strip() for process in started]
+    command = [sys.executable, "-c", COMPACTER, table]
+    return [answer.strip() for answer in answers_at_once([command] * count)]
 
 
 def test_processes_that_compact_at_once_change_no_row(table: str, tmp_path: Path) -> None:

@@ -23,11 +23,12 @@ from tasks.model import model_in
 from tasks.reader import Reader
 from tasks.reading_process import NETWORK, ReadingProcess, Start
 from tasks.reasons import Reason
-from tasks.stretch import Earlier, ReadPlan, read_stretch
+from tasks.stretch import Earlier, ReadPlan
 from tasks.watched_process import NOBODY, ProcessDied
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.deadly import CRASH, FETCHED, HANG, OUTSIDE, SLOW, SLOW_S, InMemory, digits, once
+from tests.helpers import read_stretch
 
 NEVER_S, SOON_S = 600.0, 0.5
 MIB = 2**20

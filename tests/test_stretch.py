@@ -22,8 +22,9 @@ from tasks.model import model_in
 from tasks.reader import Reader
 from tasks.reasons import Reason, Status
 from tasks.schema import PROBABILITIES, SCHEMA
-from tasks.stretch import NoWatch, ReadPlan, read_parts, read_stretch
+from tasks.stretch import ReadPlan, read_parts
 from tests.bars import bar, encoded, save_bar_model
+from tests.helpers import NoWatch, read_stretch
 
 SURE = Thresholds(0.8, 0.5)
 

@@ -14,7 +14,7 @@ from typing import Any
 from tasks import results
 from tests.bars import bar, encoded
 from tests.bench.attempt import LONGEST_S, Line, ended, started
-from tests.bench.watched import children_of, telling_opens
+from tests.bench.watched import beside, children_of, telling_opens
 
 STRUCK = 0.5  # share of the openings at which that very file is changed
 BESIDE = 0.3  # share of them at which another one is, too
@@ -71,13 +71,10 @@ class Files:
                     for content in contents:
                         os.pwrite(file, content, 0)
 
-        thread = threading.Thread(target=overwrite)
-        thread.start()
         try:
-            yield
+            with beside(overwrite, over):
+                yield
         finally:
-            over.set()
-            thread.join()
             for file, _ in files:
                 os.close(file)
 

@@ -31,14 +31,23 @@ def telling_opens(folder: Path, on_open: Callable[[bytes], None]) -> Iterator[No
             elif over.is_set():
                 return
 
-    thread = threading.Thread(target=tell)
+    try:
+        with beside(tell, over):
+            yield
+    finally:
+        os.close(watch)
+
+
+@contextmanager
+def beside(work: Callable[[], None], over: threading.Event) -> Iterator[None]:
+    """Let a thread work until the block ends and it is told that it is over."""
+    thread = threading.Thread(target=work)
     thread.start()
     try:
         yield
     finally:
         over.set()
         thread.join()
-        os.close(watch)
 
 
 def _names(events: bytes) -> Iterator[bytes]:

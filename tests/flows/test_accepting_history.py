@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
 from flows.doctor import examine
 from tasks.registry import Registry
 from tests.bars import bar, encoded, save_bar_model
-from tests.helpers import register_champion
+from tests.helpers import register_champion, run
 from tests.places import Place
 
 
@@ -28,15 +27,6 @@ def home(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "scans").mkdir()
     (tmp_path / "scans" / "3.png").write_bytes(encoded(bar(3)))
     return tmp_path / "home"
-
-
-def run(*arguments: str) -> int:
-    """Run a command line in this process and return its exit code."""
-    try:
-        main(list(arguments))
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def test_a_history_without_its_last_promotion_lets_no_earlier_model_serve(

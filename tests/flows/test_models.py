@@ -17,7 +17,7 @@ from tasks.files import sha256
 from tasks.registry import Registry
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded, save_bar_model
-from tests.helpers import register_champion
+from tests.helpers import register_champion, run
 from tests.mutants import mutant, unchanged
 
 LENIENT: dict[str, Any] = {
@@ -59,11 +59,7 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, home: Path) -> None
 
 def models(*arguments: str) -> int:
     """Run a `digitflow models` command and return its exit code."""
-    try:
-        main(["models", *arguments])
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
+    return run("models", *arguments)
 
 
 def serving(home: Path) -> str | None:
