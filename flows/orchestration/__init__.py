@@ -1,0 +1,1 @@
+"""The flows as Prefect flows, and the servers they run on."""

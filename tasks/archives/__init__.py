@@ -1,0 +1,1 @@
+"""Zip and tar archives, member by member, at a cost that their size bounds."""

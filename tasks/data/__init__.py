@@ -1,0 +1,1 @@
+"""Labelled digits: MNIST and people's own, checked and kept as snapshots."""

@@ -1,0 +1,1 @@
+"""From the bytes of a file to its picture, and from a picture to its canonical form."""

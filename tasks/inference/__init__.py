@@ -1,0 +1,1 @@
+"""Reading with a model: pictures in, rows of the results table out."""

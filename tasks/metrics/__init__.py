@@ -1,0 +1,1 @@
+"""Shares with bounds, calibration, tests: numpy in, values out."""

@@ -1,0 +1,1 @@
+"""Reports for people: values in, HTML and markdown out."""

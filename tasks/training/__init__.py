@@ -1,0 +1,1 @@
+"""The networks, their fit and their export; the one room that imports TensorFlow."""
