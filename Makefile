@@ -7,7 +7,7 @@ READY := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench ready-model lock clean
+.PHONY: help demo test lint format bench release-model lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,8 @@ bench: $(READY) ## Run the benchmark programs, each prints a table
 	@for program in train_vs_seed predict_vs_keras gate; do \
 	  $(BIN)/python -m tests.bench.$$program || exit; done
 
-ready-model: $(READY) ## Train the model that ships, and judge it (WEIGHTS=folder of a version: keep its weights)
-	@$(BIN)/python -m deployments.ready_model $(WEIGHTS)
+release-model: $(READY) ## Train the model that ships, and judge it (WEIGHTS=folder of a version: keep its weights)
+	@$(BIN)/python -m flows.release_model $(WEIGHTS)
 
 lock: $(READY) ## Renew requirements.lock to the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra train --group dev --universal --python-version 3.11 \

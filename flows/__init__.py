@@ -1,1 +1,1 @@
-"""The flows: each file is one sentence of stages, and `cli.py` is the `digitflow` command."""
+"""The flows: each file reads as what happens, stage after stage."""

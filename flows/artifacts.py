@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from flows.engine import Engine
 from flows.judge import Judgement
-from tasks.registry import Registry
+from tasks.registry.registry import Registry
 from tasks.settings import FlowSettings
 
 S = TypeVar("S", bound=FlowSettings)

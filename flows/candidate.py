@@ -10,21 +10,21 @@ import numpy as np
 
 from flows.engine import Engine
 from flows.telling import TrainingProgress
-from tasks.calibrate import Calibration, calibrate
-from tasks.canonical import CANONICAL_VERSION
-from tasks.dataset import Part, Snapshot, ingest
+from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.device import Device, reading_device, usable_cores
 from tasks.errors import InputError
-from tasks.evaluate import Metrics, Parity, evaluate
-from tasks.golden import golden_answers
-from tasks.model import model_in
-from tasks.reader import CALIBRATION, Reader
+from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.inference.model_file import model_in
+from tasks.inference.session import CALIBRATION, Reader
+from tasks.metrics.calibration import Calibration, calibrate
+from tasks.metrics.classification import Metrics, Parity, evaluate
+from tasks.registry.golden import golden_answers
+from tasks.registry.version import KERAS_FILE, ONNX_FILE
 from tasks.settings import TrainSettings
-from tasks.training_set import Pairs, as_read, learned
-from tasks.version import KERAS_FILE, ONNX_FILE
+from tasks.training.training_set import Pairs, as_read, learned
 
 if TYPE_CHECKING:
-    from tasks.network import Simulation
+    from tasks.training.network import Simulation
 
 PARITY_PICTURES = 1_000
 
@@ -73,8 +73,8 @@ def fit_candidate(
     snapshot: Snapshot, settings: TrainSettings, run: Path, engine: Engine
 ) -> Training:
     """Fit the recipe on the training part and save the float32 Keras model in the run's folder."""
-    from tasks.network import RECIPES, layers
-    from tasks.train import fit, training_device
+    from tasks.training.fit import fit, training_device
+    from tasks.training.network import RECIPES, layers
 
     device = training_device(settings.device)
     recipe = RECIPES[settings.recipe]
@@ -110,8 +110,8 @@ def calibrate_candidate(
     snapshot: Snapshot, recipe: Mapping[str, Any], seed: int, run: Path
 ) -> Calibration:
     """Find out how far the confidence of the saved model can be trusted."""
-    from tasks.export import raw_answers
-    from tasks.network import keras
+    from tasks.training.export import raw_answers
+    from tasks.training.network import keras
 
     images, labels = snapshot.part(Part.CALIBRATION)
     clean = len(labels)
@@ -124,8 +124,8 @@ def calibrate_candidate(
 
 def export_candidate(run: Path, version: str, calibration: Calibration, engine: Engine) -> Path:
     """Write the saved model as ONNX, with what a program needs to know inside the file."""
-    from tasks.export import OPSET, to_onnx
-    from tasks.network import keras
+    from tasks.training.export import OPSET, to_onnx
+    from tasks.training.network import keras
 
     onnx = run / ONNX_FILE
     metadata = {
@@ -154,8 +154,8 @@ def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) 
 
 def compare_runtimes(snapshot: Snapshot, run: Path, temperature: float) -> Parity:
     """Answer the same calibration pictures with Keras and with ONNX Runtime."""
-    from tasks.export import parity
-    from tasks.network import keras
+    from tasks.training.export import parity
+    from tasks.training.network import keras
 
     images = snapshot.part(Part.CALIBRATION)[0][:PARITY_PICTURES]
     model = keras.models.load_model(run / KERAS_FILE, compile=False)

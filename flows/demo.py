@@ -7,14 +7,14 @@ from typing import Any
 
 from flows.engine import PlainEngine
 from flows.train import Outcome
-from tasks import results
-from tasks.dataset import Part, load
+from tasks.data.sample_folder import write_sample_folder
+from tasks.data.snapshot import Part, load
 from tasks.errors import GateRefused
-from tasks.registry import Registry, serving
+from tasks.registry.registry import Registry, serving
+from tasks.results import table as results
+from tasks.results.summary import Summary
 from tasks.runs import REPORT_FILE, open_run
-from tasks.sample_folder import write_sample_folder
 from tasks.settings import PredictSettings, TrainSettings, home, models_place
-from tasks.summary import Summary
 
 PICTURES = 200  # test digits in the sample folder
 SHOWN = 8  # rows of read pictures in the table at the end

@@ -28,7 +28,7 @@ from tasks.errors import InputError
 from tasks.visible import visible
 
 if TYPE_CHECKING:
-    from tasks.report import Report
+    from tasks.reporting.document import Report
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.engine import Engine
-from tasks import flips as flips_file
-from tasks import gate
-from tasks.acceptance import AcceptanceSet, acceptance_sets, digests
-from tasks.dataset import Part, Snapshot
+from tasks.data.labelled_folder import checked_name, copied, labelled_files
+from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device, cpu, reading_device
 from tasks.errors import InputError, OutdatedModel
-from tasks.evaluate import Parity
-from tasks.evidence import (
+from tasks.gate import checks
+from tasks.gate import prediction_changes as flips_file
+from tasks.gate.acceptance_sets import AcceptanceSet, acceptance_sets, digests
+from tasks.gate.evidence import (
     Answers,
     Batches,
     Evidence,
@@ -26,18 +26,18 @@ from tasks.evidence import (
     by_slice,
     fails_closed,
 )
-from tasks.inputs import open_inputs
-from tasks.judged import answers_of_files
-from tasks.labelled_folder import checked_name, copied, labelled_files
-from tasks.leakage import data_facts
-from tasks.model import Model, model_in
-from tasks.registry import Registry, serving
-from tasks.report import Report
-from tasks.resources import batches, resources
+from tasks.gate.leakage import data_facts
+from tasks.gate.resources import batches, resources
+from tasks.gate.slices import NAMED_FLOOR, Slice, SliceFiles, draw_slices, required
+from tasks.gate.verdict import Verdict
+from tasks.inference.evaluate_files import answers_of_files
+from tasks.inference.model_file import Model, model_in
+from tasks.inputs.base import open_inputs
+from tasks.metrics.classification import Parity
+from tasks.registry.registry import Registry, serving
+from tasks.registry.version import Version
+from tasks.reporting.document import Report
 from tasks.settings import GateSettings, home, models_place, results_table
-from tasks.slices import NAMED_FLOOR, Slice, SliceFiles, draw_slices, required
-from tasks.verdict import Verdict
-from tasks.version import Version
 
 SLICES_FOLDER = "slices"  # in the folder of the run, gone when it is judged
 TRIED = 1_000  # pictures to try batches and resources with
@@ -130,7 +130,7 @@ def judge(
         flips=flips,
         acceptance=digests(one.registered for one in named.values() if one.registered),
     )
-    verdict = engine.stage(gate.judge, evidence, settings)
+    verdict = engine.stage(checks.judge, evidence, settings)
     return Judgement(verdict, flips_file.flip_report(flips, name, verdict.against), evidence)
 
 
@@ -229,7 +229,7 @@ def read_batches_again(
 @fails_closed
 def try_batches(candidate: Model, device: Device, snapshot: Snapshot) -> Batches:
     """Answer the same pictures in batches of several sizes."""
-    return batches(candidate, device, snapshot.part(Part.TEST)[0][:TRIED], gate.BATCH_SIZES)
+    return batches(candidate, device, snapshot.part(Part.TEST)[0][:TRIED], checks.BATCH_SIZES)
 
 
 @fails_closed

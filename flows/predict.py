@@ -17,33 +17,33 @@ import pyarrow.parquet as pq
 from flows.engine import LOCAL, Crew, Engine
 from flows.reading import lanes_for, read_all
 from flows.reading_lines import tell_pending, tell_reading
-from tasks import results
-from tasks.calibrate import Calibration, RiskCurve, Threshold, threshold_for
-from tasks.commit import Origin, make_table
-from tasks.compact import MANY, compact, small_files
-from tasks.decide import Thresholds
+from tasks.atomic import write_text
 from tasks.device import Device, reading_device
-from tasks.discover import Listing, discover
-from tasks.error_bounds import ErrorBounds
 from tasks.errors import DigitflowError, ModelError
-from tasks.files import write_text
-from tasks.heap import settled
-from tasks.in_use import in_use
-from tasks.inputs import Inputs, open_inputs, printable
-from tasks.pending import Choice, Pending, find_pending
-from tasks.reading_process import ReaderFacts, Start
-from tasks.reading_report import reading_report
-from tasks.redecide import Anew, BoundsOf, decide_anew, decided
-from tasks.registry import Registry, find_model
-from tasks.report import Report, plural, to_html
+from tasks.gc_control import settled
+from tasks.inference.batch import ReadPlan
+from tasks.inference.decision import Thresholds
+from tasks.inference.shard import Processes
+from tasks.inference.worker import ReaderFacts, Start
+from tasks.inputs.base import Inputs, open_inputs, printable
+from tasks.inputs.listing import Listing, discover
+from tasks.metrics.calibration import Calibration, RiskCurve, Threshold, threshold_for
+from tasks.metrics.error_bounds import ErrorBounds
+from tasks.registry.registry import Registry, find_model
+from tasks.registry.version_lock import in_use
+from tasks.reporting.document import Report, plural, to_html
+from tasks.reporting.reading_report import reading_report
+from tasks.reporting.samples import opened
+from tasks.results import table as results
+from tasks.results.commit import Origin, make_table
+from tasks.results.compact import MANY, compact, small_files
+from tasks.results.pending import Choice, Pending, find_pending
+from tasks.results.redecide import Anew, BoundsOf, decide_anew, decided
+from tasks.results.repair import require_sound
+from tasks.results.summary import Summary, Tally, summarise, tally
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
-from tasks.samples import opened
 from tasks.settings import PredictSettings, home, models_place, results_table
-from tasks.shard import Processes
-from tasks.stages import Stages
-from tasks.stretch import ReadPlan
-from tasks.summary import Summary, Tally, summarise, tally
-from tasks.table_repair import require_sound
+from tasks.timing import Stages
 
 PENDING_FILE = "pending.parquet"
 

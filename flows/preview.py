@@ -6,21 +6,21 @@ from typing import Any
 
 from flows.engine import Engine
 from flows.predict import promised
+from tasks.atomic import write_text
 from tasks.device import reading_device
-from tasks.discover import discover
-from tasks.files import write_text
-from tasks.inputs import Inputs, open_inputs, unprintable
-from tasks.page_process import Seen
-from tasks.preview import Preview, preview_report, spread
-from tasks.reading_process import Start
-from tasks.reasons import Status
-from tasks.registry import Registry, find_model
-from tasks.report import to_html
+from tasks.inference.batch import ReadPlan
+from tasks.inference.shard import Processes, read_rows
+from tasks.inference.worker import Start
+from tasks.inputs.base import Inputs, open_inputs, unprintable
+from tasks.inputs.listing import discover
+from tasks.outcomes import Status
+from tasks.processes.page_process import Seen
+from tasks.registry.registry import Registry, find_model
+from tasks.reporting.document import to_html
+from tasks.reporting.preview import Preview, preview_report, spread
+from tasks.reporting.samples import pages_at
 from tasks.runs import LISTING_FILE, REPORT_FILE, open_run
-from tasks.samples import pages_at
 from tasks.settings import PreviewSettings, home, models_place
-from tasks.shard import Processes, read_rows
-from tasks.stretch import ReadPlan
 
 
 def preview(settings: PreviewSettings, engine: Engine) -> Preview:

@@ -10,24 +10,24 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from flows.artifacts import evidence_of, known_settings
 from flows.engine import Engine
 from flows.judge import Judgement, judge
 from flows.telling import tell_verdict
-from flows.verdicts import evidence_of, known_settings
-from tasks import results
-from tasks.acceptance import acceptance_sets, digests
-from tasks.dataset import Snapshot, load
+from tasks.atomic import absolute, write_text
+from tasks.data.snapshot import Snapshot, load
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
-from tasks.evaluate import Parity
-from tasks.evidence import Trouble
-from tasks.files import absolute, write_text
-from tasks.golden import check_golden
-from tasks.in_use import in_use
-from tasks.registry import READY, Registry, ready_model
-from tasks.report import plural, to_html
+from tasks.gate.acceptance_sets import acceptance_sets, digests
+from tasks.gate.evidence import Trouble
+from tasks.metrics.classification import Parity
+from tasks.registry.golden import check_golden
+from tasks.registry.registry import READY, Registry, bundled_model
+from tasks.registry.version import ONNX_FILE, Known, Unusable, Version
+from tasks.registry.version_lock import in_use
+from tasks.reporting.document import plural, to_html
+from tasks.results import table
 from tasks.runs import open_run
 from tasks.settings import GateSettings, home, models_place, results_table
-from tasks.version import ONNX_FILE, Known, Unusable, Version
 
 VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
 
@@ -44,7 +44,7 @@ def listed() -> list[Row]:
 
     What lies among them and cannot be used is at the end, with the reason.
     """
-    known, ready = registry(), ready_model()
+    known, ready = registry(), bundled_model()
     champion, overridden = known.serving_name(), known.overridden()
     return [
         {
@@ -235,7 +235,7 @@ def accept_history(reason: str) -> Row:
 
 def verified() -> list[Row]:
     """Return what is wrong with each version: its files, its card, its answers; None: nothing."""
-    known, ready = registry(), ready_model()
+    known, ready = registry(), bundled_model()
     names = ([ready.name] if ready else []) + [version.name for version in known.versions()]
     return [{"version": name, "trouble": _trouble(known, name)} for name in names]
 
@@ -298,8 +298,8 @@ def _needed(known: Registry) -> dict[str, str]:
 def row_counts() -> dict[str, int]:
     """Return how many rows of the results table each version has read."""
     counts: Counter[str] = Counter()
-    if results.is_table(results_table()):
-        for batch in results.scan(results_table(), ["model_version"], pc.scalar(True)):
+    if table.is_table(results_table()):
+        for batch in table.scan(results_table(), ["model_version"], pc.scalar(True)):
             pairs = pc.value_counts(batch["model_version"]).to_pylist()
             counts.update({pair["values"]: pair["counts"] for pair in pairs})
     return counts

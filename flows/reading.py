@@ -6,12 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from flows.engine import LOCAL, AdvanceBy, Crew, Engine
-from tasks.commit import Origin
-from tasks.discover import Listing, Shard, entries_of, shards
-from tasks.inputs import Entry
-from tasks.report import plural
-from tasks.settings import PredictSettings
-from tasks.shard import (
+from tasks.inference.batch import ReadPlan, Seconds
+from tasks.inference.shard import (
     Processes,
     ShardDone,
     pack,
@@ -19,8 +15,12 @@ from tasks.shard import (
     read_shard,
     read_shard_remotely,
 )
-from tasks.stages import Stages
-from tasks.stretch import ReadPlan, Seconds
+from tasks.inputs.base import Entry
+from tasks.inputs.listing import Listing, Shard, entries_of, shards
+from tasks.reporting.document import plural
+from tasks.results.commit import Origin
+from tasks.settings import PredictSettings
+from tasks.timing import Stages
 
 WORTH_A_TASK = 500  # files; a cluster's task run costs what reading so many does
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from flows.engine import Engine
-from tasks.pending import Choice, Pending
-from tasks.report import plural
+from tasks.reporting.document import plural
+from tasks.results.pending import Choice, Pending
+from tasks.results.summary import Summary
 from tasks.runs import REPORT_FILE
-from tasks.summary import Summary
 
 LEAST_SHOWN = 0.005  # seconds of a stage
 

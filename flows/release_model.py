@@ -1,7 +1,7 @@
 """Make the model that ships with the package: train on MNIST, judge, copy what was accepted.
 
-python -m deployments.ready_model                 train it anew
-python -m deployments.ready_model VERSION_FOLDER  keep the weights of a version: calibrate,
+python -m flows.release_model                 train it anew
+python -m flows.release_model VERSION_FOLDER  keep the weights of a version: calibrate,
 export and judge them anew
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from flows.engine import PlainEngine
 from flows.train import train, train_again
 from tasks.errors import DigitflowError, GateRefused
-from tasks.registry import Registry, ship
+from tasks.registry.registry import Registry, ship
 from tasks.settings import TrainSettings, models_place
 
 

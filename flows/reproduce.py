@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from flows.artifacts import known_settings
 from flows.candidate import (
     calibrate_candidate,
     evaluate_candidate,
@@ -14,14 +15,13 @@ from flows.candidate import (
     require_tensorflow,
 )
 from flows.engine import Engine
-from flows.models import registry, snapshot_of
-from flows.verdicts import known_settings
+from flows.promote import registry, snapshot_of
 from tasks.errors import DigitflowError, InputError
-from tasks.in_use import in_use
 from tasks.provenance import git_commit, package_versions
+from tasks.registry.version import KERAS_FILE, Version
+from tasks.registry.version_lock import in_use
 from tasks.runs import open_run
 from tasks.settings import TrainSettings, home
-from tasks.version import KERAS_FILE, Version
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _reproduced(version: Version, first: Path, engine: Engine) -> Reproduction:
 
 
 def _largest_difference(first: Any, second: Any) -> float:
-    from tasks.network import keras
+    from tasks.training.network import keras
 
     one, other = (
         keras.models.load_model(file, compile=False).get_weights() for file in (first, second)

@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING
 
 from flows.engine import Advance, Engine
-from tasks.calibrate import Calibration
-from tasks.dataset import Snapshot
-from tasks.verdict import Verdict
+from tasks.data.snapshot import Snapshot
+from tasks.gate.verdict import Verdict
+from tasks.metrics.calibration import Calibration
 
 if TYPE_CHECKING:
     from flows.candidate import Evaluation
-    from tasks.train import Epoch
+    from tasks.training.fit import Epoch
 
 
 class TrainingProgress:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flows.artifacts import evidence_of, publish_history, publish_verdict
 from flows.candidate import (
     Evaluation,
     Training,
@@ -20,23 +21,22 @@ from flows.candidate import (
 from flows.engine import Engine
 from flows.judge import Judgement, find_serving, judge, slices_to_measure
 from flows.telling import tell_calibration, tell_data, tell_evaluation, tell_verdict
-from flows.verdicts import evidence_of, publish_history, publish_verdict
-from tasks.calibrate import Calibration
-from tasks.dataset import Part, Snapshot
+from tasks.atomic import write_text
+from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device
 from tasks.errors import GateRefused, InputError
-from tasks.evaluate import Parity
-from tasks.evidence import Trouble, fails_closed
-from tasks.files import write_text
-from tasks.flips import facts as flip_facts
-from tasks.history import actor
+from tasks.gate.evidence import Trouble, fails_closed
+from tasks.gate.prediction_changes import facts as flip_facts
+from tasks.metrics.calibration import Calibration
+from tasks.metrics.classification import Parity
 from tasks.provenance import git_commit, package_versions
-from tasks.registry import Registry
-from tasks.report import Report, to_html
+from tasks.registry.registry import Registry
+from tasks.registry.version import KERAS_FILE, Version, verified
+from tasks.reporting.document import Report, to_html
+from tasks.reporting.training_report import TrainingPictures, training_report
 from tasks.runs import REPORT_FILE, open_run
 from tasks.settings import TrainSettings, home, models_place
-from tasks.training_report import TrainingPictures, training_report
-from tasks.version import KERAS_FILE, Version, verified
+from tasks.storage.journal import actor
 
 FIRST_PICTURES = 10
 NO_CHAMPION = "there is still no champion"

@@ -1,1 +1,1 @@
-"""The stages: pure functions, arrays and paths in, values out. Nothing here imports Prefect."""
+"""The stages of the line, in rooms; see CONTRIBUTING for who may import whom."""

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tasks.atomic import make_folder, sync_folder, write_text
 from tasks.errors import InputError
-from tasks.files import make_folder, sync_folder, write_text
 
 REPORT_FILE = "report.html"
 SUMMARY_FILE = "summary.json"  # of runs that came to their end

@@ -14,9 +14,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from tasks.atomic import absolute
 from tasks.errors import InputError
-from tasks.files import absolute
-from tasks.reasons import STATUSES, Reason, Status
+from tasks.outcomes import STATUSES, Reason, Status
 from tasks.url_secrets import has_secret
 from tasks.visible import encodable
 

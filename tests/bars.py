@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from tasks.calibrate import Calibration, RiskCurve
-from tasks.canonical import CANONICAL_VERSION
-from tasks.reader import CALIBRATION
+from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.inference.session import CALIBRATION
+from tasks.metrics.calibration import Calibration, RiskCurve
 
 ROWS = 20  # of every bar
 COLUMNS = 2 * np.arange(10) + 2  # of the bar that stands for each digit

@@ -9,9 +9,9 @@ import numpy as np
 import platformdirs
 import pytest
 
-from tasks import registry
-from tasks import s3 as s3_file
-from tasks.dataset import MNIST_DIGEST, Part, ingest, load
+from tasks.data.snapshot import MNIST_DIGEST, Part, ingest, load
+from tasks.registry import registry
+from tasks.storage import s3 as s3_file
 from tests.bars import save_bar_model
 from tests.places import BucketPlace, FolderPlace, Place
 from tests.s3 import Failing, access, s3_server
@@ -88,9 +88,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture(autouse=True)
-def no_ready_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_bundled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the package ship no model: a test that wants one puts it there."""
-    monkeypatch.setattr(registry, "READY", tmp_path / "ready_model")
+    monkeypatch.setattr(registry, "READY", tmp_path / "bundled_model")
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from tasks import stretch
-from tasks.canonical import canonical
-from tasks.canonical_batch import in_frame
-from tasks.inputs import Content, Entry, Inputs
+from tasks.imaging.canonical import canonical
+from tasks.imaging.canonical_batch import in_frame
+from tasks.inference import batch
+from tasks.inputs.base import Content, Entry, Inputs
 from tests.bars import bar, encoded
 
 FORMAT = "PCX"  # the rare format whose decoder is the broken one
@@ -97,7 +97,7 @@ def _break_reading() -> None:
             time.sleep(600)
         return in_frame(pictures)
 
-    stretch.canonical, stretch.in_frame = broken, endless  # type: ignore[attr-defined]
+    batch.canonical, batch.in_frame = broken, endless  # type: ignore[attr-defined]
 
 
 def _open_deadly(file: IO[bytes], _name: object) -> Image.Image:

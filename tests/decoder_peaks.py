@@ -15,10 +15,10 @@ from typing import Any
 import cv2
 from PIL import Image
 
-from tasks import decode
-from tasks.canonical import canonical
-from tasks.decode_memory import bytes_a_pixel
-from tasks.resources import _peak
+from tasks.gate.resources import _peak
+from tasks.imaging import decode
+from tasks.imaging.canonical import canonical
+from tasks.imaging.decode_memory import bytes_a_pixel
 
 
 def measured(folder: Path) -> list[dict[str, Any]]:

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from flows.cli import main
-from tasks.decode import Undecodable
-from tasks.golden import golden_answers
-from tasks.inputs import Entry, Inputs
-from tasks.model import model_in
-from tasks.reader import Reader
-from tasks.reasons import Reason
-from tasks.registry import Registry, serving
-from tasks.stretch import Part, ReadPlan, read_parts
-from tasks.version import Version
+from flows.cli.main import main
+from tasks.imaging.decode import Undecodable
+from tasks.inference.batch import Part, ReadPlan, read_parts
+from tasks.inference.model_file import model_in
+from tasks.inference.session import Reader
+from tasks.inputs.base import Entry, Inputs
+from tasks.outcomes import Reason
+from tasks.registry.golden import golden_answers
+from tasks.registry.registry import Registry, serving
+from tasks.registry.version import Version
 from tests.bars import bar
 from tests.mutants import mutant, unchanged
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.files import make_folder, new_folder, sha256, whole_file, write_text
+from tasks.atomic import make_folder, new_folder, sha256, whole_file, write_text
 from tests.helpers import as_ordinary_user
 
 

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.canonical import canonical
 from tasks.device import usable_cores
-from tasks.registry import Registry
-from tasks.version import KERAS_FILE, ONNX_FILE, Version
+from tasks.imaging.canonical import canonical
+from tasks.registry.registry import Registry
+from tasks.registry.version import KERAS_FILE, ONNX_FILE, Version
 
 BENCH = Path(__file__).parent / "bench"
 

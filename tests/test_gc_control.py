@@ -5,7 +5,7 @@ import weakref
 
 import pytest
 
-from tasks.heap import settled, uncollected
+from tasks.gc_control import settled, uncollected
 
 
 class Ring:

@@ -14,12 +14,12 @@ from PIL import Image
 from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.cli import INTERRUPTED, OUTPUT_CLOSED
+from flows.cli.main import INTERRUPTED, OUTPUT_CLOSED
+from tasks.data.idx import to_bytes
+from tasks.data.mnist import RAW_SHA256
 from tasks.errors import GateRefused, InputError, RejectedInputs
-from tasks.idx import to_bytes
-from tasks.mnist import RAW_SHA256
-from tasks.reasons import MEANINGS
-from tasks.schema import SCHEMA
+from tasks.outcomes import MEANINGS
+from tasks.results.schema import SCHEMA
 from tests.bars import bar, encoded
 
 ROOT = Path(__file__).parents[1]
@@ -27,23 +27,23 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 ELSEWHERE = {
     "make test": "this is it",
     **{
-        f"digitflow models {command}": "tests/flows/test_models.py"
+        f"digitflow models {command}": "tests/flows/test_promote.py"
         for command in (
             *("show VERSION", "diff VERSION OTHER", 'promote VERSION --reason "..."'),
             *('rollback --reason "..."', "reproduce VERSION", "verify"),
         )
     },
-    "digitflow up": "tests/flows/test_up.py",
-    "export $(digitflow credentials)": "tests/flows/test_up.py",
-    "prefect deployment run train/weekly": "tests/flows/test_up.py",
+    "digitflow up": "tests/flows/orchestration/test_up.py",
+    "export $(digitflow credentials)": "tests/flows/orchestration/test_up.py",
+    "prefect deployment run train/weekly": "tests/flows/orchestration/test_up.py",
     "prefect deployment run predict/inbox --param settings="
-    """'{"source": "/path/to/scans"}'""": "tests/flows/test_up.py",
+    """'{"source": "/path/to/scans"}'""": "tests/flows/orchestration/test_up.py",
 }
 CLUSTER = "digitflow predict s3://bucket/scans --runner dask --address tcp://scheduler:8786"
 ELSEWHERE |= {
     "pip install 'digitflow[dask,s3]'": "the extras are those of pyproject.toml",
     "export DIGITFLOW_MODELS=s3://bucket/models": "tests/flows/test_shared_models.py",
-    CLUSTER: "tests/flows/test_clusters.py and tests/flows/test_bucket.py",
+    CLUSTER: "tests/flows/orchestration/test_task_runners.py and tests/flows/test_bucket.py",
 }
 EXIT_CODES = {
     "digitflow predict scans/ --strict": RejectedInputs.exit_code,

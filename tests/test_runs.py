@@ -11,7 +11,7 @@ import pytest
 
 from tasks.runs import PURPOSE_FILE, SUMMARY_FILE, alive, interrupted, open_run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 PURPOSE = {"root": "/pictures", "model": "m", "include": ["*.png"], "again": False}
 # holds the lock of a run until it is killed
 HOLDER = """

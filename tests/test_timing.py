@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tasks.stages import OTHER, WAIT, Stages
+from tasks.timing import OTHER, WAIT, Stages
 
 
 def test_stages_and_what_is_none_of_them_add_up_to_the_time_that_went_by() -> None:

@@ -6,11 +6,11 @@ import platform
 import shutil
 from dataclasses import dataclass
 
-from flows.server_process import running_server, without_login
+from flows.orchestration.server_process import running_server, without_login
 from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
 from tasks.errors import DigitflowError
 from tasks.provenance import package_versions
-from tasks.registry import Registry, serving
+from tasks.registry.registry import Registry, serving
 from tasks.settings import home, models_place
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))  # from, and below

@@ -36,7 +36,7 @@ CAUSES = {
     errno.ESTALE: FAILING,
 }
 STANDARD = 3  # standard input, output and error are the file descriptors below it
-CODE = Path(__file__).resolve().parents[1]
+CODE = Path(__file__).resolve().parents[2]
 OURS = tuple(CODE / name for name in ("flows", "tasks", "deployments"))
 
 

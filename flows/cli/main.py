@@ -17,17 +17,17 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from flows.command import Command, print_table, values_of
-from flows.model_commands import Acceptance, Models
-from flows.trouble import (
+from flows.cli.base import Command, print_table, values_of
+from flows.cli.error_output import (
     complain,
     in_a_line,
     let_go_of_output,
     nobody_reads_output,
     open_standard_files,
 )
+from flows.cli.models import Acceptance, Models
 from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
-from tasks.reasons import ALL, Reason
+from tasks.outcomes import ALL, Reason
 from tasks.settings import (
     PredictSettings,
     PreviewSettings,
@@ -40,7 +40,7 @@ from tasks.url_secrets import has_secret
 
 if TYPE_CHECKING:
     from flows.train import Outcome
-    from tasks.summary import Summary
+    from tasks.results.summary import Summary
 
 RETRY, REASON = "--retry-rejected", re.compile("[a-z_]{1,40}")
 INTERRUPTED = 130  # exit code of a program that Ctrl-C ended: 128 + SIGINT
@@ -58,7 +58,7 @@ class Flow(Command):
             from flows.train import train
 
             return train(settings, self.engine())
-        from flows.local import run_train
+        from flows.orchestration.launch import run_train
 
         return run_train(settings, quiet=self.as_json)
 
@@ -68,7 +68,7 @@ class Flow(Command):
             from flows.predict import predict
 
             return predict(settings, self.engine())
-        from flows.local import run_predict
+        from flows.orchestration.launch import run_predict
 
         return run_predict(settings, quiet=self.as_json)
 
@@ -144,8 +144,8 @@ class Results(Command):
 
     def cli_cmd(self) -> None:
         """Print or write the rows."""
-        from tasks import results
-        from tasks.table_repair import require_sound
+        from tasks.results import table as results
+        from tasks.results.repair import require_sound
         from tasks.visible import encodable
 
         if self.out:
@@ -185,7 +185,7 @@ class Repair(Command):
 
     def cli_cmd(self) -> None:
         """Mend it and say what was damaged."""
-        from tasks.table_repair import ASIDE, repair
+        from tasks.results.repair import ASIDE, repair
 
         table, engine = results_table(), self.engine()
         mended = repair(table)
@@ -212,7 +212,7 @@ class Up(Command):
 
     def cli_cmd(self) -> None:
         """Run until Ctrl-C."""
-        from deployments.local import up
+        from flows.orchestration.up import up
 
         up(self.port, self.engine().say, no_auth=self.no_auth)
 
@@ -222,7 +222,7 @@ class Credentials(Command):
 
     def cli_cmd(self) -> None:
         """Print them, for `export $(digitflow credentials)`; without such a server fail."""
-        from flows.server_process import running_server
+        from flows.orchestration.server_process import running_server
 
         server = running_server()
         if server is None:
@@ -241,7 +241,7 @@ class Doctor(Command):
         """Print what was found, and what to do about what is missing."""
         from dataclasses import asdict
 
-        from flows.doctor import examine
+        from flows.cli.doctor import examine
 
         findings = examine()
         self.answer([asdict(finding) for finding in findings])

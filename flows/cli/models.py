@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, get_subcommand
 
-from flows.command import Command, print_table, values_of
+from flows.cli.base import Command, print_table, values_of
 from tasks.errors import GateRefused
 from tasks.settings import CommandLineOnly, GateSettings
 
@@ -20,7 +20,7 @@ class ListModels(Command):
 
     def cli_cmd(self) -> None:
         """Print the versions, the newest last."""
-        from flows import models
+        from flows import promote as models
 
         rows = models.listed()
         columns = [name for row in rows[:1] for name in row if name != "trouble"]
@@ -37,7 +37,7 @@ class ShowModel(Command):
 
     def cli_cmd(self) -> None:
         """Print the card in short."""
-        from flows import models
+        from flows import promote as models
 
         found = models.shown(self.version)
         self.answer(found)
@@ -70,7 +70,7 @@ class PromoteModel(Command):
 
     def cli_cmd(self) -> None:
         """Promote it, or say why not (exit code 3)."""
-        from flows import models
+        from flows import promote as models
 
         engine = self.engine()
         version = models.promote(self.version, self.reason, override=self.override, engine=engine)
@@ -85,7 +85,7 @@ class RollbackModel(Command):
 
     def cli_cmd(self) -> None:
         """Go back by one."""
-        from flows import models
+        from flows import promote as models
 
         version = models.rollback(self.reason)
         self.answer({"champion": version.name})
@@ -100,7 +100,7 @@ class DiffModels(Command):
 
     def cli_cmd(self) -> None:
         """Print the differences side by side."""
-        from flows import models
+        from flows import promote as models
 
         self.table(models.differences(self.first, self.second), "no difference")
 
@@ -112,7 +112,7 @@ class JudgeModel(GateSettings, Command):
 
     def cli_cmd(self) -> None:
         """Judge it; a refusal is exit code 3."""
-        from flows import models
+        from flows import promote as models
 
         settings = GateSettings(**values_of(GateSettings, self))
         version = models.registry().load(self.version)
@@ -127,7 +127,7 @@ class VerifyModels(Command):
 
     def cli_cmd(self) -> None:
         """Print what is wrong (exit code 2)."""
-        from flows import models
+        from flows import promote as models
 
         rows = models.verified()
         self.table(rows, "no version yet")
@@ -147,7 +147,7 @@ class CleanModels(Command):
         """Delete, and say what stays and why."""
         from dataclasses import asdict
 
-        from flows import models
+        from flows import promote as models
 
         done = models.clean(self.keep, self.reason, referenced=self.even_referenced)
         self.answer(asdict(done))
@@ -174,7 +174,7 @@ class HistoryOfModels(Command):
 
     def cli_cmd(self) -> None:
         """Print the history, the newest last, also of one that is not what it was (exit code 2)."""
-        from flows import models
+        from flows import promote as models
 
         columns = ["time", "actor", "action", "version", "replaced", "override", "reason"]
         known = models.registry()
@@ -190,7 +190,7 @@ class AcceptHistory(Command):
 
     def cli_cmd(self) -> None:
         """Accept it as it is, and say what serves by it."""
-        from flows import models
+        from flows import promote as models
 
         done = models.accept_history(self.reason)
         self.answer(done)
@@ -232,7 +232,7 @@ class AddAcceptance(Command):
 
     def cli_cmd(self) -> None:
         """Copy the folder and register its content."""
-        from flows.models import label_of
+        from flows.promote import label_of
 
         name = self.name or label_of(self.folder)
         added = _sets().add(self.folder, name, self.floor, self.reason)
@@ -297,7 +297,7 @@ def _run(command: Command, otherwise: type[Command]) -> None:
 
 
 def _sets() -> Any:
-    from tasks.acceptance import acceptance_sets
+    from tasks.gate.acceptance_sets import acceptance_sets
 
     return acceptance_sets()
 

@@ -6,8 +6,8 @@ before Prefect is imported, and a server or a worker that is started inherits th
 
 import os
 
+from tasks.atomic import absolute, make_folder
 from tasks.errors import InputError
-from tasks.files import absolute, make_folder
 
 DEFAULTS = {
     "DO_NOT_TRACK": "1",

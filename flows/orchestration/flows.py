@@ -25,13 +25,13 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from prefect.utilities.callables import get_call_parameters
 
-from flows.clusters import require_reachable, task_runner
 from flows.engine import Advance, AdvanceBy, Crew, PlainEngine
+from flows.orchestration.quiet import is_quiet
+from flows.orchestration.task_runners import require_reachable, task_runner
 from flows.predict import predict as predict_sentence
-from flows.quiet import is_quiet
 from flows.train import train as train_sentence
 from tasks.errors import DigitflowError
-from tasks.report import Report, as_markdown, to_markdown
+from tasks.reporting.document import Report, as_markdown, to_markdown
 from tasks.settings import PredictSettings, TrainSettings
 from tasks.visible import visible
 

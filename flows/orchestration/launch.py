@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from flows.credentials import new_login
-from flows.prefect_defaults import set_defaults
-from flows.quiet import quietly
-from flows.server_process import (
+from flows.orchestration.credentials import new_login
+from flows.orchestration.defaults import set_defaults
+from flows.orchestration.quiet import quietly
+from flows.orchestration.server_process import (
     Server,
     listening_socket,
     running_server,
@@ -19,12 +19,12 @@ from flows.server_process import (
     stop,
     wait_until_it_answers,
 )
-from tasks.heap import uncollected
+from tasks.gc_control import uncollected
 from tasks.settings import PredictSettings, TrainSettings
 
 if TYPE_CHECKING:
     from flows.train import Outcome
-    from tasks.summary import Summary
+    from tasks.results.summary import Summary
 
 EMBEDDED_STOP_S = 5.0
 
@@ -33,7 +33,7 @@ def run_train(settings: TrainSettings, *, quiet: bool = False) -> "Outcome":
     """Run the train flow and return its outcome."""
     with _prefect(quiet=quiet):
         with uncollected():
-            from flows.orchestrated import train
+            from flows.orchestration.flows import train
 
         return cast("Outcome", train(settings))
 
@@ -42,7 +42,7 @@ def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
     """Run the predict flow and return its summary."""
     with _prefect(quiet=quiet):
         with uncollected():
-            from flows.orchestrated import predict
+            from flows.orchestration.flows import predict
 
         return cast("Summary", predict(settings))
 
@@ -58,7 +58,7 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
     with uncollected():
         from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-        from flows.server_check import require_usable, said_in_words
+        from flows.orchestration.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()
     ours = _server(configured)

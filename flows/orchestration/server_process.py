@@ -17,13 +17,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
-from flows.credentials import write_private
-from flows.guard import KEY_VARIABLE, PROOF_PATH, proof
+from flows.orchestration.credentials import write_private
+from flows.orchestration.guard import KEY_VARIABLE, PROOF_PATH, proof
 from tasks.errors import DigitflowError, InputError
 from tasks.settings import home
 
 HOST = "127.0.0.1"
-CODE = Path(__file__).resolve().parents[1]  # the folder that holds flows/
+CODE = Path(__file__).resolve().parents[2]  # the folder that holds flows/
 SERVER_FILE = "server.json"  # in the home folder while `digitflow up` runs: its server
 ANSWER_S = 5.0
 AN_ERROR = re.compile(r"[\w.]*(Error|Exception)\b.*: ")  # the last line of a traceback
@@ -104,7 +104,7 @@ def start_server(
     server: Server, listening: socket.socket, environment: Mapping[str, str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     """Start the process of a server; it ends with this one."""
-    command = [sys.executable, "-P", "-m", "flows.server", str(listening.fileno())]
+    command = [sys.executable, "-P", "-m", "flows.orchestration.server", str(listening.fileno())]
     paths = [str(CODE), environment.get("PYTHONPATH", "")]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
         command,

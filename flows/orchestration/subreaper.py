@@ -1,6 +1,8 @@
 """Runs a program so that nothing of it outlives it, nor the process that has this one as a child.
 
-python -m flows.keeper MODULE ARGUMENTS...   with a pipe as stdin, see `tasks.parent`
+python -m flows.orchestration.subreaper MODULE ARGUMENTS...
+
+Its stdin is a pipe, see `tasks.processes.parent`.
 """
 
 import os
@@ -9,8 +11,8 @@ import subprocess
 import sys
 from types import FrameType
 
-from flows.descendants import adopt_orphans, end_descendants
-from tasks.parent import end_with_parent
+from flows.orchestration.descendants import adopt_orphans, end_descendants
+from tasks.processes.parent import end_with_parent
 
 GRACE = 5.0  # seconds for what the program leaves behind to end by itself
 

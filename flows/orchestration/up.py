@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO
 
-from flows.credentials import kept_login, private_folder
-from flows.descendants import adopt_orphans, end_descendants
-from flows.prefect_defaults import set_defaults
-from flows.server_process import (
+from flows.orchestration.credentials import kept_login, private_folder
+from flows.orchestration.defaults import set_defaults
+from flows.orchestration.descendants import adopt_orphans, end_descendants
+from flows.orchestration.server_process import (
     CODE,
     STOP_S,
     Server,
@@ -151,7 +151,7 @@ def _prefect(
 ) -> subprocess.Popen[bytes]:
     """Start a Prefect command, of which nothing outlives this process."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [sys.executable, "-m", "flows.keeper", "prefect", *arguments],
+        [sys.executable, "-m", "flows.orchestration.subreaper", "prefect", *arguments],
         cwd=CODE,
         env=environment,
         stdin=subprocess.PIPE,  # held open as long as this process lives

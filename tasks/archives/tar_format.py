@@ -13,11 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
-from tasks.archives import Member
-from tasks.decode import Undecodable
-from tasks.errors import InputError
-from tasks.reasons import Reason
-from tasks.unpacking import (
+from tasks.archives.unpacking import (
     UNPACKED_PIECE,
     Decompressor,
     Excessive,
@@ -28,6 +24,10 @@ from tasks.unpacking import (
     gzip_decompressor,
     xz_decompressor,
 )
+from tasks.errors import InputError
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.archive import Member
+from tasks.outcomes import Reason
 
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 DECOMPRESSORS: dict[bytes, Callable[[], Decompressor]] = {

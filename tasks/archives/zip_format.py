@@ -10,12 +10,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.archives import Member
-from tasks.decode import Undecodable
-from tasks.errors import InputError
-from tasks.reasons import Reason
-from tasks.unpacking import RAW_DEFLATE, Damaged, Inflater, bzip2_decompressor, unpacked
-from tasks.zip_directory import (
+from tasks.archives.unpacking import RAW_DEFLATE, Damaged, Inflater, bzip2_decompressor, unpacked
+from tasks.archives.zip_directory import (
     IN_ZIP64,
     LOCAL_MARK,
     NoDirectory,
@@ -23,6 +19,10 @@ from tasks.zip_directory import (
     directory,
     ends_like_zip,
 )
+from tasks.errors import InputError
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.archive import Member
+from tasks.outcomes import Reason
 
 PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # of which one that unpacks itself begins
 LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7

@@ -12,15 +12,15 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import idx, npz
-from tasks.decode import Undecodable
+from tasks.data import idx, npz
 from tasks.device import usable_cores
 from tasks.errors import DatasetError
-from tasks.glyph import SIDE
-from tasks.inputs import Content
-from tasks.page_process import Answer, PageProcesses, PageSettings, Seen, Wanted
-from tasks.pixels import Pixels
-from tasks.reasons import Reason
+from tasks.imaging.decode import Undecodable
+from tasks.imaging.pixels import Pixels
+from tasks.imaging.render import SIDE
+from tasks.inputs.base import Content
+from tasks.outcomes import Reason
+from tasks.processes.page_process import Answer, PageProcesses, PageSettings, Seen, Wanted
 
 Labels = NDArray[np.int8]
 OnProgress = Callable[[str, int, int], None]  # what is done, how much of it, of how much

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.atomic import absolute
 from tasks.errors import InputError
-from tasks.files import absolute
-from tasks.slices import SliceFiles
+from tasks.gate.slices import SliceFiles
 
 NAME = re.compile(r"[a-z0-9][a-z0-9 ._-]*")
 LABELS = tuple("0123456789")

@@ -21,10 +21,10 @@ import pooch
 import requests
 from numpy.typing import NDArray
 
-from tasks import idx
+from tasks.atomic import sha256
+from tasks.data import idx
+from tasks.data.labelled_arrays import Labelled, OnProgress, checked, joined
 from tasks.errors import DatasetError
-from tasks.files import sha256
-from tasks.sources import Labelled, OnProgress, checked, joined
 
 logger = logging.getLogger(__name__)
 

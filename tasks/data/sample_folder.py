@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.files import whole_file
+from tasks.atomic import whole_file
 
 SIDES = (28, 56, 140, 280)  # pixels
 SUFFIXES = (".png", ".jpg", ".tif")

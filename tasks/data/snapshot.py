@@ -14,11 +14,11 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import mnist, sources
+from tasks.atomic import absolute, make_folder, sha256, sync_folder, whole_file, write_text
+from tasks.data import labelled_arrays, mnist
+from tasks.data.labelled_arrays import Labelled, Labels, OnProgress
 from tasks.errors import DatasetError
-from tasks.files import absolute, make_folder, sha256, sync_folder, whole_file, write_text
-from tasks.pixels import Pixels
-from tasks.sources import Labelled, Labels, OnProgress
+from tasks.imaging.pixels import Pixels
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def ingest(data: str, datasets: Path, on_progress: OnProgress | None = None) -> 
         if made.is_dir():
             return load(made)
         return save(mnist.fetch(datasets / "downloads", on_progress), datasets)
-    return save(sources.read(absolute(data), on_progress), datasets)
+    return save(labelled_arrays.read(absolute(data), on_progress), datasets)
 
 
 def load(folder: Path) -> Snapshot:

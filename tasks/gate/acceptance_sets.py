@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from tasks.atomic import absolute, make_folder, sha256, sync_folder, sync_tree
+from tasks.data.labelled_folder import checked_name, copy_file, labelled_files
 from tasks.errors import InputError
-from tasks.files import absolute, make_folder, sha256, sync_folder, sync_tree
-from tasks.history import Entry, FileHistory, Kind, damaged
-from tasks.labelled_folder import checked_name, copy_file, labelled_files
 from tasks.settings import SEEN, home
+from tasks.storage.journal import Entry, FileHistory, Kind, damaged
 
 HISTORY_FILE = "history.jsonl"
 SETS = Kind(

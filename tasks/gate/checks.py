@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from tasks.calibrate import confidence_gap
-from tasks.compare import LUCK, Paired, each_once, paired
-from tasks.evaluate import DIGITS, Share
-from tasks.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers, Trouble
-from tasks.judged import NO_ANSWER
+from tasks.gate.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers, Trouble
+from tasks.gate.slices import NOTHING, TEST, Slice
+from tasks.gate.verdict import Check, Verdict, at_least, failed, holds, within
+from tasks.inference.evaluate_files import NO_ANSWER
+from tasks.metrics.calibration import confidence_gap
+from tasks.metrics.classification import DIGITS, Share
+from tasks.metrics.paired_test import LUCK, Paired, each_once, paired
 from tasks.settings import GateSettings
-from tasks.slices import NOTHING, TEST, Slice
-from tasks.verdict import Check, Verdict, at_least, failed, holds, within
 
 T = TypeVar("T")
 

@@ -12,11 +12,11 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import NO_DIGIT
 from tasks.errors import DigitflowError
-from tasks.evaluate import Parity
-from tasks.judged import FileAnswers
-from tasks.slices import Slice, SliceFiles
+from tasks.gate.slices import Slice, SliceFiles
+from tasks.inference.evaluate_files import FileAnswers
+from tasks.metrics.calibration import NO_DIGIT
+from tasks.metrics.classification import Parity
 
 P = ParamSpec("P")
 T = TypeVar("T")

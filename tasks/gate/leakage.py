@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.dataset import Part, Snapshot
-from tasks.evidence import DataFacts
+from tasks.data.snapshot import Part, Snapshot
+from tasks.gate.evidence import DataFacts
 
 
 def data_facts(snapshot: Snapshot) -> DataFacts:

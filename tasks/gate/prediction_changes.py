@@ -10,16 +10,16 @@ import pyarrow.compute as pc
 
 from tasks.device import Device
 from tasks.errors import InputError
-from tasks.evidence import Flip, Flips, Trouble
-from tasks.figures import Tile, digit_strips
-from tasks.inputs import Inputs, open_inputs, unprintable
-from tasks.judged import NO_ANSWER, answers_of_files
-from tasks.model import Model
-from tasks.page_process import Seen
-from tasks.reasons import Reason
-from tasks.report import Report, Section, Table, percent, plural
-from tasks.results import RANKED_BY, is_table, ranks, scan
-from tasks.samples import pages_at
+from tasks.gate.evidence import Flip, Flips, Trouble
+from tasks.inference.evaluate_files import NO_ANSWER, answers_of_files
+from tasks.inference.model_file import Model
+from tasks.inputs.base import Inputs, open_inputs, unprintable
+from tasks.outcomes import Reason
+from tasks.processes.page_process import Seen
+from tasks.reporting.document import Report, Section, Table, percent, plural
+from tasks.reporting.samples import pages_at
+from tasks.reporting.svg import Tile, digit_strips
+from tasks.results.table import RANKED_BY, is_table, ranks, scan
 
 MOST_FILES = 1_000
 SHOWN = 40  # changed answers with their picture

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from tasks.device import Device, cpu
 from tasks.errors import ModelError
-from tasks.evidence import Batches, Resources
-from tasks.model import Model
-from tasks.reader import Reader
+from tasks.gate.evidence import Batches, Resources
+from tasks.inference.model_file import Model
+from tasks.inference.session import Reader
 
 ROUNDS = 3  # the fastest counts
 LONGEST_S = 120.0  # for what takes seconds

@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import scene
-from tasks.calibrate import NO_DIGIT
-from tasks.corruptions import CORRUPTIONS, thick_pen, thin_pen
 from tasks.errors import InputError
+from tasks.metrics.calibration import NO_DIGIT
 from tasks.settings import GateSettings
-from tasks.simulate import nothing_scene
-from tasks.written import canvas, digit_ink
+from tasks.synthesis import scene
+from tasks.synthesis.corruptions import CORRUPTIONS, thick_pen, thin_pen
+from tasks.synthesis.generate import nothing_scene
+from tasks.synthesis.rasterize import canvas, digit_ink
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]

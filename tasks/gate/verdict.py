@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tasks.evaluate import Z_95, Share
+from tasks.metrics.classification import Z_95, Share
 
 MISSING = "missing"
 SHOWN_FAILURES = 3  # in a sentence; the table has all

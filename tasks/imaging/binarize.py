@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.paper import TWO_TONES, Grey, odd, over
+from tasks.imaging.background import TWO_TONES, Grey, odd, over
 
 SIGMAS = (0.6, 1.0)  # px: how far rough paper is smoothed
 SAMPLE = 1024  # px, about: so many tell the texture

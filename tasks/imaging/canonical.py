@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import cut, lines, paper, strokes
-from tasks.glyph import BOX, FINE, MARGIN, SIDE, draw
+from tasks.imaging import background, binarize, components, rule_lines
+from tasks.imaging.render import BOX, FINE, MARGIN, SIDE, draw
 
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
@@ -63,13 +63,13 @@ def canonical(
         if plain is not None:
             return plain
     if picture.ndim == 3 and picture.shape[2] == 4:
-        picture = paper.flatten_alpha(picture)
+        picture = background.flatten_alpha(picture)
     side = side or max(picture.shape[:2])
-    work = paper.shrink(picture, paper.WORK_SIDE)
+    work = background.shrink(picture, background.WORK_SIDE)
     if work.ndim == 2:
         found = _in_grey(work, side)
     else:
-        found = _in_grey(paper.light(work), side)
+        found = _in_grey(background.light(work), side)
         colour = lambda: work  # noqa: E731
     if not colour or found[1].contrast >= PALE:
         return found
@@ -77,7 +77,7 @@ def canonical(
     coloured = colour()
     if coloured is None:
         return found
-    mixed = paper.mix_channels(paper.shrink(coloured, paper.WORK_SIDE))
+    mixed = background.mix_channels(background.shrink(coloured, background.WORK_SIDE))
     again = _in_grey(mixed, side)
     return found if again[1].blank else again
 
@@ -86,10 +86,10 @@ def _in_grey(grey: Grey, side: int) -> tuple[Grey, Ink]:
     """Find the digit in a grey picture, at most WORK_SIDE wide; `side`: its longer one before."""
     margin = _lacking_margin(grey) if max(grey.shape) <= SMALL else 0
     if not margin:
-        return _search(paper.enlarge(grey), side)
+        return _search(background.enlarge(grey), side)
     page = int(np.median(_rim(grey)))
     framed = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_CONSTANT, value=page)
-    image, facts = _search(paper.enlarge(np.asarray(framed, np.uint8)), max(framed.shape))
+    image, facts = _search(background.enlarge(np.asarray(framed, np.uint8)), max(framed.shape))
     left, top, width, height = facts.box
     return image, facts._replace(
         box=(left - margin, top - margin, width, height),
@@ -199,19 +199,19 @@ def _fit(glyph: Grey) -> Grey:
 class _Found:
     """Stroke groups of a picture, weightiest first, and what they were found in."""
 
-    groups: list[strokes.Group]
+    groups: list[components.Group]
     count: int  # of all labels
     labels: NDArray[np.uint16]  # (h, w)
-    parts: cut.Cut
+    parts: binarize.Cut
     clean: Grey  # mask without printed lines, (h, w)
     printed: bool
 
 
-def _groups(parts: cut.Cut) -> _Found:
+def _groups(parts: binarize.Cut) -> _Found:
     """Ink without printed lines, in groups."""
-    printed = lines.find_lines(parts.mask, parts.ink)
-    clean = lines.remove_lines(parts.mask, *printed) if printed else parts.mask
-    groups, count, labels = strokes.groups(clean, parts.ink, parts.sure)
+    printed = rule_lines.find_lines(parts.mask, parts.ink)
+    clean = rule_lines.remove_lines(parts.mask, *printed) if printed else parts.mask
+    groups, count, labels = components.groups(clean, parts.ink, parts.sure)
     return _Found(groups, count, labels, parts, clean, printed is not None)
 
 
@@ -223,21 +223,21 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
     if max(grey.shape) <= LOOK_SIDE:
         # Averaging smooths a larger one.
         grey = np.asarray(cv2.GaussianBlur(grey, (3, 3), 0), np.uint8)
-    below, dark = paper.find_paper(grey)
+    below, dark = background.find_paper(grey)
     if not dark:
         grey = 255 - grey
-    look = paper.shrink(grey, LOOK_SIDE)
+    look = background.shrink(grey, LOOK_SIDE)
     share = _resized(-1 / below, look.shape[::-1])
     rough = np.asarray(cv2.multiply(look, share, dtype=cv2.CV_32F), np.float32)
     rough += 1
-    found = _groups(cut.threshold(rough))
+    found = _groups(binarize.threshold(rough))
     if not found.groups:
-        faint = cut.faint_threshold(rough)
+        faint = binarize.faint_threshold(rough)
         found = _groups(faint) if faint else found
     if not found.groups:
         removed = "lines" if found.printed else ""
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed)
-    chosen = strokes.choose(found.groups)
+    chosen = components.choose(found.groups)
     box = _scaled(chosen.box, grey.shape, look.shape)
     left, top, w, h = box
     mask = _mask(found, chosen, grey[top : top + h, left : left + w], share)
@@ -261,7 +261,7 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
     return image, facts
 
 
-def _scaled(box: strokes.Box, to: tuple[int, ...], of: tuple[int, ...]) -> strokes.Box:
+def _scaled(box: components.Box, to: tuple[int, ...], of: tuple[int, ...]) -> components.Box:
     """The same box in a picture of another (h, w)."""
     x, y, w, h = box
     across, down = to[1] / of[1], to[0] / of[0]
@@ -269,7 +269,7 @@ def _scaled(box: strokes.Box, to: tuple[int, ...], of: tuple[int, ...]) -> strok
     return left, top, round((x + w) * across) - left, round((y + h) * down) - top
 
 
-def _mask(found: _Found, chosen: strokes.Chosen, grey: Grey, share: NDArray[np.float32]) -> Grey:
+def _mask(found: _Found, chosen: components.Chosen, grey: Grey, share: NDArray[np.float32]) -> Grey:
     """The chosen ink as a mask whose longer side is 80 fine px, with a margin.
 
     It was found in a small picture; its edges are those in `grey`, its box in the large one.
@@ -298,7 +298,7 @@ def _mask(found: _Found, chosen: strokes.Chosen, grey: Grey, share: NDArray[np.f
         light = _resized(share[part] * full, size)
         soft = np.asarray(cv2.multiply(edges, light, dtype=cv2.CV_32F), np.float32)
         soft += _resized(full, size)
-    mask = cv2.min(paper.over(soft, 1), mine)
+    mask = cv2.min(background.over(soft, 1), mine)
     if not cv2.countNonZero(mask):
         mask = mine  # so thin and faint that nothing is left of it at this size
     frame = (MARGIN,) * 4
@@ -310,7 +310,7 @@ def _resized(smooth: NDArray[np.floating], size: Sequence[int]) -> NDArray[np.fl
     return np.asarray(cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _ink_box(mask: Grey, box: strokes.Box) -> strokes.Box:
+def _ink_box(mask: Grey, box: components.Box) -> components.Box:
     """The box of the ink in `mask`, which shows `box` at another size and with a margin."""
     x, y, w, h = cv2.boundingRect(mask)
     left, top, w, h = _scaled(

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.canonical import CENTRE, PAGE, Ink, Polarity
-from tasks.glyph import BOX, SIDE
+from tasks.imaging.canonical import CENTRE, PAGE, Ink, Polarity
+from tasks.imaging.render import BOX, SIDE
 
 Pixels = NDArray[np.uint8]
 Form = tuple[Pixels, Ink]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.paper import centrality
+from tasks.imaging.background import centrality
 
 Grey = NDArray[np.uint8]
 Box = tuple[int, int, int, int]  # x, y, width, height

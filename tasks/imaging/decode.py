@@ -18,11 +18,11 @@ import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from tasks import png
-from tasks.decode_memory import bytes_a_pixel
-from tasks.paper import WORK_SIDE
-from tasks.pixels import SIDEWAYS, Pixels, eight_bit, orientation
-from tasks.reasons import Reason
+from tasks.imaging import png_batch
+from tasks.imaging.background import WORK_SIDE
+from tasks.imaging.decode_memory import bytes_a_pixel
+from tasks.imaging.pixels import SIDEWAYS, Pixels, eight_bit, orientation
+from tasks.outcomes import Reason
 
 MAX_PIXELS = 64_000_000  # of one page, from its header
 MAX_MEMORY = 6 * MAX_PIXELS  # bytes that decoding one page may take, the file's own apart
@@ -109,10 +109,10 @@ def pages(data: bytes) -> Iterator[Picture | Undecodable]:
     A page that cannot be decoded is yielded as its reason and ends the file; so does the page
     after MAX_PAGES.
     """
-    yield from pages_of(data, png.unpacked(data, MAX_PIXELS))
+    yield from pages_of(data, png_batch.unpacked(data, MAX_PIXELS))
 
 
-def pages_of(data: bytes, packed: png.Packed | None) -> Iterator[Picture | Undecodable]:
+def pages_of(data: bytes, packed: png_batch.Packed | None) -> Iterator[Picture | Undecodable]:
     """Yield the same; what `png.unpacked` says of the data is known already."""
     if packed:
         # four times as fast as Pillow
@@ -159,7 +159,7 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
             return
         jpeg = _by_opencv(frame, data) if image.format in ("JPEG", "MPO") else None
         picture = jpeg or _by_pillow(frame)
-        if number == 0 and image.format == "PNG" and png.lacks_rows(data):
+        if number == 0 and image.format == "PNG" and png_batch.lacks_rows(data):
             yield Undecodable(Reason.TRUNCATED, "fewer rows than its header says")
             return
         yield picture

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.ExifTags import Base
 
-from tasks import paper
+from tasks.imaging import background
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[Any]
@@ -65,7 +65,7 @@ def _halved(image: Image.Image, turn: int, convert: ToPixels) -> Pixels:
     half: Pixels | None = None
     # an odd last row or column goes, so no tile begins with it
     for left, top, tile in _tiles(image, turn, (2 * width, 2 * height)):
-        part = paper.halved(convert(tile))
+        part = background.halved(convert(tile))
         if half is None:
             half = np.empty((height, width, *part.shape[2:]), np.uint8)
         x, y = left // 2, top // 2
@@ -122,8 +122,8 @@ def _conversion(image: Image.Image) -> ToPixels:
 
 
 def _opaque(image: Image.Image, convert: ToPixels) -> ToPixels:
-    page = paper.page_under(_converted(image, convert))
-    return lambda part: paper.laid_over(convert(part), page)
+    page = background.page_under(_converted(image, convert))
+    return lambda part: background.laid_over(convert(part), page)
 
 
 def _scaling(image: Image.Image) -> ToPixels:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.paper import over
+from tasks.imaging.background import over
 
 Grey = NDArray[np.uint8]
 

@@ -1,7 +1,7 @@
 """A stretch of a listing into rows: open, decode, canonical form, network, decision.
 
 A reading process does this, stretch after stretch, and hands over a part of the rows now and then;
-see tasks/reading_process.py. Of a file's bytes nothing is kept after its turn but its canonical
+see tasks/inference/worker.py. Of a file's bytes nothing is kept after its turn but its canonical
 form, so that memory is that of the largest file and not of all.
 """
 
@@ -17,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks import png
-from tasks.canonical import CANONICAL_VERSION, canonical
-from tasks.canonical_batch import in_frame
-from tasks.decide import Thresholds
-from tasks.decode import MAX_PIXELS, Undecodable, pages_of
-from tasks.inputs import Content, Entry, Inputs
-from tasks.reader import BATCH, Answers, Reader, joined
-from tasks.rows import Page, rows_of
+from tasks.imaging import png_batch
+from tasks.imaging.canonical import CANONICAL_VERSION, canonical
+from tasks.imaging.canonical_batch import in_frame
+from tasks.imaging.decode import MAX_PIXELS, Undecodable, pages_of
+from tasks.inference.decision import Thresholds
+from tasks.inference.rows import Page, rows_of
+from tasks.inference.session import BATCH, Answers, Reader, joined
+from tasks.inputs.base import Content, Entry, Inputs
 
 HANDED_OVER = 0.5  # seconds of reading, after which the rows so far are out of danger
 FEW_BYTES = 16_384  # of a PNG file that is kept, to be decoded together with others
@@ -208,7 +208,7 @@ def _read(
     first = Page(entry.path, 0, content.size, content.mtime_ns)
     pages: list[Page] = []
     found.pages.append(pages)
-    if together and len(content.data) <= FEW_BYTES and content.data.startswith(png.START):
+    if together and len(content.data) <= FEW_BYTES and content.data.startswith(png_batch.START):
         found.small.append(Small(number, first, content.data, pages))
         found.seconds.read += perf_counter() - start
         return
@@ -221,7 +221,7 @@ def _read(
 
 def _decoded(first: Page, data: bytes, clock: float, seconds: Seconds) -> Iterator[Page]:
     first.content_hash = hashlib.sha256(data).hexdigest()
-    for number, picture in enumerate(pages_of(data, png.unpacked(data, MAX_PIXELS))):
+    for number, picture in enumerate(pages_of(data, png_batch.unpacked(data, MAX_PIXELS))):
         decoded = perf_counter()
         seconds.decode += decoded - clock
         page = replace(first, number=number)
@@ -264,7 +264,7 @@ def _decode_together(small: Sequence[Small], watch: Watch, seconds: Seconds) -> 
 
 def _plain_pictures(files: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
     """Return the picture of each small plain PNG, None where a decoder has to look at it."""
-    packed = [png.unpacked(data, png.SMALL * png.SMALL) for data in files]
-    plain = [each if each and png.is_small(each) else None for each in packed]
-    pictures = iter(png.pictures([each for each in plain if each]))
+    packed = [png_batch.unpacked(data, png_batch.SMALL * png_batch.SMALL) for data in files]
+    plain = [each if each and png_batch.is_small(each) else None for each in packed]
+    pictures = iter(png_batch.pictures([each for each in plain if each]))
     return [next(pictures) if each else None for each in plain]

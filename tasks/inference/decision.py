@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.error_bounds import ErrorBounds
-from tasks.reasons import Reason
+from tasks.metrics.error_bounds import ErrorBounds
+from tasks.outcomes import Reason
 
 SUM_TOLERANCE = 0.01  # of ten probabilities: as far as half precision or 8 bits may add up wrong
 

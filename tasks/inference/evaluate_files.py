@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.calibrate import Calibration, threshold_for
-from tasks.decide import Thresholds
 from tasks.device import Device
 from tasks.errors import InputError, ModelError
-from tasks.inputs import Entry, Inputs
-from tasks.model import Model
-from tasks.reading_process import Start
-from tasks.reasons import Reason, Status
-from tasks.shard import Processes, processes_for, read_rows
-from tasks.stretch import ReadPlan
+from tasks.inference.batch import ReadPlan
+from tasks.inference.decision import Thresholds
+from tasks.inference.model_file import Model
+from tasks.inference.shard import Processes, processes_for, read_rows
+from tasks.inference.worker import Start
+from tasks.inputs.base import Entry, Inputs
+from tasks.metrics.calibration import Calibration, threshold_for
+from tasks.outcomes import Reason, Status
 
 NO_ANSWER = -1  # the digit of a picture that was rejected
 DECODE_S = 30.0  # seconds for one file

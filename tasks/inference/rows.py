@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.canonical import Ink
-from tasks.decide import Thresholds, decide, usable
-from tasks.decode import Undecodable
-from tasks.inputs import printable
-from tasks.reader import Answers
-from tasks.reasons import BY_CONFIDENCE, STATUSES, Reason, Status
-from tasks.schema import INK_TYPE, PROBABILITIES, SCHEMA, int64s
+from tasks.imaging.canonical import Ink
+from tasks.imaging.decode import Undecodable
+from tasks.inference.decision import Thresholds, decide, usable
+from tasks.inference.session import Answers
+from tasks.inputs.base import printable
+from tasks.outcomes import BY_CONFIDENCE, STATUSES, Reason, Status
+from tasks.results.schema import INK_TYPE, PROBABILITIES, SCHEMA, int64s
 
 LONGEST_DETAIL = 500  # characters of what a decoder said
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import Calibration
-from tasks.canonical import CANONICAL_VERSION
-from tasks.decide import usable
 from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device
 from tasks.errors import DeviceError, ModelError, OutdatedModel
-from tasks.model import Model
+from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.inference.decision import usable
+from tasks.inference.model_file import Model
+from tasks.metrics.calibration import Calibration
 
 BATCH = 256  # pictures in one run of the network: large enough to be fast, small enough for cache
 INPUT, OUTPUT, SCORE = "images", "probabilities", "digit_score"

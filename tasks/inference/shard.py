@@ -13,15 +13,15 @@ from time import perf_counter
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.commit import Origin, commit
-from tasks.deaths import Deaths
 from tasks.device import usable_cores
 from tasks.errors import DigitflowError
-from tasks.inputs import Entry
-from tasks.reading_process import ReaderFacts, ReadingProcess, Rows, Start
-from tasks.reasons import Status
-from tasks.stretch import ReadPlan, Seconds
-from tasks.watched_process import ProcessDied
+from tasks.inference.batch import ReadPlan, Seconds
+from tasks.inference.worker import ReaderFacts, ReadingProcess, Rows, Start
+from tasks.inputs.base import Entry
+from tasks.outcomes import Status
+from tasks.processes.deaths import Deaths
+from tasks.processes.watched_process import ProcessDied
+from tasks.results.commit import Origin, commit
 
 # starting a process costs what so many small files do, or photos of so many bytes
 FILES_A_PROCESS, BYTES_A_PROCESS = 1_500, 5_000_000

@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from tasks.device import Device
 from tasks.errors import DigitflowError
-from tasks.inputs import Entry
-from tasks.model import Model
-from tasks.watched_process import NOBODY, Note, WatchedProcess, serve
+from tasks.inference.model_file import Model
+from tasks.inputs.base import Entry
+from tasks.processes.watched_process import NOBODY, Note, WatchedProcess, serve
 
 if TYPE_CHECKING:  # they bring the decoders, which the parent never needs
-    from tasks.stretch import Earlier, Part, ReadPlan, Seconds
+    from tasks.inference.batch import Earlier, Part, ReadPlan, Seconds
 
 START_S = 120.0  # a busy machine takes long to import
 NETWORK_S = 30.0  # for one batch, which takes milliseconds, or for loading the model
@@ -56,7 +56,7 @@ class ReadingProcess(WatchedProcess):
 
     def __init__(self, start: Start) -> None:
         """Start it; `facts` waits until it has loaded the model."""
-        super().__init__("tasks.reading_process", start)
+        super().__init__("tasks.inference.worker", start)
         self._facts: ReaderFacts | None = None
 
     def facts(self) -> ReaderFacts:
@@ -101,7 +101,7 @@ class ReadingProcess(WatchedProcess):
 
 
 class _Watch:
-    """Notes what is read, with the time that it may take; see `tasks.stretch.Watch`."""
+    """Notes what is read, with the time that it may take; see `tasks.inference.batch.Watch`."""
 
     def __init__(self, note: Note, start: Start) -> None:
         self._note, self._start = note, start
@@ -132,9 +132,9 @@ def _serve(parent: Connection, note: Note, start: Start) -> None:
         import cv2
         import pyarrow.compute  # noqa: F401 - the first rows need it, which may be waited for
 
-        from tasks.page_process import PageJob, do_job
-        from tasks.reader import CALIBRATION, Reader
-        from tasks.stretch import read_parts
+        from tasks.inference.batch import read_parts
+        from tasks.inference.session import CALIBRATION, Reader
+        from tasks.processes.page_process import PageJob, do_job
 
         cv2.setNumThreads(1)
         watch = _Watch(note, start)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from tasks.decode import Undecodable
+from tasks.archives.unpacking import allowance, beyond
 from tasks.errors import InputError
-from tasks.folders import too_large
-from tasks.inputs import MAX_BYTES, Content, Entry, Inputs, printable
-from tasks.names import NameIndex
-from tasks.patterns import Chosen
-from tasks.reasons import Reason
-from tasks.unpacking import allowance, beyond
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs, printable
+from tasks.inputs.local import too_large
+from tasks.inputs.name_index import NameIndex
+from tasks.inputs.path_filter import Chosen
+from tasks.outcomes import Reason
 
 AGAIN = b"//"  # before the number of a name that comes again; no clean name has it
 
@@ -194,8 +194,8 @@ def open_archive(file: Path, chosen: Chosen) -> Archive | None:
     Raises:
         InputError: it begins like an archive, but is broken, or is compressed and holds no tar.
     """
-    from tasks.tars import TarMembers, begins_like_tar
-    from tasks.zips import ZipMembers, is_zip
+    from tasks.archives.tar_format import TarMembers, begins_like_tar
+    from tasks.archives.zip_format import ZipMembers, is_zip
 
     try:
         with file.open("rb") as opened:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from tasks.decode import Undecodable
+from tasks.atomic import absolute
 from tasks.errors import InputError
-from tasks.files import absolute
-from tasks.patterns import Chosen, split_glob
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.path_filter import Chosen, split_glob
 
 MAX_BYTES = 256 * 2**20  # of one file
 ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")  # in printable names
@@ -65,7 +65,7 @@ def open_inputs(given: str, include: Sequence[str] = (), exclude: Sequence[str] 
 
     Args:
         given: a folder, a file, a glob, `@LIST`, an archive, or a URL such as `s3://bucket/scans`.
-        include: patterns (`tasks.patterns`) of which a path has to match one, if there are any.
+        include: patterns (see path_filter.py) of which a path has to match one, if there are any.
         exclude: patterns of which a path may match none.
 
     Raises:
@@ -124,8 +124,8 @@ def _existing(given: str) -> Path:
 
 
 def _open_path(path: Path, chosen: Chosen) -> Inputs:
-    from tasks.archives import open_archive
-    from tasks.folders import OneFile
+    from tasks.inputs.archive import open_archive
+    from tasks.inputs.local import OneFile
 
     if path.is_dir():
         return _open_folder(path, chosen)
@@ -139,13 +139,13 @@ def _open_path(path: Path, chosen: Chosen) -> Inputs:
 
 
 def _open_folder(path: Path, chosen: Chosen) -> Inputs:
-    from tasks.folders import Folder
+    from tasks.inputs.local import Folder
 
     return Folder(path, chosen)
 
 
 def _open_list(path: Path, chosen: Chosen) -> Inputs:
-    from tasks.lists import ListFile
+    from tasks.inputs.list_file import ListFile
 
     return ListFile(path, chosen)
 
@@ -154,8 +154,8 @@ def _open_url(given: str, include: Sequence[str], exclude: Sequence[str]) -> Inp
     scheme, _, rest = given.partition("://")
     if scheme == "file":
         return open_inputs(rest, include, exclude)
-    from tasks.buckets import S3Bucket
-    from tasks.stores import Store
+    from tasks.inputs.fsspec_store import Store
+    from tasks.inputs.s3 import S3Bucket
 
     before, glob = split_glob(rest)
     chosen = Chosen(include, exclude, glob)

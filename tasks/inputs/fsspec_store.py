@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tasks.buckets import refusal
-from tasks.decode import Undecodable
 from tasks.errors import InputError
-from tasks.folders import too_large
-from tasks.inputs import MAX_BYTES, Content, Entry, Inputs
-from tasks.patterns import Chosen
-from tasks.reasons import Reason
-from tasks.s3 import LASTING, PAUSES, said
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs
+from tasks.inputs.local import too_large
+from tasks.inputs.path_filter import Chosen
+from tasks.inputs.s3 import refusal
+from tasks.outcomes import Reason
+from tasks.storage.s3 import LASTING, PAUSES, said
 
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # as stores call it
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.errors import InputError
-from tasks.folders import entry_of, read_file
-from tasks.inputs import Content, Entry, Inputs, printable
-from tasks.names import occurrences
-from tasks.patterns import Chosen
+from tasks.inputs.base import Content, Entry, Inputs, printable
+from tasks.inputs.local import entry_of, read_file
+from tasks.inputs.name_index import occurrences
+from tasks.inputs.path_filter import Chosen
 
 BLOCK = 2**20  # bytes that are read together; their first decide how the list is written
 LONGEST_PATH = 32_768  # bytes; far more than any system opens
@@ -54,7 +54,7 @@ class ListFile(Inputs):
                 yield entry_of(self._base, path)
 
     def read(self, path: bytes) -> Content:
-        """Return a listed file; see `tasks.folders.read_file`."""
+        """Return a listed file; see `tasks.inputs.local.read_file`."""
         return read_file(path if path.startswith(b"/") else self._base + path)
 
     def _paths(self) -> Iterator[bytes]:

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tasks.atomic import whole_file
 from tasks.errors import InputError
-from tasks.files import whole_file
-from tasks.inputs import MAX_BYTES, Entry, Inputs
-from tasks.schema import int64s
+from tasks.inputs.base import MAX_BYTES, Entry, Inputs
+from tasks.results.schema import int64s
 
 # A commit and a task run each, so not too many; a run that is stopped reads one anew.
 USUAL_FILES, USUAL_BYTES = 16_384, 160_000_000  # of a shard, whichever comes first

@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 from time import sleep, time_ns
 
-from tasks.decode import Undecodable
 from tasks.errors import InputError
-from tasks.inputs import MAX_BYTES, Content, Entry, Inputs, printable
-from tasks.patterns import Chosen
-from tasks.reasons import Reason
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs, printable
+from tasks.inputs.path_filter import Chosen
+from tasks.outcomes import Reason
 
 SORTED_TOGETHER = 16_384  # names of one folder that are held and sorted; more come in several runs
 REST_NS = 100_000_000  # no write() of a picture takes longer

@@ -6,13 +6,13 @@ from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
 
-from tasks.decode import Undecodable
 from tasks.errors import InputError
-from tasks.folders import too_large
-from tasks.inputs import MAX_BYTES, Content, Entry, Inputs
-from tasks.patterns import Chosen
-from tasks.reasons import Reason
-from tasks.s3 import ADVICE, PAGE, Connection, Got, listed, said
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs
+from tasks.inputs.local import too_large
+from tasks.inputs.path_filter import Chosen
+from tasks.outcomes import Reason
+from tasks.storage.s3 import ADVICE, PAGE, Connection, Got, listed, said
 
 IN_FLIGHT = 16  # objects of `read_each` that are on their way at a time
 AHEAD = 8 * 2**20  # bytes: what is larger is fetched when it is its turn, so that memory holds one

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import calibration_error
+from tasks.metrics.calibration import calibration_error
 
 DIGITS = 10
 Z_95 = 1.959963984540054  # standard normal quantile of a two-sided 95 % interval

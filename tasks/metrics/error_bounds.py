@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import RiskCurve
+from tasks.metrics.calibration import RiskCurve
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from collections import Counter
 
-from tasks.decode import Undecodable
 from tasks.errors import DigitflowError, ModelError
-from tasks.reading_process import NETWORK, TOGETHER, Start
-from tasks.reasons import Reason
-from tasks.stretch import Earlier
-from tasks.watched_process import ProcessDied
+from tasks.imaging.decode import Undecodable
+from tasks.inference.batch import Earlier
+from tasks.inference.worker import NETWORK, TOGETHER, Start
+from tasks.outcomes import Reason
+from tasks.processes.watched_process import ProcessDied
 
 DEATHS_OF_ONE_FILE = 2  # the first can be anybody's fault: an operator's kill, a full memory
 DEATHS_IN_NETWORK = 2  # by its time limit, for the same reason

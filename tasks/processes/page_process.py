@@ -18,13 +18,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.canonical import Ink, canonical
-from tasks.deaths import DEATHS_OF_ONE_FILE, DEATHS_OUTSIDE, blame, outside
-from tasks.decode import Picture, Undecodable, pages
 from tasks.errors import DigitflowError
-from tasks.inputs import Content
-from tasks.thumbnail import thumbnail
-from tasks.watched_process import NOBODY, Note, ProcessDied, WatchedProcess, serve
+from tasks.imaging.canonical import Ink, canonical
+from tasks.imaging.decode import Picture, Undecodable, pages
+from tasks.imaging.thumbnail import thumbnail
+from tasks.inputs.base import Content
+from tasks.processes.deaths import DEATHS_OF_ONE_FILE, DEATHS_OUTSIDE, blame, outside
+from tasks.processes.watched_process import NOBODY, Note, ProcessDied, WatchedProcess, serve
 
 BATCH = 256  # files that are sent for at once
 
@@ -155,7 +155,7 @@ class PageProcesses:
         with self._lock:
             if self._closed:
                 raise DigitflowError("the run is being ended")
-            process = WatchedProcess("tasks.page_process", None)
+            process = WatchedProcess("tasks.processes.page_process", None)
             self._all.add(process)
         try:
             yield process

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tasks.parent import end_with_parent
+from tasks.processes.parent import end_with_parent
 
 # glibc gives freed memory back to the system and takes it again for each large picture, which costs
 # more than decoding it: so much stays with the process
@@ -130,7 +130,7 @@ class WatchedProcess:
 
 def _environment() -> dict[str, str]:
     """Return the environment, in which this very code is found first."""
-    paths = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     found_first = os.pathsep.join(filter(None, paths))
     # processes stand beside each other: threads within one would only be in the way
     return {**HEAP, **os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}

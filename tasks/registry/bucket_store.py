@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from tasks.bucket_history import BucketHistory
+from tasks.atomic import new_folder
 from tasks.errors import DigitflowError
-from tasks.files import new_folder
-from tasks.model_history import MODELS
-from tasks.model_store import HISTORY_FILE
-from tasks.objects import Conflict, Objects
-from tasks.version import CARD_FILE, KERAS_FILE, ONNX_FILE
+from tasks.registry.events import MODELS
+from tasks.registry.store import HISTORY_FILE
+from tasks.registry.version import CARD_FILE, KERAS_FILE, ONNX_FILE
+from tasks.storage.bucket_journal import BucketHistory
+from tasks.storage.conditional_objects import Conflict, Objects
 
 # The card first: without it there is no version. A key of another name could lead out of the cache.
 FILES = (CARD_FILE, ONNX_FILE, KERAS_FILE)

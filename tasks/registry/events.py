@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks.card import CARD_DIGEST
-from tasks.history import Entry, Kind
+from tasks.registry.card import CARD_DIGEST
+from tasks.storage.journal import Entry, Kind
 
 MODELS = Kind(
     keys=("time", "actor", "action", "version", "reason"),

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from tasks.atomic import make_folder, new_folder, sync_folder, sync_tree, write_text
 from tasks.errors import DigitflowError, InputError
-from tasks.files import make_folder, new_folder, sync_folder, sync_tree, write_text
-from tasks.history import FileHistory
-from tasks.model_history import MODELS
-from tasks.model_store import HISTORY_FILE
-from tasks.version import CARD_FILE
+from tasks.registry.events import MODELS
+from tasks.registry.store import HISTORY_FILE
+from tasks.registry.version import CARD_FILE
+from tasks.storage.journal import FileHistory
 
 WRITING, REMOVING = ".writing-", ".removing-"
 
@@ -20,7 +20,7 @@ WRITING, REMOVING = ".writing-", ".removing-"
 class ModelFolder:
     """A folder of this machine, or one that is mounted."""
 
-    unseen = timedelta(0)  # the lock of a run (tasks/in_use.py) is seen on every machine
+    unseen = timedelta(0)  # the lock of a run (version_lock.py) is seen on every machine
 
     def __init__(self, folder: Path, machine: Path | None = None) -> None:
         """Take the folder; it is made by the first version.

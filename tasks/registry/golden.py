@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tasks.device import cpu
 from tasks.errors import ModelError
-from tasks.model import Model
-from tasks.reader import Reader
+from tasks.inference.model_file import Model
+from tasks.inference.session import Reader
 
 PICTURES = 20
 PIXELS = 28 * 28  # of a picture, a byte each

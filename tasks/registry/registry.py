@@ -2,7 +2,7 @@
 
 A version never changes once it is registered; the history only ever grows, and the champion is
 the version that its promotions and rollbacks end with. Where both are kept is for
-tasks/model_store.py.
+tasks/registry/store.py.
 """
 
 import json
@@ -14,16 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.card import CARD_DIGEST, card_of, read_card, sealed
+from tasks.atomic import absolute, sha256, whole_file, write_text
 from tasks.errors import GateRefused, InputError, ModelError
-from tasks.files import absolute, sha256, whole_file, write_text
-from tasks.history import Entry
-from tasks.in_use import unused
-from tasks.model import Model, model_in
-from tasks.model_history import entry_of, named_within, overridden, registered, removed, served
-from tasks.model_rules import require_accepted, require_registered, require_same
-from tasks.model_store import open_models
-from tasks.version import (
+from tasks.inference.model_file import Model, model_in
+from tasks.registry.card import CARD_DIGEST, card_of, read_card, sealed
+from tasks.registry.events import entry_of, named_within, overridden, registered, removed, served
+from tasks.registry.serving_rules import require_accepted, require_registered, require_same
+from tasks.registry.store import open_models
+from tasks.registry.version import (
     CARD_FILE,
     KERAS_FILE,
     ONNX_FILE,
@@ -33,8 +31,10 @@ from tasks.version import (
     require_judged,
     verified,
 )
+from tasks.registry.version_lock import unused
+from tasks.storage.journal import Entry
 
-READY = Path(__file__).parent / "ready_model"  # ships with the package
+READY = Path(__file__).parent / "bundled_model"  # ships with the package
 DAY = 86_400.0  # seconds: no registration takes that long
 
 Recheck = Callable[[Version], object]  # raises if a version must not serve
@@ -124,7 +124,7 @@ class Registry:
     def _load(self, name: str, entries: Sequence[Entry], *, anew: bool = False) -> Version:
         version = None if name in removed(entries) else self._kept(name, anew=anew)
         if version is None:
-            ready = ready_model()
+            ready = bundled_model()
             if ready and ready.name == name:
                 return ready
             known = ", ".join(sorted(self.names())) or "none"
@@ -296,7 +296,7 @@ class Registry:
         self._store.sweep(time.time() - DAY)
 
 
-def ready_model() -> Version | None:
+def bundled_model() -> Version | None:
     """Return the version that ships with the package, or None in a package without one.
 
     Raises:
@@ -330,7 +330,7 @@ def serving(registry: Registry) -> Version | None:
     Raises:
         ModelError: its files are missing or were changed.
     """
-    return registry.champion() or ready_model()
+    return registry.champion() or bundled_model()
 
 
 def find_model(model: str, registry: Registry) -> Model:
@@ -352,14 +352,14 @@ def find_model(model: str, registry: Registry) -> Model:
                 "or give a model with --model FILE.onnx"
             )
         return champion.model()
-    ready = ready_model()
+    ready = bundled_model()
     return (ready if ready and model == ready.name else registry.load(model)).model()
 
 
 def _of_file(file: Path, registry: Registry) -> Model:
     if not file.is_file():
         raise ModelError(f"no file {file}")
-    found, ready = model_in(file), ready_model()
+    found, ready = model_in(file), bundled_model()
     versions = [one for one in registry.versions() if isinstance(one, Known)]
     for known in ([ready] if ready else []) + versions:
         if known.card["files"].get(ONNX_FILE) == found.sha256:

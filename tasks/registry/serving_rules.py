@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.card import CARD_DIGEST
 from tasks.errors import GateRefused, ModelError
-from tasks.version import CARD_FILE, Known
+from tasks.registry.card import CARD_DIGEST
+from tasks.registry.version import CARD_FILE, Known
 
 
 def require_registered(

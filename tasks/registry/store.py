@@ -1,6 +1,6 @@
 """Where model versions and their history are kept: what every such place can do, and which it is.
 
-tasks/registry.py has the rules; a place only keeps files. A version is there once its card is.
+registry.py has the rules; a place only keeps files. A version is there once its card is.
 """
 
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from tasks.atomic import absolute
 from tasks.errors import InputError
-from tasks.files import absolute
-from tasks.history import History
 from tasks.settings import SEEN, home
+from tasks.storage.journal import History
 
 HISTORY_FILE = "history.jsonl"
 
@@ -81,13 +81,13 @@ def open_models(place: str) -> ModelStore:
         InputError: it is a URL, but none of a bucket.
     """
     if place.startswith("s3://"):
-        from tasks.model_bucket import ModelBucket
+        from tasks.registry.bucket_store import ModelBucket
 
         return ModelBucket(place, home() / "cache" / "models", home() / SEEN)
     if "://" in place:
         raise InputError(
             f"models cannot be kept in {place}: DIGITFLOW_MODELS is a folder or s3://BUCKET/FOLDER"
         )
-    from tasks.model_folder import ModelFolder
+    from tasks.registry.folder_store import ModelFolder
 
     return ModelFolder(absolute(place), home() / SEEN)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.card import read_card
+from tasks.atomic import sha256
 from tasks.errors import ModelError
-from tasks.files import sha256
-from tasks.model import Model
+from tasks.inference.model_file import Model
+from tasks.registry.card import read_card
 
 ONNX_FILE = "model.onnx"
 KERAS_FILE = "model.keras"

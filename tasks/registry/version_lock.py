@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tasks.errors import ModelError
-from tasks.version import CARD_FILE
+from tasks.registry.version import CARD_FILE
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from tasks.figures import Figure, Tone
+from tasks.reporting.svg import Figure, Tone
 from tasks.visible import visible
 
 MARKDOWN_LIMIT = 200_000  # bytes; larger artifacts make the Prefect UI slow or fail to load

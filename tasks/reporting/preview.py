@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from tasks.calibrate import Threshold
-from tasks.discover import Listing, entries_of
-from tasks.figures import Figure, Tile, Tone, digit_grid, times
-from tasks.inputs import Entry
-from tasks.page_process import Seen
-from tasks.reading_report import OUTCOMES, Unshown, unshown_section
-from tasks.reasons import Status
-from tasks.report import Report, Section, Table, percent, plural
-from tasks.thumbnail import BACKGROUND
-from tasks.thumbnail import SIDE as THUMBNAIL
+from tasks.imaging.thumbnail import BACKGROUND
+from tasks.imaging.thumbnail import SIDE as THUMBNAIL
+from tasks.inputs.base import Entry
+from tasks.inputs.listing import Listing, entries_of
+from tasks.metrics.calibration import Threshold
+from tasks.outcomes import Status
+from tasks.processes.page_process import Seen
+from tasks.reporting.document import Report, Section, Table, percent, plural
+from tasks.reporting.reading_report import OUTCOMES, Unshown, unshown_section
+from tasks.reporting.svg import Figure, Tile, Tone, digit_grid, times
 
 LONGEST_NAME = 20  # characters below a thumbnail
 

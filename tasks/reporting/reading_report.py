@@ -8,10 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import Threshold
-from tasks.figures import Tile, Tone, bars, digit_strips
-from tasks.reasons import MEANINGS, Status
-from tasks.report import MISSING, Cell, Report, Section, Table, facts, number, percent, plural
+from tasks.metrics.calibration import Threshold
+from tasks.outcomes import MEANINGS, Status
+from tasks.reporting.document import (
+    MISSING,
+    Cell,
+    Report,
+    Section,
+    Table,
+    facts,
+    number,
+    percent,
+    plural,
+)
+from tasks.reporting.svg import Tile, Tone, bars, digit_strips
 
 OUTCOMES: dict[Status, tuple[str, Tone]] = {
     Status.READ: ("read", "good"),

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tasks.errors import DigitflowError
-from tasks.inputs import Inputs, unprintable
-from tasks.page_process import Lend, PageProcesses, PageSettings, Seen, Wanted
-from tasks.reading_report import Sample, Unshown
+from tasks.inputs.base import Inputs, unprintable
+from tasks.processes.page_process import Lend, PageProcesses, PageSettings, Seen, Wanted
+from tasks.reporting.reading_report import Sample, Unshown
 
 FILE_S = 10.0  # seconds for one file: what takes longer is not shown
 ALL_S = 30.0  # seconds for all files of a report together

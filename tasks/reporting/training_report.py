@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import RiskCurve
-from tasks.figures import (
+from tasks.metrics.calibration import RiskCurve
+from tasks.reporting.document import Cell, Report, Section, Table, facts, number, percent, plural
+from tasks.reporting.svg import (
     Tile,
     confusion_matrix,
     digit_grid,
@@ -16,7 +17,6 @@ from tasks.figures import (
     network_diagram,
     training_curves,
 )
-from tasks.report import Cell, Report, Section, Table, facts, number, percent, plural
 
 DUPLICATES = {
     "train_test": "test pictures that are in another part too",

@@ -22,11 +22,11 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from tasks.atomic import make_folder
 from tasks.errors import DigitflowError
-from tasks.files import make_folder
-from tasks.results import dataset_of, open_table, said, storage_options
-from tasks.schema import SCHEMA
-from tasks.table_files import (
+from tasks.results.schema import SCHEMA
+from tasks.results.table import dataset_of, open_table, said, storage_options
+from tasks.results.table_files import (
     append_partitioned,
     commit_files,
     discard,

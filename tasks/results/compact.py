@@ -15,8 +15,8 @@ from deltalake.transaction import AddAction
 from pyarrow.dataset import dataset
 
 from tasks.errors import DigitflowError
-from tasks.results import BATCH, dataset_of, open_table, said, storage_options
-from tasks.table_files import (
+from tasks.results.table import BATCH, dataset_of, open_table, said, storage_options
+from tasks.results.table_files import (
     DataFile,
     commit_files,
     data_files,

@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.decode import Undecodable
-from tasks.discover import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
-from tasks.files import whole_file
-from tasks.inputs import Inputs, printable
-from tasks.reasons import ALL, PASSING, STATUSES, Reason, Status
-from tasks.redecide import DECIDED_BY, BoundsOf, undecidable
-from tasks.results import RANKED_BY, is_table, ranks, scan
+from tasks.atomic import whole_file
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.base import Inputs, printable
+from tasks.inputs.listing import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
+from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status
+from tasks.results.redecide import DECIDED_BY, BoundsOf, undecidable
+from tasks.results.table import RANKED_BY, is_table, ranks, scan
 
 BATCH = 16_384  # rows in memory at once
 UNLISTED, UNREAD = -1, -2  # size or time of what could not be looked at; never equal

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow.dataset import Dataset
 
-from tasks.commit import Origin, commit
-from tasks.discover import Listing
-from tasks.error_bounds import ErrorBounds
-from tasks.inputs import printable
-from tasks.reasons import BY_CONFIDENCE, Reason, Status
-from tasks.results import PLACE, RANKED_BY, current, dataset_of, open_table, ranks, reading
+from tasks.inputs.base import printable
+from tasks.inputs.listing import Listing
+from tasks.metrics.error_bounds import ErrorBounds
+from tasks.outcomes import BY_CONFIDENCE, Reason, Status
+from tasks.results.commit import Origin, commit
+from tasks.results.table import PLACE, RANKED_BY, current, dataset_of, open_table, ranks, reading
 
 PATHS = 16_384  # whose rows are looked up and committed together
 DECIDED_BY = ("path", "reason", "error_bound", "model_version")  # and of what

@@ -19,10 +19,10 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import RemoveAction
 
+from tasks.atomic import make_folder, sync_folder, whole_file
 from tasks.errors import DigitflowError
-from tasks.files import make_folder, sync_folder, whole_file
-from tasks.schema import SCHEMA
-from tasks.table_files import LOG, commit_files, data_files, is_local
+from tasks.results.schema import SCHEMA
+from tasks.results.table_files import LOG, commit_files, data_files, is_local
 
 ASIDE = "_damaged"  # folder of the table that damaged files are moved to
 HINT = "_last_checkpoint"

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks import results
-from tasks.calibrate import Threshold
 from tasks.errors import DigitflowError
-from tasks.reasons import Status
+from tasks.metrics.calibration import Threshold
+from tasks.outcomes import Status
+from tasks.results import table as results
 
 MOST_REJECTS = 50  # listed by name in a summary; all are in the table
 LEAST_SURE = 20  # rows of review, and of the least sure readings, that are kept for the report

@@ -1,6 +1,6 @@
 """The results table: a Delta Lake table with one row for each picture and reading.
 
-Later readings supersede earlier ones, which stay; tasks/commit.py writes it.
+Later readings supersede earlier ones, which stay; tasks/results/commit.py writes it.
 """
 
 import csv
@@ -20,11 +20,11 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow.dataset import Dataset
 
+from tasks.atomic import absolute, whole_file
 from tasks.errors import DigitflowError, InputError
-from tasks.files import absolute, whole_file
-from tasks.schema import SCHEMA
-from tasks.table_files import is_local, storage_of
-from tasks.table_repair import damages, described
+from tasks.results.repair import damages, described
+from tasks.results.schema import SCHEMA
+from tasks.results.table_files import is_local, storage_of
 
 PLACE = "place"  # of a reading among those of its file: the name of a column that is only here
 ORDER = ["root", "path", PLACE, "page"]

@@ -20,7 +20,7 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import FileSystem, LocalFileSystem, PyFileSystem, SubTreeFileSystem
 
-from tasks.files import sync_file, sync_folder
+from tasks.atomic import sync_file, sync_folder
 
 LOG = "_delta_log"
 ROW_GROUP = 16_384  # rows of a data file that lie and are read together

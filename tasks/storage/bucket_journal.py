@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import DigitflowError
-from tasks.history import (
+from tasks.storage.conditional_objects import Conflict, Objects
+from tasks.storage.journal import (
     HEAD_SUFFIX,
     PLAIN,
     Decide,
@@ -21,8 +22,7 @@ from tasks.history import (
     signed,
     whole_lines,
 )
-from tasks.history_chain import Head, chained, machine_head
-from tasks.objects import Conflict, Objects
+from tasks.storage.journal_chain import Head, chained, machine_head
 
 ATTEMPTS = 50  # to append before others do
 LONGEST_PAUSE = 1.0  # seconds between two

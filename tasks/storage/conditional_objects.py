@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tasks.errors import DigitflowError, InputError
-from tasks.s3 import ADVICE, CONDITION_CODES, PAGE, Connection, Got, code_of, listed, said
+from tasks.storage.s3 import ADVICE, CONDITION_CODES, PAGE, Connection, Got, code_of, listed, said
 
 PROBE = ".conditional-write"  # is never there
 NO_ETAG = '"0"'  # no object has it

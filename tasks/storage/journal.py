@@ -1,8 +1,8 @@
 """Append-only histories: one JSON line for each thing that somebody did, and who it was.
 
 What is appended is decided from the entries that are there, and nobody appends in between: in a
-file by a lock (here), in a bucket by conditional writes (tasks/bucket_history.py). One that was
-shortened or changed is not read (tasks/history_chain.py), until a person accepts it as it is.
+file by a lock (here), in a bucket by conditional writes (bucket_journal.py). One that was shortened
+or changed is not read (journal_chain.py), until a person accepts it as it is.
 """
 
 import fcntl
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from tasks.atomic import make_folder, sync_folder
 from tasks.errors import InputError
-from tasks.files import make_folder, sync_folder
-from tasks.history_chain import (
+from tasks.storage.journal_chain import (
     ACCEPTED,
     Head,
     HeadFile,

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tasks.atomic import write_text
 from tasks.errors import InputError
-from tasks.files import write_text
 
 BEFORE = "before"  # key of an entry: the SHA-256 of every line before it
 ACCEPTED = "accepted"  # key of an entry that takes the history as it is: heads it had before

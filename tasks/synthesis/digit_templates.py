@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tasks.pens import Path, Random, corner, curve
+from tasks.synthesis.pen_paths import Path, Random, corner, curve
 
 
 def _arc(

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import scene
-from tasks.calibrate import NO_DIGIT
-from tasks.canonical import canonical
-from tasks.no_digit import nothing_ink
-from tasks.paper import over
-from tasks.written import canvas, digit_ink, with_neighbour
+from tasks.imaging.background import over
+from tasks.imaging.canonical import canonical
+from tasks.metrics.calibration import NO_DIGIT
+from tasks.synthesis import scene
+from tasks.synthesis.non_digits import nothing_ink
+from tasks.synthesis.rasterize import canvas, digit_ink, with_neighbour
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]

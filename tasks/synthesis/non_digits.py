@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import pens
-from tasks.written import canvas, digit_ink, paths_ink
+from tasks.synthesis import pen_paths
+from tasks.synthesis.rasterize import canvas, digit_ink, paths_ink
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
@@ -119,7 +119,7 @@ def nothing_ink(pictures: Images, labels: NDArray[np.int8], random: Random) -> I
     # Half of a 0, 1 or 7 is a digit of another name.
     halved = digit if digit not in (0, 1, 7) else 2
     made: list[tuple[float, Callable[[], Images]]] = [
-        (0.14, lambda: paths_ink(pens.scribble_paths(random), shape, size, random)),
+        (0.14, lambda: paths_ink(pen_paths.scribble_paths(random), shape, size, random)),
         (0.21, lambda: _text_ink(letters, shape, random)),
         (0.13, lambda: _text_ink(str(random.choice(list(SYMBOLS))), shape, random)),
         (0.08, lambda: _stamp_ink(shape, random)),

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import habits, hands, pens
+from tasks.synthesis import digit_templates, pen_paths, writer_variation
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
@@ -27,7 +27,7 @@ def _bend(points: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
     return np.asarray(moved / np.maximum(depth, 0.5)[:, None])
 
 
-def _sway(strokes: list[pens.Path], random: Random) -> list[pens.Path]:
+def _sway(strokes: list[pen_paths.Path], random: Random) -> list[pen_paths.Path]:
     """Strokes pushed about by two slow waves, together, as by a hand that does not lie still."""
     waves = random.normal(0, 0.5, (2, 2)), random.uniform(0, 2 * np.pi, 2)
     push = random.normal(0, SWAY, (2, 2))
@@ -35,8 +35,8 @@ def _sway(strokes: list[pens.Path], random: Random) -> list[pens.Path]:
 
 
 def _place(
-    strokes: list[pens.Path], shape: tuple[int, int], size: float, random: Random
-) -> list[pens.Path]:
+    strokes: list[pen_paths.Path], shape: tuple[int, int], size: float, random: Random
+) -> list[pen_paths.Path]:
     """Strokes moved so that their box is `size` px along its longer side, somewhere in (h, w)."""
     bent = [_bend(stroke, random) for stroke in strokes]
     every = np.vstack(bent)
@@ -48,13 +48,13 @@ def _place(
 
 
 def paths_ink(
-    strokes: list[pens.Path], shape: tuple[int, int], size: float, random: Random
+    strokes: list[pen_paths.Path], shape: tuple[int, int], size: float, random: Random
 ) -> Images:
     """Strokes bent and drawn `size` px large with some pen, as ink (h, w)."""
     pen = size * np.exp(random.uniform(np.log(0.012), np.log(0.115)))
     placed = _place(_sway(strokes, random), shape, size, random)
-    pressure = pens.uneven(placed, random) if random.uniform() < UNEVEN_SHARE else None
-    return pens.draw(placed, shape, pen, pressure)
+    pressure = pen_paths.uneven(placed, random) if random.uniform() < UNEVEN_SHARE else None
+    return pen_paths.draw(placed, shape, pen, pressure)
 
 
 def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: Random) -> Images:
@@ -107,7 +107,7 @@ def digit_ink(
 ) -> Images:
     """One digit `size` px large as ink (h, w), from `picture` of it or from pen paths."""
     if picture is None or random.uniform() < PATH_SHARE:
-        strokes = habits.written(hands.digit_paths(digit, random), random)
+        strokes = writer_variation.written(digit_templates.digit_paths(digit, random), random)
         return paths_ink(strokes, shape, size, random)
     return _picture_ink(picture, shape, size, random)
 
@@ -116,7 +116,9 @@ def with_neighbour(ink: Images, random: Random) -> Images:
     """Strokes of a neighbouring cell that reach over an edge."""
     shape = ink.shape
     size = min(shape) * random.uniform(0.3, 0.7)
-    strokes = _place(hands.digit_paths(int(random.integers(10)), random), shape, size, random)
+    strokes = _place(
+        digit_templates.digit_paths(int(random.integers(10)), random), shape, size, random
+    )
     side = int(random.integers(4))
     every = np.vstack(strokes)
     reach = random.uniform(0.03, 0.12) * min(shape)
@@ -126,5 +128,5 @@ def with_neighbour(ink: Images, random: Random) -> Images:
         (shape[1 - axis] - reach - every[:, axis].min()) if far else (reach - every[:, axis].max())
     )
     return np.asarray(
-        cv2.max(ink, pens.draw([s + move for s in strokes], shape, size * 0.05)), np.uint8
+        cv2.max(ink, pen_paths.draw([s + move for s in strokes], shape, size * 0.05)), np.uint8
     )

@@ -6,7 +6,7 @@ Paths are those of `hands`, one 1 high; all that is done to them keeps the digit
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.pens import Path, Random
+from tasks.synthesis.pen_paths import Path, Random
 
 Values = NDArray[np.float64]  # (n,)
 

@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from tasks.atomic import whole_file
 from tasks.device import cpu
-from tasks.evaluate import Parity
-from tasks.files import whole_file
-from tasks.model import model_in
-from tasks.network import DIGIT_LOGIT, LOGITS, SIDE, keras, tf
-from tasks.reader import INPUT, OUTPUT, SCORE, Reader
+from tasks.inference.model_file import model_in
+from tasks.inference.session import INPUT, OUTPUT, SCORE, Reader
+from tasks.metrics.classification import Parity
+from tasks.training.network import DIGIT_LOGIT, LOGITS, SIDE, keras, tf
 
 OPSET = 18  # the highest that tf2onnx 1.17 writes
 ANY_COUNT = "N"  # name of the dimension that takes any number of pictures

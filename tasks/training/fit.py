@@ -10,12 +10,22 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import NO_DIGIT
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError, DigitflowError
-from tasks.evaluate import evaluate
-from tasks.network import DIGIT_LOGIT, DIGITS, LOGITS, SIDE, Recipe, build, keras, quiet_start, tf
+from tasks.metrics.calibration import NO_DIGIT
+from tasks.metrics.classification import evaluate
 from tasks.settings import DeviceChoice
+from tasks.training.network import (
+    DIGIT_LOGIT,
+    DIGITS,
+    LOGITS,
+    SIDE,
+    Recipe,
+    build,
+    keras,
+    quiet_start,
+    tf,
+)
 
 Pairs = tuple[NDArray[np.uint8], NDArray[np.int8]]  # images (N, 28, 28), labels (N,)
 

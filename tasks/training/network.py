@@ -67,7 +67,7 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What is drawn for training beside the data: see tasks/simulate.py."""
+    """What is drawn for training beside the data: see tasks/synthesis/generate.py."""
 
     bent: int  # bent copies of each picture of the training part
     digits: int  # digits in simulated scans and photos

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.simulate import bent as bent_copies
-from tasks.simulate import simulate
+from tasks.synthesis.generate import bent as bent_copies
+from tasks.synthesis.generate import simulate
 
 Pairs = tuple[NDArray[np.uint8], NDArray[np.int8]]  # images (N, 28, 28), labels (N,), -1: no digit
 

@@ -13,15 +13,15 @@ from typing import BinaryIO
 
 import pytest
 
-from tasks import tars, unpacking
-from tasks.decode import Undecodable
-from tasks.discover import discover, entries_of
+from tasks.archives import tar_format, unpacking
+from tasks.archives.tar_format import LONGEST_HEADER
 from tasks.errors import InputError
-from tasks.inputs import MAX_BYTES, open_inputs
-from tasks.reasons import Reason
-from tasks.tars import LONGEST_HEADER
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.base import MAX_BYTES, open_inputs
+from tasks.inputs.listing import discover, entries_of
+from tasks.outcomes import Reason
 from tests.helpers import reason_of
-from tests.test_archives import contents, tar_of
+from tests.inputs.test_archive import contents, tar_of
 
 
 @pytest.mark.parametrize("layout", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -252,7 +252,7 @@ def test_a_compressed_archive_costs_what_it_holds(
 def test_zeros_without_end_are_not_all_unpacked_and_take_no_member_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tars, "LONGEST_PADDING", 2**20)
+    monkeypatch.setattr(tar_format, "LONGEST_PADDING", 2**20)
     # what lies so far behind shows that it was not unpacked: it is damaged
     zeros = gzip.compress(bytes(40 * 2**20)) + b"damaged"
     (tmp_path / "t").write_bytes(gzip.compress(header("a")) + zeros)

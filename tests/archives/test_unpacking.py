@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.inputs import MAX_BYTES
-from tasks.unpacking import (
+from tasks.archives.unpacking import (
     RATIO,
     RAW_DEFLATE,
     Damaged,
@@ -27,6 +26,7 @@ from tasks.unpacking import (
     unpacked,
     xz_decompressor,
 )
+from tasks.inputs.base import MAX_BYTES
 
 Compress = Callable[[bytes], bytes]
 FORMATS: list[tuple[Compress, Callable[[], Decompressor]]] = [

@@ -9,11 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tasks.archives import clean
+from tasks.archives.zip_directory import (
+    END,
+    END64,
+    END64_MARK,
+    END64_PLACE,
+    END64_PLACE_MARK,
+    Directory,
+)
 from tasks.errors import InputError
-from tasks.inputs import Content, open_inputs
-from tasks.zip_directory import END, END64, END64_MARK, END64_PLACE, END64_PLACE_MARK, Directory
-from tests.test_archives import contents, zip_of
+from tasks.inputs.archive import clean
+from tasks.inputs.base import Content, open_inputs
+from tests.inputs.test_archive import contents, zip_of
 
 FILES = [(f"{number}.png", bytes([number]) * 40) for number in range(5)]
 

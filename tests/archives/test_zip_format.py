@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.discover import discover, entries_of
+from tasks.archives.zip_format import CENTRAL, LOCAL
 from tasks.errors import InputError
-from tasks.inputs import MAX_BYTES, open_inputs
-from tasks.reasons import Reason
-from tasks.zips import CENTRAL, LOCAL
+from tasks.inputs.base import MAX_BYTES, open_inputs
+from tasks.inputs.listing import discover, entries_of
+from tasks.outcomes import Reason
 from tests.helpers import reason_of
-from tests.test_archives import contents, zip_of
+from tests.inputs.test_archive import contents, zip_of
 
 FILES = [("a.png", b"a" * 1000), ("b/c.png", b"c")]
 

@@ -76,7 +76,7 @@ class Outcome:
 
 def started(source: Path | str, model: Path, home: Path, *options: str, **variables: str) -> Run:
     """Start the command in a home of its own, as the leader of its own process group."""
-    words = [sys.executable, "-m", "flows.cli", "predict", str(source), "--model", str(model)]
+    words = [sys.executable, "-m", "flows.cli.main", "predict", str(source), "--model", str(model)]
     words += ["--no-prefect", "--json", *options]
     home.mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(

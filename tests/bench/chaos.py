@@ -25,8 +25,8 @@ import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
-from tasks import results
-from tasks.discover import Listing, shards
+from tasks.inputs.listing import Listing, shards
+from tasks.results import table as results
 from tests.bars import bar, encoded, save_bar_model
 from tests.bench.watched import children_of, telling_opens
 
@@ -62,7 +62,7 @@ def command(folder: Path, model: Path) -> list[str]:
     """Return the words that read the folder."""
     words = ["predict", str(folder), "--model", str(model), "--no-prefect"]
     words += ["--workers", str(WORKERS)]
-    return [sys.executable, "-m", "flows.cli", *words]
+    return [sys.executable, "-m", "flows.cli.main", *words]
 
 
 def start(folder: Path, model: Path, home: Path) -> subprocess.Popen[bytes]:

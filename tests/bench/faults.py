@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks import results
+from tasks.results import table as results
 from tests.bars import bar, encoded
 from tests.bench.attempt import Line, Outcome, ended, started
 from tests.bench.bucket import Bucket, lent_bucket

@@ -21,10 +21,10 @@ import onnx
 
 from flows.engine import PlainEngine
 from flows.judge import judge
-from tasks.dataset import ingest
+from tasks.data.snapshot import ingest
 from tasks.device import usable_cores
-from tasks.evaluate import Parity
-from tasks.registry import ready_model
+from tasks.metrics.classification import Parity
+from tasks.registry.registry import bundled_model
 from tasks.settings import GateSettings, home
 
 TARGET = 60.0  # seconds, two cores
@@ -68,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("model", nargs="?", type=Path, help="the candidate")
     given = parser.parse_args().model
-    shipped = ready_model()
+    shipped = bundled_model()
     if shipped is None:
         raise SystemExit("this package ships no model")
     snapshot = ingest("mnist", home() / "datasets")

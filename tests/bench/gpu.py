@@ -214,8 +214,8 @@ def show(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> 
 
 def fit_here(kind: str) -> None:
     """Fit the quick recipe on one kind of device and print what its epochs took, as JSON."""
-    from tasks.network import RECIPES
-    from tasks.train import Epoch, fit, training_device
+    from tasks.training.fit import Epoch, fit, training_device
+    from tasks.training.network import RECIPES
 
     class Silent:
         def on_batch(self, done: int, total: int) -> None: ...

@@ -5,8 +5,8 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tasks import results
-from tasks.inputs import MAX_BYTES
+from tasks.inputs.base import MAX_BYTES
+from tasks.results import table
 from tests.bench.attempt import Attempt, Line, Outcome, started, watched
 from tests.bench.damaged import damaged
 from tests.bench.hostile_archives import MADE, many_chunks
@@ -100,7 +100,7 @@ def _read_archive(archive: Path, members: int, home: Path, model: Path) -> Line:
 
 def _rows(home: Path) -> tuple[int, int]:
     """Return how many files have rows, and how many rows there are, none of them twice."""
-    rows = results.select(str(home / "results"), history=True, columns=["path", "page"]).to_pylist()
+    rows = table.select(str(home / "results"), history=True, columns=["path", "page"]).to_pylist()
     pages = {(row["path"], row["page"]) for row in rows}
     return len({path for path, _ in pages}), len(rows) if len(pages) == len(rows) else -1
 

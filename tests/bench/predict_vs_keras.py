@@ -40,17 +40,17 @@ from platformdirs import user_cache_dir
 from rich.console import Console
 from rich.table import Table
 
-from tasks.calibrate import calibrate
-from tasks.canonical import CANONICAL_VERSION
-from tasks.commit import ROWS
-from tasks.dataset import Part, ingest
+from tasks.data.snapshot import Part, ingest
 from tasks.device import usable_cores
-from tasks.reader import CALIBRATION
-from tasks.registry import READY, Registry
-from tasks.scene import photo
+from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.inference.session import CALIBRATION
+from tasks.metrics.calibration import calibrate
+from tasks.registry.registry import READY, Registry
+from tasks.registry.version import KERAS_FILE, ONNX_FILE
+from tasks.results.commit import ROWS
 from tasks.settings import models_place
-from tasks.version import KERAS_FILE, ONNX_FILE
-from tasks.written import digit_ink
+from tasks.synthesis.rasterize import digit_ink
+from tasks.synthesis.scene import photo
 
 LABELLED = re.compile(r"\d+-(\d)\.\w+")  # number and digit, as `write_pictures` names a file
 DECODERS = 2  # processes
@@ -109,8 +109,8 @@ def find_models(folder: Path) -> tuple[Path, str]:
 
 def make_models(folder: Path) -> None:
     """Write the untrained quick network to a folder."""
-    from tasks.export import to_onnx
-    from tasks.network import RECIPES, build
+    from tasks.training.export import to_onnx
+    from tasks.training.network import RECIPES, build
 
     model = build(RECIPES["quick"])
     model.save(folder / KERAS_FILE)
@@ -128,7 +128,7 @@ def read_by_us(pictures: Path, models: Path) -> Reading:
 
     with tempfile.TemporaryDirectory() as state:
         options = ["--model", str(models / ONNX_FILE), "--no-prefect", "--json", "--max-error", "1"]
-        command = [sys.executable, "-m", "flows.cli", "predict", str(pictures), *options]
+        command = [sys.executable, "-m", "flows.cli.main", "predict", str(pictures), *options]
         start = _clocks()
         summary = json.loads(_run(command, DIGITFLOW_HOME=state))
         spent = _since(start)

@@ -18,15 +18,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.calibrate import threshold_for
-from tasks.canonical import Ink, canonical
-from tasks.decide import Thresholds, decide
-from tasks.decode import Picture, Undecodable, decode, pages
 from tasks.device import cpu
-from tasks.model import model_in
-from tasks.reader import Reader
-from tasks.reasons import STATUSES, Status
-from tasks.simulate import simulate
+from tasks.imaging.canonical import Ink, canonical
+from tasks.imaging.decode import Picture, Undecodable, decode, pages
+from tasks.inference.decision import Thresholds, decide
+from tasks.inference.model_file import model_in
+from tasks.inference.session import Reader
+from tasks.metrics.calibration import threshold_for
+from tasks.outcomes import STATUSES, Status
+from tasks.synthesis.generate import simulate
 
 Pixels = NDArray[np.uint8]
 

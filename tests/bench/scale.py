@@ -25,7 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from flows.prefect_defaults import set_defaults
+from flows.orchestration.defaults import set_defaults
 from tests.bench.predict_vs_keras import write_pictures
 from tests.bench.watched import Processes
 
@@ -34,7 +34,7 @@ IN_A_FOLDER = 10_000  # links
 ORCHESTRATED = 100_000  # files: from so many on, what Prefect takes is measured
 ROUNDS = 5  # up to so many files
 REST = 2.0  # seconds: what a run has left to the server is not to count for the next
-SHIPPED = Path(__file__).parents[2] / "tasks" / "ready_model" / "model.onnx"
+SHIPPED = Path(__file__).parents[2] / "tasks" / "bundled_model" / "model.onnx"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,15 @@ def read(folder: Path, model: Path, count: int, server: str | None) -> Reading:
         environment = os.environ | {"DIGITFLOW_HOME": home, "DIGITFLOW_MAX_ERROR": "1"}
         if server:
             environment["PREFECT_API_URL"] = server
-        command = [sys.executable, "-m", "flows.cli", "predict", str(folder), "--model", str(model)]
+        command = [
+            sys.executable,
+            "-m",
+            "flows.cli.main",
+            "predict",
+            str(folder),
+            "--model",
+            str(model),
+        ]
         command += ["--json"] if server else ["--json", "--no-prefect"]
         time.sleep(REST)
         began = time.perf_counter()

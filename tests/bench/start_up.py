@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows.prefect_defaults import set_defaults
+from flows.orchestration.defaults import set_defaults
 from tests.bench.predict_vs_keras import write_pictures
 
 FILES = 10
@@ -46,7 +46,7 @@ def measure(folder: Path, home: Path, rounds: int) -> dict[str, list[float]]:
     from prefect.settings import PREFECT_API_URL
     from prefect.testing.utilities import prefect_test_harness
 
-    predict = [sys.executable, "-m", "flows.cli", "predict", str(folder), "--again"]
+    predict = [sys.executable, "-m", "flows.cli.main", "predict", str(folder), "--again"]
     empty = [sys.executable, "-c", EMPTY]
     ours = {"DIGITFLOW_HOME": str(home / "digitflow")}
     embedded = {**ours, "PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": ""}

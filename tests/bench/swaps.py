@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tasks import results
+from tasks.results import table
 from tests.bars import bar, encoded
 from tests.bench.attempt import LONGEST_S, Line, ended, started
 from tests.bench.watched import beside, children_of, telling_opens
@@ -204,7 +204,7 @@ class _Changes:
 
 def _rows(home: Path, history: bool = False) -> list[dict[str, Any]]:
     columns = ["path", "reason", "content_hash", "size"]
-    rows = results.select(str(home / "results"), history=history, columns=columns)
+    rows = table.select(str(home / "results"), history=history, columns=columns)
     return list(rows.to_pylist())
 
 

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tasks import results
-from tasks.compact import MANY
+from tasks.results import table as results
+from tasks.results.compact import MANY
 from tests.bars import bar, encoded
 from tests.bench.attempt import Line, Outcome, ended, started
 from tests.bench.bucket import Bucket, lent_bucket
-from tests.test_results import read_row, store
+from tests.results.test_table import read_row, store
 
 COMMITS, ROWS = MANY - 1, 30  # of the table, and of each commit and each run
 KEY = ["root", "path", "page", "run_id"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from tasks.dataset import Part, ingest
+from tasks.data.snapshot import Part, ingest
 from tasks.settings import home
 
 GOAL = 0.9793  # test accuracy
@@ -46,8 +46,8 @@ class Silent:
 
 def ours(datasets: Path, seed: int) -> Run:
     """Train the quick recipe as `digitflow train` does."""
-    from tasks.network import RECIPES
-    from tasks.train import fit, training_device
+    from tasks.training.fit import fit, training_device
+    from tasks.training.network import RECIPES
 
     device, snapshot = training_device("auto"), ingest("mnist", datasets)
     train, test = snapshot.part(Part.TRAIN), snapshot.part(Part.TEST)
@@ -58,8 +58,8 @@ def ours(datasets: Path, seed: int) -> Run:
 
 def plain(datasets: Path, seed: int) -> Run:
     """Train as the classic first script does: dense layers, Adam, batches of 32, five epochs."""
-    from tasks.network import keras
-    from tasks.train import training_device
+    from tasks.training.fit import training_device
+    from tasks.training.network import keras
 
     device, snapshot = training_device("auto"), ingest("mnist", datasets)
     learned = snapshot.splits != Part.TEST  # the script holds nothing back

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks import idx, sources
-from tasks.canonical import canonical
+from tasks.data import idx, labelled_arrays
+from tasks.data.labelled_arrays import Labelled, read
 from tasks.errors import DatasetError
-from tasks.sources import Labelled, read
+from tasks.imaging.canonical import canonical
 
 random = np.random.default_rng(5)
 IMAGES = random.integers(0, 200, (60, 28, 28), dtype=np.uint8)
@@ -236,8 +236,8 @@ def test_a_few_files_without_a_picture_are_written_down_with_their_reasons(tmp_p
 def test_a_file_that_keeps_its_decoder_costs_itself_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "DECODE_S", 1.0)
-    monkeypatch.setattr(sources, "FILES_A_PROCESS", 100)
+    monkeypatch.setattr(labelled_arrays, "DECODE_S", 1.0)
+    monkeypatch.setattr(labelled_arrays, "FILES_A_PROCESS", 100)
     root = write_folders(tmp_path / "digits", copies=30)
     # the values of such a picture are brought to another scale in Python, one by one
     slow = b"P5\n4000 4000\n1000\n" + bytes(2 * 4000 * 4000)

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import idx, mnist
-from tasks.dataset import MNIST_DIGEST, Part, ingest, load
+from tasks.data import idx, mnist
+from tasks.data.snapshot import MNIST_DIGEST, Part, ingest, load
 from tasks.errors import DatasetError
 
 NOBODY = "http://127.0.0.1:9/"  # the discard port: refuses at once

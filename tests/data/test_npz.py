@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks import npz
+from tasks.data import npz
+from tasks.data.labelled_arrays import read
 from tasks.errors import DatasetError
-from tasks.sources import read
 
 IMAGES = np.zeros((20, 28, 28), np.uint8)
 LABELS = np.arange(20, dtype=np.uint8) % 10

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.decode import Undecodable, decode
-from tasks.sample_folder import SIDES, write_sample_folder
+from tasks.data.sample_folder import SIDES, write_sample_folder
+from tasks.imaging.decode import Undecodable, decode
 from tests.bars import bar
 
 LABELS = (np.arange(48) % 10).astype(np.int8)

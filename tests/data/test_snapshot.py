@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks import idx
-from tasks.dataset import MNIST_DIGEST, Part, Snapshot, cut, ingest, load, save
+from tasks.data import idx
+from tasks.data.labelled_arrays import Labelled, Skipped, SkippedFile
+from tasks.data.snapshot import MNIST_DIGEST, Part, Snapshot, cut, ingest, load, save
 from tasks.errors import DatasetError
-from tasks.reasons import Reason
-from tasks.sources import Labelled, Skipped, SkippedFile
+from tasks.outcomes import Reason
 
 random = np.random.default_rng(7)
 IMAGES = random.integers(0, 200, (600, 28, 28), dtype=np.uint8)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.doctor import examine
-from tasks.registry import Registry
+from flows.cli.doctor import examine
+from tasks.registry.registry import Registry
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run
 from tests.places import Place

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.cli import INTERRUPTED
-from tasks import results
+from flows.cli.main import INTERRUPTED
+from tasks.results import table as results
 from tests.bars import bar, encoded
-from tests.test_reading_process import is_running, wait_until
+from tests.inference.test_worker import is_running, wait_until
 
 FILES = 26_000  # two shards, so that some are left when the first is committed
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ class Command:
         """Run nothing yet."""
         self.folder, self.home, self.table = folder, home, str(home / "results")
         options = ["--no-prefect", "--model", str(model), "--workers", "1"]
-        self.line = [sys.executable, "-m", "flows.cli", "predict", str(folder), *options]
+        self.line = [sys.executable, "-m", "flows.cli.main", "predict", str(folder), *options]
 
     def start(self, file_size: int | None = None) -> subprocess.Popen[str]:
         """Start it; no file may grow larger than that many KiB."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks import results
+from tasks.results import table
 from tests.bars import bar, encoded
 from tests.s3 import access
 
@@ -35,7 +35,7 @@ def bucket(s3: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_two_runs_at_once_put_each_picture_of_a_bucket_into_its_results_once(
     bucket: str, model_file: Path
 ) -> None:
-    command = [sys.executable, "-m", "flows.cli", "predict", f"{bucket}/scans", "--no-prefect"]
+    command = [sys.executable, "-m", "flows.cli.main", "predict", f"{bucket}/scans", "--no-prefect"]
     command += ["--model", str(model_file)]
     runs = [
         subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.PIPE, text=True)
@@ -43,7 +43,7 @@ def test_two_runs_at_once_put_each_picture_of_a_bucket_into_its_results_once(
     ]
     said = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
-    rows = results.select(f"{bucket}/results", history=True).to_pylist()
+    rows = table.select(f"{bucket}/results", history=True).to_pylist()
     assert Counter(row["path"] for row in rows) == Counter(
         f"{number % 4}/{number:03}.png" for number in range(COUNT)
     )

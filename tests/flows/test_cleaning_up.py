@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
-from tasks.registry import Registry
+from flows.cli.main import main
+from tasks.registry.registry import Registry
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion
-from tests.test_registry import card
+from tests.registry.test_registry import card
 
 ROOT = Path(__file__).parents[2]
 FILES = 3_000  # enough to be stopped at
@@ -43,7 +43,7 @@ def test_the_version_that_a_run_reads_with_stays_before_its_first_commit(
     scans.mkdir()
     for number in range(FILES):
         (scans / f"{number}.png").write_bytes(encoded(bar(number % 10)))
-    command = [sys.executable, "-m", "flows.cli", "predict", str(scans), "--no-prefect"]
+    command = [sys.executable, "-m", "flows.cli.main", "predict", str(scans), "--no-prefect"]
     command += ["--model", "a", "--max-error", "1", "--workers", "1"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         try:

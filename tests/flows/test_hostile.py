@@ -13,12 +13,12 @@ from PIL import Image
 
 from flows.engine import PlainEngine
 from flows.predict import predict
-from tasks import results
-from tasks.inputs import MAX_BYTES, printable
-from tasks.reasons import STATUSES, Reason
+from tasks.inputs.base import MAX_BYTES, printable
+from tasks.outcomes import STATUSES, Reason
+from tasks.results import table
 from tasks.settings import PredictSettings
 from tests.bars import bar, encoded
-from tests.test_decode import chunk, png
+from tests.imaging.test_decode import chunk, png
 
 PNG, JPEG, GIF, BMP, TIFF, WEBP = (
     encoded(bar(3), name) for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
@@ -134,7 +134,7 @@ def hostile(tmp_path: Path, home: Path) -> Path:
 def test_every_hostile_file_has_one_row_that_fits(hostile: Path, model_file: Path) -> None:
     settings = PredictSettings(source=str(hostile), model=str(model_file))
     summary = predict(settings, PlainEngine(quiet=True))
-    rows = results.select(summary.results).to_pylist()
+    rows = table.select(summary.results).to_pylist()
     pages = {(row["path"], row["page"]): row["reason"] for row in rows}
     assert len(pages) == len(rows)
     assert all(row["status"] == STATUSES[Reason(row["reason"])] for row in rows)
@@ -168,7 +168,7 @@ def test_files_of_times_that_no_column_holds_are_read_once(
         pytest.skip("this file system keeps no such time")
     settings = PredictSettings(source=str(folder), model=str(model_file))
     first, second = (predict(settings, PlainEngine(quiet=True)) for _ in range(2))
-    rows = results.select(first.results).to_pylist()
+    rows = table.select(first.results).to_pylist()
     assert {row["path"]: row["mtime_ns"] for row in rows} == {
         "2300": 2**63 - 1,
         "2400": 2**63 - 1,

@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import tasks.registry
+import tasks.registry.registry
 from flows.engine import PlainEngine
 from flows.judge import Judgement, judge, named_slices
 from flows.predict import predict
-from tasks.acceptance import AcceptanceSets
-from tasks.dataset import Snapshot, ingest
+from tasks.atomic import sha256
+from tasks.data.snapshot import Snapshot, ingest
 from tasks.errors import InputError
-from tasks.evaluate import Parity
-from tasks.files import sha256
-from tasks.registry import Registry
-from tasks.report import to_html
+from tasks.gate.acceptance_sets import AcceptanceSets
+from tasks.metrics.classification import Parity
+from tasks.registry.registry import Registry
+from tasks.registry.version import ONNX_FILE
+from tasks.reporting.document import to_html
 from tasks.settings import GateSettings, PredictSettings
-from tasks.version import ONNX_FILE
 from tests import mutants
 from tests.bars import save_bar_model
 from tests.helpers import register_champion
 
-SHIPPED = Path(tasks.registry.__file__).parent / "ready_model" / ONNX_FILE
+SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX_FILE
 PARITY = Parity(1000, [1], same_digits=True, max_difference=0.0)
 LENIENT = {
     **{"judge_on": "clean", "min_accuracy": 0.9, "min_recall": 0.5, "min_slice_pictures": 50},

@@ -17,13 +17,13 @@ from PIL import Image
 
 from flows.engine import AdvanceBy, PlainEngine
 from flows.predict import predict
-from tasks import results
 from tasks.device import Device, cuda_provider_trouble, nvidia_gpu
-from tasks.discover import discover
 from tasks.errors import DeviceError, InputError, ModelError
-from tasks.model import model_in
+from tasks.inference.model_file import model_in
+from tasks.inputs.listing import discover
+from tasks.results import table
+from tasks.results.summary import Summary
 from tasks.settings import PredictSettings
-from tasks.summary import Summary
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion
@@ -100,7 +100,7 @@ def read(folder: Path, model: Path, engine: PlainEngine | None = None, **values:
 
 def outcomes(summary: Summary, **conditions: Any) -> dict[tuple[str, int], tuple[str, int | None]]:
     """Return reason and digit of each page, having checked that each is there once."""
-    rows = results.select(summary.results, **conditions).to_pylist()
+    rows = table.select(summary.results, **conditions).to_pylist()
     found = {(row["path"], row["page"]): (row["reason"], row["digit"]) for row in rows}
     assert len(found) == len(rows)
     return found
@@ -187,7 +187,7 @@ def test_what_a_looser_run_has_read_is_held_against_the_error_that_is_accepted_n
     assert (strict.decided_anew, strict.files, strict.found, strict.review) == (1, 2, 2, 1)
     assert strict.listed == strict.unchanged + strict.others + strict.files
     assert "1 file of these as read before" in engine.lines[""]
-    for rows in (pq.read_table(out), results.select(strict.results)):
+    for rows in (pq.read_table(out), table.select(strict.results)):
         found = {row["path"]: row["reason"] for row in rows.to_pylist()}
         assert (found["unsure.bmp"], len(found)) == ("low_confidence", 19)
     nothing = read(mixed, model_file, max_error=0.005)
@@ -223,7 +223,7 @@ def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
             assert min(counts) >= 0
             assert summary.listed == sum(counts[:3]) == found + 1
             assert summary.found == summary.read + summary.review + summary.rejected
-            rows = results.select(summary.results, run=summary.run_id)
+            rows = table.select(summary.results, run=summary.run_id)
             assert len(set(rows["path"].to_pylist())) == summary.files
             assert rows.num_rows == summary.found
         # a run that has read everything itself has nothing to decide anew
@@ -234,7 +234,7 @@ def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_fil
     tables = []
     for workers in (1, 2):
         summary = read(mixed, model_file, workers=workers, again=True)
-        rows = results.select(summary.results, run=summary.run_id)
+        rows = table.select(summary.results, run=summary.run_id)
         tables.append(rows.drop(["run_id", "read_at", "commit_version"]))
     assert tables[0].equals(tables[1])
 
@@ -271,12 +271,12 @@ def test_a_reading_again_supersedes_the_earlier_one_which_stays_in_the_history(
     first = read(folder, model_file)
     other = save_bar_model(tmp_path / "other.onnx", version="other")
     second = read(folder, other, again=True)
-    rows = results.select(first.results, history=True).to_pylist()
+    rows = table.select(first.results, history=True).to_pylist()
     assert [(row["run_id"], row["model_version"]) for row in rows] == [
         (first.run_id, model_in(model_file).name),
         (second.run_id, model_in(other).name),
     ]
-    assert results.select(first.results)["run_id"].to_pylist() == [second.run_id]
+    assert table.select(first.results)["run_id"].to_pylist() == [second.run_id]
 
 
 def test_only_rejected_files_are_read_again_where_that_is_asked_for(
@@ -320,7 +320,7 @@ def test_a_table_of_many_small_files_is_compacted_by_the_run_that_finds_it(
         (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
         summary = read(folder, model_file)
         assert outcomes(summary, run=summary.run_id) == {(f"{digit}.png", 0): ("ok", digit)}
-    assert len(results.open_table(summary.results).file_uris()) == 2
+    assert len(table.open_table(summary.results).file_uris()) == 2
     assert len(outcomes(summary)) == 4
 
 
@@ -418,7 +418,7 @@ def test_a_file_that_nobody_registered_reads_under_its_hash_whatever_it_says(
     copy.write_bytes(version.onnx.read_bytes())
     summary = read(folder, copy, engine, again=True)
     assert engine.lines["Model"].startswith("good, by ")
-    rows = results.select(summary.results, history=True).to_pylist()
+    rows = table.select(summary.results, history=True).to_pylist()
     assert [row["model_version"] for row in rows] == [name, "good"]
 
 

@@ -9,9 +9,9 @@ from PIL import Image
 from flows.engine import PlainEngine
 from flows.predict import predict
 from flows.preview import preview
-from tasks import results
-from tasks.figures import times
-from tasks.preview import Preview
+from tasks.reporting.preview import Preview
+from tasks.reporting.svg import times
+from tasks.results import table
 from tasks.settings import PredictSettings, PreviewSettings
 from tests.bars import bar, encoded
 
@@ -49,7 +49,7 @@ def test_a_preview_agrees_with_the_reading_of_every_picture(folder: Path, model_
         "rejected": summary.rejected,
     }
     assert (found.threshold, found.files, found.shown) == (summary.threshold, 14, 14)
-    for row in results.select(summary.results, run=summary.run_id).to_pylist():
+    for row in table.select(summary.results, run=summary.run_id).to_pylist():
         if row["digit"] is not None:
             assert f"{row['path']}: {row['status']}: {row['digit']}" in page
     assert "pages.tif: rejected: blank" in page

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from flows.cli import main
+from flows.cli.main import main
 from flows.engine import PlainEngine
 from flows.train import Outcome, train
-from tasks import registry as registry_file
-from tasks.files import sha256
-from tasks.registry import Registry
+from tasks.atomic import sha256
+from tasks.registry import registry as registry_file
+from tasks.registry.registry import Registry
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run
@@ -35,7 +35,7 @@ def trained(
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIGITFLOW_HOME", str(folder))
-        patch.setattr(registry_file, "READY", folder / "ready_model")
+        patch.setattr(registry_file, "READY", folder / "bundled_model")
         outcomes = [
             train(TrainSettings(data=str(npz_sample), **(LENIENT | more)), PlainEngine(quiet=True))
             for more in ({}, {"seed": 2}, {"min_accuracy": 1})

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.ready_model import make
+from flows.release_model import make
 from tasks.errors import GateRefused
-from tasks.registry import READY, Registry, ready_model
+from tasks.registry.registry import READY, Registry, bundled_model
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_a_model_that_is_accepted_ships_and_is_not_promoted(
 ) -> None:
     monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "0.5")
     make()
-    ready = ready_model()
+    ready = bundled_model()
     registry = Registry(home / "models")
     assert ready
     assert ready.folder != READY
@@ -38,7 +38,7 @@ def test_a_model_that_is_refused_does_not_ship(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "1")
     with pytest.raises(GateRefused, match="accuracy on test part"):
         make()
-    assert ready_model() is None
+    assert bundled_model() is None
 
 
 def test_weights_that_were_fitted_before_are_judged_and_shipped_without_a_fit(
@@ -47,11 +47,11 @@ def test_weights_that_were_fitted_before_are_judged_and_shipped_without_a_fit(
     monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "0.5")
     monkeypatch.setenv("DIGITFLOW_MAX_DROP", "1")
     make()
-    first = ready_model()
+    first = bundled_model()
     assert first
     registry = Registry(home / "models")
     make(Path(registry.place) / first.name)
-    again = ready_model()
+    again = bundled_model()
     assert again
     assert again.name != first.name
     assert again.card["weights_of"] == first.name

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from flows.cli import main
-from flows.doctor import examine
+from flows.cli.doctor import examine
+from flows.cli.main import main
 from flows.engine import PlainEngine
 from flows.train import train
-from tasks import s3 as s3_file
-from tasks.model_bucket import ModelBucket
-from tasks.registry import Registry
+from tasks.registry.bucket_store import ModelBucket
+from tasks.registry.registry import Registry
 from tasks.settings import TrainSettings
+from tasks.storage import s3 as s3_file
 from tests.bars import bar, encoded, save_bar_model
-from tests.flows.test_models import LENIENT
+from tests.flows.test_promote import LENIENT
 from tests.helpers import free_port, register_champion
 from tests.places import BucketPlace
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from flows.engine import PlainEngine
 from flows.train import Outcome, train
+from tasks.atomic import sha256
 from tasks.device import cpu
-from tasks.files import sha256
-from tasks.reader import Reader
-from tasks.registry import Registry
+from tasks.inference.session import Reader
+from tasks.registry.registry import Registry
 from tasks.settings import TrainSettings
 from tests.bars import save_bar_model
 from tests.conftest import SAMPLE_PICTURES

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tasks.acceptance import AcceptanceSets
+from tasks.data.labelled_folder import copied, labelled_files
 from tasks.errors import InputError
-from tasks.history import FileHistory
-from tasks.labelled_folder import copied, labelled_files
+from tasks.gate.acceptance_sets import AcceptanceSets
+from tasks.storage.journal import FileHistory
 from tests.bars import bar, encoded
 
 

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import gate
-from tasks.calibrate import NO_DIGIT
-from tasks.evaluate import Parity
-from tasks.evidence import (
+from tasks.gate import checks as gate
+from tasks.gate.checks import judge
+from tasks.gate.evidence import (
     Batches,
     DataFacts,
     Evidence,
@@ -25,9 +24,10 @@ from tasks.evidence import (
     SliceAnswers,
     Trouble,
 )
-from tasks.gate import judge
+from tasks.gate.slices import NOTHING, TEST, Slice
+from tasks.metrics.calibration import NO_DIGIT
+from tasks.metrics.classification import Parity
 from tasks.settings import GateSettings
-from tasks.slices import NOTHING, TEST, Slice
 
 SETTINGS = GateSettings()
 NAN = float("nan")

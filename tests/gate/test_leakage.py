@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.dataset import Part, Snapshot, ingest
-from tasks.leakage import data_facts
+from tasks.data.snapshot import Part, Snapshot, ingest
+from tasks.gate.leakage import data_facts
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tasks.registry
+import tasks.registry.registry
+from tasks.atomic import sha256
 from tasks.device import cpu
-from tasks.evaluate import Parity
-from tasks.evidence import (
+from tasks.gate.checks import BATCH_SIZES, judge
+from tasks.gate.evidence import (
     Answers,
     Batches,
     DataFacts,
@@ -25,20 +26,19 @@ from tasks.evidence import (
     by_slice,
     fails_closed,
 )
-from tasks.files import sha256
-from tasks.gate import BATCH_SIZES, judge
-from tasks.inputs import open_inputs
-from tasks.judged import answers_of_files
-from tasks.model import model_in
-from tasks.reader import Reader
-from tasks.resources import batches
+from tasks.gate.resources import batches
+from tasks.gate.slices import DRAWN, NOTHING, TEST, SliceFiles, draw_slices, required
+from tasks.gate.verdict import Verdict
+from tasks.inference.evaluate_files import answers_of_files
+from tasks.inference.model_file import model_in
+from tasks.inference.session import Reader
+from tasks.inputs.base import open_inputs
+from tasks.metrics.classification import Parity
+from tasks.registry.version import ONNX_FILE
 from tasks.settings import GateSettings
-from tasks.slices import DRAWN, NOTHING, TEST, SliceFiles, draw_slices, required
-from tasks.verdict import Verdict
-from tasks.version import ONNX_FILE
 from tests import mutants
 
-SHIPPED = Path(tasks.registry.__file__).parent / "ready_model" / ONNX_FILE
+SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX_FILE
 TESTED, DRAWN_OF_EACH = 400, 120
 JUDGED_ON = (TEST, "scans", "photos", "glass blur", NOTHING)  # to be quick
 SETTINGS = GateSettings(

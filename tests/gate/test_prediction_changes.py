@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.commit import Origin, make_table
-from tasks.commit import commit as commit_rows
 from tasks.device import cpu
-from tasks.evidence import Flip, Flips, Trouble
-from tasks.flips import LISTED, SHOWN, flip_report, flips, recent_batches
-from tasks.model import model_in
-from tasks.report import to_html
-from tasks.schema import SCHEMA
+from tasks.gate.evidence import Flip, Flips, Trouble
+from tasks.gate.prediction_changes import LISTED, SHOWN, flip_report, flips, recent_batches
+from tasks.inference.model_file import model_in
+from tasks.reporting.document import to_html
+from tasks.results.commit import Origin, make_table
+from tasks.results.commit import commit as commit_rows
+from tasks.results.schema import SCHEMA
 from tests import mutants
 from tests.bars import bar, encoded
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks import resources as resources_file
 from tasks.device import cpu
 from tasks.errors import ModelError
-from tasks.model import Model, model_in
-from tasks.resources import batches, resources
+from tasks.gate import resources as resources_file
+from tasks.gate.resources import batches, resources
+from tasks.inference.model_file import Model, model_in
 from tests import mutants
 from tests.bars import bar
 

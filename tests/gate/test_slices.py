@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.calibrate import NO_DIGIT
-from tasks.corruptions import CORRUPTIONS
 from tasks.errors import InputError
+from tasks.gate.slices import DRAWN, FLOORS, NOTHING, TEST, draw_slices, required
+from tasks.metrics.calibration import NO_DIGIT
 from tasks.settings import GateSettings
-from tasks.slices import DRAWN, FLOORS, NOTHING, TEST, draw_slices, required
+from tasks.synthesis.corruptions import CORRUPTIONS
 
 PICTURES = 60
 COUNT = 12

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.canonical import canonical
-from tasks.dataset import MNIST_DIGEST, Part, load
+from tasks.data.snapshot import MNIST_DIGEST, Part, load
+from tasks.imaging.canonical import canonical
 from tests.bars import bar
 
 ANY_SHAPE = st.tuples(st.integers(1, 70), st.integers(1, 70)) | st.tuples(

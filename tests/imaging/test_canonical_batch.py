@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from tasks.canonical import canonical
-from tasks.canonical_batch import in_frame
-from tasks.dataset import MNIST_DIGEST, Part, load
+from tasks.data.snapshot import MNIST_DIGEST, Part, load
+from tasks.imaging.canonical import canonical
+from tasks.imaging.canonical_batch import in_frame
 from tests.bars import bar
 
 Pixels = NDArray[np.uint8]

@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks import hands, pens, scene
-from tasks.canonical import canonical, is_canonical
-from tasks.paper import light
+from tasks.imaging.background import light
+from tasks.imaging.canonical import canonical, is_canonical
+from tasks.synthesis import digit_templates, pen_paths, scene
 
 Pixels = NDArray[np.uint8]
 
 
 def five(size: int = 200, pen: float = 6) -> Pixels:
     """Ink of a 5 in the middle of a square canvas."""
-    strokes = hands.digit_paths(5, np.random.default_rng(3))
+    strokes = digit_templates.digit_paths(5, np.random.default_rng(3))
     every = np.vstack(strokes)
     scale = 0.5 * size / np.ptp(every, axis=0).max()
     middle = (every.max(axis=0) + every.min(axis=0)) / 2
-    return pens.draw([(s - middle) * scale + size / 2 for s in strokes], (size, size), pen)
+    return pen_paths.draw([(s - middle) * scale + size / 2 for s in strokes], (size, size), pen)
 
 
 def alike(a: Pixels, b: Pixels) -> float:

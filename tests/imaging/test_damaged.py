@@ -10,17 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.calibrate import GRID, Calibration, RiskCurve
-from tasks.card import card_of, sealed
 from tasks.errors import DigitflowError, ModelError
-from tasks.golden import TOLERANCE, check_golden, golden_answers
-from tasks.history import FileHistory
-from tasks.model import model_in
-from tasks.model_history import MODELS
-from tasks.registry import Registry
-from tasks.version import Known
+from tasks.inference.model_file import model_in
+from tasks.metrics.calibration import GRID, Calibration, RiskCurve
+from tasks.registry.card import card_of, sealed
+from tasks.registry.events import MODELS
+from tasks.registry.golden import TOLERANCE, check_golden, golden_answers
+from tasks.registry.registry import Registry
+from tasks.registry.version import Known
+from tasks.storage.journal import FileHistory
 from tests.bars import bar
-from tests.test_registry import card
+from tests.registry.test_registry import card
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
-from tasks.decode import FORMATS, MAX_PAGES, Undecodable, decode, pages
-from tasks.paper import WORK_SIDE, light
-from tasks.reasons import Reason
+from tasks.imaging.background import WORK_SIDE, light
+from tasks.imaging.decode import FORMATS, MAX_PAGES, Undecodable, decode, pages
+from tasks.outcomes import Reason
 from tests.bars import encoded
 
 GREY = np.arange(40 * 30, dtype=np.uint32).reshape(40, 30).astype(np.uint8)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tasks import paper, pixels
-from tasks.pixels import TURNS, eight_bit
+from tasks.imaging import background, pixels
+from tasks.imaging.pixels import TURNS, eight_bit
 
 MODES = ["1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I;16", "I", "F"]
 SIZES = [(53, 47), (48, 32), (1, 90), (90, 1), (33, 2), (2, 2), (16, 17)]  # width, height
@@ -44,10 +44,10 @@ def test_a_large_picture_is_the_half_of_the_whole_one(
         image.info["transparency"] = bytes(range(256))
     whole = eight_bit(image)
     if whole.ndim == 3 and whole.shape[2] == 4:
-        whole = paper.flatten_alpha(whole)
+        whole = background.flatten_alpha(whole)
     small_tiles()
     large = size[0] * size[1] > pixels.TILE**2
-    expected = paper.halved(whole) if large else eight_bit(image)
+    expected = background.halved(whole) if large else eight_bit(image)
     assert np.array_equal(eight_bit(image), expected)
 
 
@@ -62,7 +62,7 @@ def test_a_large_picture_is_turned_as_a_small_one(
     assert np.array_equal(eight_bit(image, turn), whole)
     small_tiles()
     large = size[0] * size[1] > pixels.TILE**2
-    assert np.array_equal(eight_bit(image, turn), paper.halved(whole) if large else whole)
+    assert np.array_equal(eight_bit(image, turn), background.halved(whole) if large else whole)
 
 
 def test_numbers_of_all_tiles_have_one_scale(small_tiles: Callable[[], None]) -> None:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tasks import png
-from tasks.png import CHUNKS, HEADER_END, SMALL
+from tasks.imaging import png_batch
+from tasks.imaging.png_batch import CHUNKS, HEADER_END, SMALL
 from tests.bars import encoded
 
 Pixels = NDArray[np.uint8]
@@ -35,7 +35,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def header(width: int, height: int, end: bytes = png.GREY) -> bytes:
+def header(width: int, height: int, end: bytes = png_batch.GREY) -> bytes:
     """Return the first chunk."""
     return chunk(b"IHDR", struct.pack(">II", width, height) + end)
 
@@ -65,8 +65,8 @@ def _paeth(left: Any, above: Any, corner: Any) -> Any:
 
 def seen(data: bytes) -> Pixels | None:
     """Return the picture that is decoded here, if it is."""
-    packed = png.unpacked(data, LIMIT)
-    return png.pictures([packed])[0] if packed and png.is_small(packed) else None
+    packed = png_batch.unpacked(data, LIMIT)
+    return png_batch.pictures([packed])[0] if packed and png_batch.is_small(packed) else None
 
 
 def opencv(data: bytes) -> Pixels | None:
@@ -85,7 +85,7 @@ def test_any_small_grey_png_of_pillow_and_opencv_gives_its_pixels_or_is_left(
         if pillow
         else cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, level])[1].tobytes()
     )
-    assert png.unpacked(data, LIMIT)
+    assert png_batch.unpacked(data, LIMIT)
     found = seen(data)
     assert found is None or np.array_equal(found, picture)
 
@@ -124,24 +124,24 @@ def test_pictures_of_many_shapes_and_filters_are_decoded_together_in_their_order
     packed = []
     for number in range(60):
         picture = random.integers(0, 256, shapes[number % 3], np.uint8)
-        whole = png.unpacked(file_of(picture, [number % 5, number % 2]), LIMIT)
+        whole = png_batch.unpacked(file_of(picture, [number % 5, number % 2]), LIMIT)
         assert whole
         packed.append(whole)
         wrote.append(picture)
-    found = png.pictures(packed)
+    found = png_batch.pictures(packed)
     for number, (picture, expected) in enumerate(zip(found, wrote, strict=True)):
         if number % 5 > 2:
             assert picture is None
         else:
             assert np.array_equal(picture, expected)
-    assert png.pictures([]) == []
+    assert png_batch.pictures([]) == []
 
 
 def test_plain_colour_and_larger_pictures_are_known_to_be_whole_but_not_small() -> None:
     for shape in ((28, 28, 3), (SMALL + 1, 2), (2, SMALL + 1)):
-        packed = png.unpacked(encoded(np.full(shape, 7, np.uint8)), LIMIT)
+        packed = png_batch.unpacked(encoded(np.full(shape, 7, np.uint8)), LIMIT)
         assert packed is not None
-        assert not png.is_small(packed)
+        assert not png_batch.is_small(packed)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_whatever_changes_pixels_is_left_to_the_decoders(options: dict[str, Any]
     mode = options.pop("mode", "L")
     file = io.BytesIO()
     Image.fromarray(DIGIT).convert(mode).save(file, "PNG", **options)
-    assert png.unpacked(file.getvalue(), LIMIT) is None
+    assert png_batch.unpacked(file.getvalue(), LIMIT) is None
 
 
 def test_an_interlaced_picture_is_left_to_the_decoders() -> None:
-    data = START + header(28, 28, png.GREY[:-1] + b"\1") + file_of(DIGIT, [0])[HEADER_END:]
-    assert png.unpacked(data, LIMIT) is None
+    data = START + header(28, 28, png_batch.GREY[:-1] + b"\1") + file_of(DIGIT, [0])[HEADER_END:]
+    assert png_batch.unpacked(data, LIMIT) is None
 
 
 def test_pixels_that_are_not_in_one_row_of_chunks_are_decoded_as_opencv_does() -> None:
@@ -182,7 +182,7 @@ def test_words_about_a_picture_do_not_matter() -> None:
     info = PngInfo()
     info.add_text("Title", "three")
     data = encoded(DIGIT, pnginfo=info, dpi=(300, 300))
-    assert png.unpacked(data, LIMIT)
+    assert png_batch.unpacked(data, LIMIT)
     stamped = file_of(DIGIT, [1], chunk(b"tIME", bytes(7)), chunk(b"sRGB", b"\0"))
     assert np.array_equal(seen(stamped), DIGIT)
     gamma = file_of(DIGIT, [1], chunk(b"gAMA", struct.pack(">I", 20_000)))
@@ -218,13 +218,13 @@ FORGED = {
     + b"IDAT"
     + b"abc",
     "a header that comes second": START
-    + chunk(b"tEXt", struct.pack(">II", 28, 28) + png.GREY)
+    + chunk(b"tEXt", struct.pack(">II", 28, 28) + png_batch.GREY)
     + GOOD[len(START) :],
     "no header, but a word that looks like one": START
-    + chunk(b"tEXt", struct.pack(">II", 28, 28) + png.GREY)
+    + chunk(b"tEXt", struct.pack(">II", 28, 28) + png_batch.GREY)
     + GOOD[HEADER_END:],
     "a header that is too long": START
-    + chunk(b"IHDR", struct.pack(">II", 28, 28) + png.GREY + b"\0")
+    + chunk(b"IHDR", struct.pack(">II", 28, 28) + png_batch.GREY + b"\0")
     + GOOD[HEADER_END:],
     "a second header": file_of(DIGIT, [1], header(28, 28)),
     "an end with content": GOOD[:-12] + chunk(b"IEND", b"?"),
@@ -234,7 +234,7 @@ FORGED = {
 
 @pytest.mark.parametrize("data", FORGED.values(), ids=FORGED)
 def test_forged_and_damaged_files_are_left_to_the_decoders(data: bytes) -> None:
-    assert png.unpacked(data, LIMIT) is None
+    assert png_batch.unpacked(data, LIMIT) is None
 
 
 @settings(max_examples=300, deadline=None)
@@ -277,17 +277,19 @@ def test_a_png_of_any_kind_lacks_rows_only_if_its_header_says_more(
     file = io.BytesIO()
     Image.new("RGBA", size, (200, 100, 50, 9)).convert(mode).save(file, "PNG")
     whole = file.getvalue()
-    assert not png.lacks_rows(whole)
+    assert not png_batch.lacks_rows(whole)
     width, height = size
     for higher in (height + 1, height * 9):
-        assert png.lacks_rows(START + header(width, higher, whole[24:29]) + whole[HEADER_END:])
+        assert png_batch.lacks_rows(
+            START + header(width, higher, whole[24:29]) + whole[HEADER_END:]
+        )
 
 
 def test_rows_in_many_pieces_are_all_counted() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (1500, 1500), np.uint8)
     data = file_of(noise[:, :1000], [0], pieces=7)
-    assert not png.lacks_rows(data)
-    assert png.lacks_rows(START + header(1000, 1501) + data[HEADER_END:])
+    assert not png_batch.lacks_rows(data)
+    assert png_batch.lacks_rows(START + header(1000, 1501) + data[HEADER_END:])
 
 
 def test_rows_in_tens_of_thousands_of_pieces_are_joined_in_no_time() -> None:
@@ -297,7 +299,7 @@ def test_rows_in_tens_of_thousands_of_pieces_are_joined_in_no_time() -> None:
     pieces = [chunk(b"IDAT", packed[at : at + 100]) for at in range(0, len(packed), 100)]
     data = b"".join([START, header(2800, 2800), *pieces, chunk(b"IEND", b"")])
     start = time.process_time()
-    whole = png.unpacked(data, noise.size)
+    whole = png_batch.unpacked(data, noise.size)
     spent = time.process_time() - start
     assert len(pieces) > 78_000
     assert whole
@@ -307,15 +309,15 @@ def test_rows_in_tens_of_thousands_of_pieces_are_joined_in_no_time() -> None:
 
 
 def test_more_packed_bytes_than_the_rows_can_need_are_left_to_the_decoders() -> None:
-    data = GOOD.removesuffix(png.END) + chunk(b"IDAT", bytes(200_000)) + png.END
-    assert png.unpacked(data, LIMIT) is None
+    data = GOOD.removesuffix(png_batch.END) + chunk(b"IDAT", bytes(200_000)) + png_batch.END
+    assert png_batch.unpacked(data, LIMIT) is None
 
 
 def test_rows_that_fill_a_large_part_of_memory_are_left_to_a_decoder_that_holds_them_once() -> None:
     side = 4097
     data = START + header(side, side) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-    assert side * (side + 1) > png.LARGE
-    assert png.unpacked(data, side * side) is None
+    assert side * (side + 1) > png_batch.LARGE
+    assert png_batch.unpacked(data, side * side) is None
 
 
 def test_rows_are_counted_without_a_copy_of_what_is_packed() -> None:
@@ -323,7 +325,7 @@ def test_rows_are_counted_without_a_copy_of_what_is_packed() -> None:
     data = START + header(2**24, 2) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
     tracemalloc.start()
     try:
-        assert png.lacks_rows(data)
-        assert tracemalloc.get_traced_memory()[1] < 4 * png.PIECE
+        assert png_batch.lacks_rows(data)
+        assert tracemalloc.get_traced_memory()[1] < 4 * png_batch.PIECE
     finally:
         tracemalloc.stop()

@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks import png
-from tasks import stretch as stretch_file
-from tasks.decide import Thresholds
-from tasks.decode import MAX_PIXELS, Undecodable
 from tasks.device import cpu
-from tasks.discover import discover, entries_of
-from tasks.inputs import MAX_BYTES, open_inputs
-from tasks.model import model_in
-from tasks.reader import Reader
-from tasks.reasons import Reason, Status
-from tasks.schema import PROBABILITIES, SCHEMA
-from tasks.stretch import ReadPlan, read_parts
+from tasks.imaging import png_batch
+from tasks.imaging.decode import MAX_PIXELS, Undecodable
+from tasks.inference import batch as stretch_file
+from tasks.inference.batch import ReadPlan, read_parts
+from tasks.inference.decision import Thresholds
+from tasks.inference.model_file import model_in
+from tasks.inference.session import Reader
+from tasks.inputs.base import MAX_BYTES, open_inputs
+from tasks.inputs.listing import discover, entries_of
+from tasks.outcomes import Reason, Status
+from tasks.results.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import NoWatch, read_stretch
 
@@ -188,9 +188,9 @@ def test_a_small_png_that_only_the_decoders_can_refuse_is_a_row_among_the_others
 ) -> None:
     rough = np.random.default_rng(2).integers(0, 255, (20, 20), np.uint8)
     smooth = np.asarray(cv2.GaussianBlur(rough, (0, 0), 4), np.uint8)
-    packed = png.unpacked(encoded(smooth), MAX_PIXELS)
+    packed = png_batch.unpacked(encoded(smooth), MAX_PIXELS)
     assert packed
-    assert png.pictures([packed]) == [None]  # rows are less what lies on two sides
+    assert png_batch.pictures([packed]) == [None]  # rows are less what lies on two sides
     refused = Undecodable(Reason.UNREADABLE, "of tomorrow")
     monkeypatch.setattr(stretch_file, "pages_of", lambda data, packed: iter([refused]))
     for name, picture in (("a", bar(1)), ("b", smooth), ("c", bar(3))):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.decide import Thresholds, decide, usable
-from tasks.reasons import STATUSES, Reason, Status
+from tasks.inference.decision import Thresholds, decide, usable
+from tasks.outcomes import STATUSES, Reason, Status
 
 THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
 

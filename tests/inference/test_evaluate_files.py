@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.calibrate import NO_DIGIT
 from tasks.device import cpu
 from tasks.errors import InputError, ModelError
-from tasks.evidence import SliceAnswers, Trouble, by_slice, fails_closed
-from tasks.inputs import open_inputs
-from tasks.judged import NO_ANSWER, FileAnswers, answers_of_files
-from tasks.model import model_in
-from tasks.slices import SliceFiles
+from tasks.gate.evidence import SliceAnswers, Trouble, by_slice, fails_closed
+from tasks.gate.slices import SliceFiles
+from tasks.inference.evaluate_files import NO_ANSWER, FileAnswers, answers_of_files
+from tasks.inference.model_file import model_in
+from tasks.inputs.base import open_inputs
+from tasks.metrics.calibration import NO_DIGIT
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 

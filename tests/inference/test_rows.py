@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.canonical import Ink
-from tasks.decide import Thresholds
-from tasks.decode import Undecodable
-from tasks.inputs import printable, unprintable
-from tasks.reader import Answers
-from tasks.reasons import STATUSES, Reason
-from tasks.rows import LONGEST_DETAIL, Page, rows_of
-from tasks.schema import PROBABILITIES, SCHEMA
+from tasks.imaging.canonical import Ink
+from tasks.imaging.decode import Undecodable
+from tasks.inference.decision import Thresholds
+from tasks.inference.rows import LONGEST_DETAIL, Page, rows_of
+from tasks.inference.session import Answers
+from tasks.inputs.base import printable, unprintable
+from tasks.outcomes import STATUSES, Reason
+from tasks.results.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar
 
 THRESHOLDS = Thresholds(0.8, 0.5, 0.6)

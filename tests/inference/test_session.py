@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError, ModelError
-from tasks.model import Model, model_in
-from tasks.reader import BATCH, Reader
+from tasks.inference.model_file import Model, model_in
+from tasks.inference.session import BATCH, Reader
 from tests import mutants
 from tests.bars import PROMISED, bar, save_bar_model
 

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from tasks import results, shard
-from tasks.commit import Origin, make_table
-from tasks.decide import Thresholds
 from tasks.device import cpu
 from tasks.errors import DigitflowError, ModelError
-from tasks.model import model_in
-from tasks.reading_process import Start
-from tasks.shard import Processes, ShardDone, read_shard
-from tasks.stretch import ReadPlan
+from tasks.inference import shard
+from tasks.inference.batch import ReadPlan
+from tasks.inference.decision import Thresholds
+from tasks.inference.model_file import model_in
+from tasks.inference.shard import Processes, ShardDone, read_shard
+from tasks.inference.worker import Start
+from tasks.results import table as results
+from tasks.results.commit import Origin, make_table
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.deadly import (
@@ -33,7 +34,7 @@ from tests.deadly import (
     digits,
     once,
 )
-from tests.test_reading_process import NEVER_S, SOON_S, is_there, wait_until
+from tests.inference.test_worker import NEVER_S, SOON_S, is_there, wait_until
 
 Told = list[tuple[int, int]]
 

@@ -14,17 +14,17 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 
-from tasks.decide import Thresholds
-from tasks.decode import Undecodable
 from tasks.device import cpu
 from tasks.errors import DigitflowError, ModelError
-from tasks.inputs import Entry, open_inputs
-from tasks.model import model_in
-from tasks.reader import Reader
-from tasks.reading_process import NETWORK, ReadingProcess, Start
-from tasks.reasons import Reason
-from tasks.stretch import Earlier, ReadPlan
-from tasks.watched_process import NOBODY, ProcessDied
+from tasks.imaging.decode import Undecodable
+from tasks.inference.batch import Earlier, ReadPlan
+from tasks.inference.decision import Thresholds
+from tasks.inference.model_file import model_in
+from tasks.inference.session import Reader
+from tasks.inference.worker import NETWORK, ReadingProcess, Start
+from tasks.inputs.base import Entry, open_inputs
+from tasks.outcomes import Reason
+from tasks.processes.watched_process import NOBODY, ProcessDied
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.deadly import CRASH, FETCHED, HANG, OUTSIDE, SLOW, SLOW_S, InMemory, digits, once
@@ -274,7 +274,7 @@ from tasks.device import cpu
 from tasks.model import model_in
 from tasks.reading_process import ReadingProcess, Start
 from tasks.stretch import Earlier
-from tests.test_reading_process import plan_of
+from tests.inference.test_worker import plan_of
 from tests.deadly import once
 from pathlib import Path
 start = Start(model_in(Path({str(model_file)!r})), cpu(), 2.0)
@@ -305,6 +305,6 @@ def is_running(pid: int) -> bool:
 
 def run_to_its_end(program: str) -> str:
     """Run a program in a process of its own, whatever its end, and return what it printed."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     command = [sys.executable, "-c", program]
     return subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=False).stdout

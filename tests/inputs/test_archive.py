@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import unpacking
-from tasks.archives import Archive, Members, clean
-from tasks.decode import Undecodable
+from tasks.archives import unpacking
+from tasks.archives.tar_format import TarMembers
+from tasks.archives.unpacking import RATIO, allowance
+from tasks.archives.zip_directory import END
+from tasks.archives.zip_format import ZipMembers
 from tasks.errors import InputError
-from tasks.inputs import Content, Inputs, open_inputs
-from tasks.reasons import Reason
-from tasks.tars import TarMembers
-from tasks.unpacking import RATIO, allowance
-from tasks.zip_directory import END
-from tasks.zips import ZipMembers
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.archive import Archive, Members, clean
+from tasks.inputs.base import Content, Inputs, open_inputs
+from tasks.outcomes import Reason
 from tests.helpers import reason_of
 
 Files = list[tuple[str, bytes]]

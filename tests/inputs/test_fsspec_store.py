@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import fsspec
 import pytest
 
-from tasks import stores
 from tasks.errors import InputError
-from tasks.inputs import open_inputs
-from tasks.reasons import Reason
+from tasks.inputs import fsspec_store
+from tasks.inputs.base import open_inputs
+from tasks.outcomes import Reason
 from tests.helpers import reason_of
 
 FILES = {"1.png": b"1", "sub/2.png": b"22", "sub/deep/é 3.txt": b"333"}
@@ -60,7 +60,7 @@ def test_excluded_folders_are_not_entered(url: str) -> None:
 def test_what_cannot_be_read_has_its_reason(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = open_inputs(url)
     assert reason_of(inputs, b"gone.png") == Reason.VANISHED
-    monkeypatch.setattr(stores, "MAX_BYTES", 1)
+    monkeypatch.setattr(fsspec_store, "MAX_BYTES", 1)
     assert reason_of(inputs, b"sub/2.png") == Reason.TOO_LARGE
 
 

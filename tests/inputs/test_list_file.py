@@ -7,12 +7,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks import lists
 from tasks.errors import InputError
-from tasks.inputs import open_inputs
-from tasks.lists import ListFile
-from tasks.patterns import Chosen
-from tasks.reasons import Reason
+from tasks.inputs import list_file
+from tasks.inputs.base import open_inputs
+from tasks.inputs.list_file import ListFile
+from tasks.inputs.path_filter import Chosen
+from tasks.outcomes import Reason
 from tests.helpers import reason_of
 
 NAMES = st.binary(min_size=1, max_size=12).filter(
@@ -76,7 +76,7 @@ def test_what_does_not_exist_or_is_no_file_is_listed_with_its_reason(tmp_path: P
 def test_a_list_longer_than_one_block_is_read_on_across_its_edge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "BLOCK", 7)
+    monkeypatch.setattr(list_file, "BLOCK", 7)
     names = [b"%d.png" % number for number in range(100)]
     assert paths_of(write(tmp_path, b"\xef\xbb\xbf" + b"\n".join(names * 2))) == names
 

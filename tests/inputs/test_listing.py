@@ -12,9 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.decide import Thresholds
-from tasks.decode import Undecodable
-from tasks.discover import (
+from tasks.errors import InputError
+from tasks.imaging.decode import Undecodable
+from tasks.inference.decision import Thresholds
+from tasks.inference.rows import Page, rows_of
+from tasks.inference.session import Answers
+from tasks.inputs.base import MAX_BYTES, Entry, Inputs, open_inputs
+from tasks.inputs.listing import (
     MOST_SHARDS,
     ROW_GROUP,
     USUAL_BYTES,
@@ -24,11 +28,7 @@ from tasks.discover import (
     entries_of,
     shards,
 )
-from tasks.errors import InputError
-from tasks.inputs import MAX_BYTES, Entry, Inputs, open_inputs
-from tasks.reader import Answers
-from tasks.reasons import Reason
-from tasks.rows import Page, rows_of
+from tasks.outcomes import Reason
 
 
 def found(folder: Path) -> list[bytes]:

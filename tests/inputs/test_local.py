@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import folders
-from tasks.decode import Undecodable
 from tasks.errors import InputError
-from tasks.folders import Folder, read_file
-from tasks.inputs import MAX_BYTES, open_inputs
-from tasks.patterns import Chosen
-from tasks.reasons import Reason
+from tasks.imaging.decode import Undecodable
+from tasks.inputs import local
+from tasks.inputs.base import MAX_BYTES, open_inputs
+from tasks.inputs.local import Folder, read_file
+from tasks.inputs.path_filter import Chosen
+from tasks.outcomes import Reason
 from tests.helpers import reason_of
 
 LONGEST_NAME = 255  # bytes
@@ -207,7 +207,7 @@ def test_excluded_folders_are_not_entered_and_nothing_of_them_is_found(tmp_path:
 def test_more_names_than_are_sorted_together_are_each_found_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "SORTED_TOGETHER", 7)
+    monkeypatch.setattr(local, "SORTED_TOGETHER", 7)
     expected = [f"{number:02}" for number in range(50)] + ["d/" + "x" * n for n in range(1, 20)]
     (tmp_path / "d").mkdir()
     for name in expected:

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.names import NameIndex, occurrences
+from tasks.inputs.name_index import NameIndex, occurrences
 
 NAMES = st.lists(st.sampled_from([b"", b"a", b"b", b"caf\xe9"]), max_size=20)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import InputError
-from tasks.patterns import Chosen, split_glob
+from tasks.inputs.path_filter import Chosen, split_glob
 
 TREE = ("a.png", "b.PNG", ".hidden", "a/1.png", "a/2.txt", "a/b/3.png", "b/a/b/4.png", "b/[x].png")
 NAMES = st.sampled_from(["**", "*", "*.png", "a", "b", "?", "[ab]", "[!a]", "*.*", "[[]x].png", ""])

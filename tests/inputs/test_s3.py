@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from s3fs import S3FileSystem
 
-from tasks import buckets
-from tasks import s3 as s3_file
-from tasks.buckets import S3Bucket
-from tasks.decode import Undecodable
 from tasks.errors import InputError
-from tasks.inputs import Content, Inputs, open_inputs
-from tasks.patterns import Chosen
-from tasks.reasons import Reason
+from tasks.imaging.decode import Undecodable
+from tasks.inputs import s3 as buckets
+from tasks.inputs.base import Content, Inputs, open_inputs
+from tasks.inputs.path_filter import Chosen
+from tasks.inputs.s3 import S3Bucket
+from tasks.outcomes import Reason
+from tasks.storage import s3 as s3_file
 from tests.helpers import free_port, reason_of
 from tests.s3 import Failing
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.calibrate import (
+from tasks.errors import InputError
+from tasks.metrics.calibration import (
     GRID,
     NO_DIGIT,
     Calibration,
@@ -23,7 +24,6 @@ from tasks.calibrate import (
     softmax,
     threshold_for,
 )
-from tasks.errors import InputError
 
 
 def drawn(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

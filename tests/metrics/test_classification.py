@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.evaluate import WORST_MISTAKES, evaluate, wilson_interval
+from tasks.metrics.classification import WORST_MISTAKES, evaluate, wilson_interval
 
 
 @st.composite

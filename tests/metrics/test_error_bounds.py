@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.calibrate import RiskCurve, threshold_for
-from tasks.error_bounds import ErrorBounds
 from tasks.errors import InputError
+from tasks.metrics.calibration import RiskCurve, threshold_for
+from tasks.metrics.error_bounds import ErrorBounds
 from tests.bars import PROMISED
 
 DIGITS = 4_000

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.compare import LUCK, Paired, each_once, paired
+from tasks.metrics.paired_test import LUCK, Paired, each_once, paired
 from tasks.settings import GateSettings
 
 counts = st.integers(0, 60)

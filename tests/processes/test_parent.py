@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_reading_process import is_running, run_to_its_end, wait_until
+from tests.inference.test_worker import is_running, run_to_its_end, wait_until
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WAITS = "import time; time.sleep(600)"
 # a regular expression that takes for ever: no other thread of Python's runs meanwhile
 BUSY = "import re; re.match('(a*)*b', 'a' * 60)"
@@ -72,7 +72,7 @@ from tasks.model import model_in
 from tasks.reading_process import ReadingProcess, Start
 from tasks.stretch import Earlier
 from tests.deadly import once
-from tests.test_reading_process import plan_of
+from tests.inference.test_worker import plan_of
 marker = Path({str(tmp_path / "decoding")!r})
 reads = ReadingProcess(Start(model_in(Path({str(model_file)!r})), cpu(), 600.0))
 plan = plan_of({{b"slow": once(marker)}})

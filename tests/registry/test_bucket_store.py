@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from tasks.errors import DigitflowError, ModelError
-from tasks.model_bucket import ModelBucket
-from tasks.registry import Registry
+from tasks.registry.bucket_store import ModelBucket
+from tasks.registry.registry import Registry
 from tests.places import BucketPlace
-from tests.test_registry import card
+from tests.registry.test_registry import card
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture

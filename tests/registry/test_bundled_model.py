@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tasks.registry
-from tasks.calibrate import calibration_error, threshold_for
-from tasks.canonical import CANONICAL_VERSION
-from tasks.dataset import MNIST_DIGEST, Part, load
+import tasks.registry.registry
+from tasks.atomic import sha256
+from tasks.data.snapshot import MNIST_DIGEST, Part, load
 from tasks.device import cpu
-from tasks.evaluate import evaluate
-from tasks.files import sha256
-from tasks.reader import Answers, Reader
-from tasks.registry import ready_model
-from tasks.version import CARD_FILE, ONNX_FILE, Version
+from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.inference.session import Answers, Reader
+from tasks.metrics.calibration import calibration_error, threshold_for
+from tasks.metrics.classification import evaluate
+from tasks.registry.registry import bundled_model
+from tasks.registry.version import CARD_FILE, ONNX_FILE, Version
 
-SHIPPED = Path(tasks.registry.__file__).parent / "ready_model"
+SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model"
 LARGEST = 2 * 2**20  # bytes of the file
 MOST_MULTIPLY_ADDS = 1_000_000  # for one picture
 
@@ -24,7 +24,7 @@ MOST_MULTIPLY_ADDS = 1_000_000  # for one picture
 @pytest.fixture
 def shipped(monkeypatch: pytest.MonkeyPatch) -> Version:
     monkeypatch.setattr(tasks.registry, "READY", SHIPPED)
-    version = ready_model()
+    version = bundled_model()
     assert version
     return version
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.registry import Registry
-from tests.test_registry import card
+from tasks.registry.registry import Registry
+from tests.registry.test_registry import card
 
 
 def test_everything_of_a_version_is_synced_before_its_entry_is_written(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.errors import ModelError
-from tasks.golden import PICTURES, check_golden, golden_answers
-from tasks.model import Model, model_in
+from tasks.inference.model_file import Model, model_in
+from tasks.registry.golden import PICTURES, check_golden, golden_answers
 from tests.bars import bar, save_bar_model
 
 BARS = np.stack([bar(number % 10) for number in range(30)])

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from tasks import registry as registry_file
-from tasks.card import sealed
+from tasks.atomic import sha256
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
-from tasks.files import sha256
-from tasks.registry import Registry, find_model, ready_model, serving, ship
-from tasks.version import Version
+from tasks.registry import registry as registry_file
+from tasks.registry.card import sealed
+from tasks.registry.registry import Registry, bundled_model, find_model, serving, ship
+from tasks.registry.version import Version
 from tests.bars import save_bar_model
 from tests.places import Place
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def card(name: str, accepted: bool = True) -> dict[str, Any]:
@@ -376,13 +376,13 @@ def test_a_card_is_readable_json(place: Place, add: Any) -> None:
     assert json.loads(place.read("v1/card.json"))["version"] == "v1"
 
 
-def test_the_ready_model_reads_until_another_is_promoted(
+def test_the_bundled_model_reads_until_another_is_promoted(
     registry: Registry, add: Any, tmp_path: Path
 ) -> None:
-    assert ready_model() is None
+    assert bundled_model() is None
     shipped = add("shipped")
     ship(shipped)
-    ready = ready_model()
+    ready = bundled_model()
     assert ready
     assert (ready.name, ready.accepted) == ("shipped", True)
     assert sorted(path.name for path in ready.folder.iterdir()) == ["card.json", "model.onnx"]
@@ -393,7 +393,7 @@ def test_the_ready_model_reads_until_another_is_promoted(
     assert find_model("champion", registry) == shipped.model()
 
 
-def test_a_ready_model_whose_file_was_changed_is_refused(registry: Registry, add: Any) -> None:
+def test_a_bundled_model_whose_file_was_changed_is_refused(registry: Registry, add: Any) -> None:
     ship(add("shipped"))
     (registry_file.READY / "model.onnx").write_bytes(b"other")
     with pytest.raises(ModelError, match=r"model.onnx is not the file that was registered"):
@@ -403,4 +403,4 @@ def test_a_ready_model_whose_file_was_changed_is_refused(registry: Registry, add
 def test_what_the_gate_refused_does_not_ship(registry: Registry, add: Any) -> None:
     with pytest.raises(GateRefused, match="v1 did not pass the gate and cannot ship"):
         ship(add("v1", accepted=False))
-    assert ready_model() is None
+    assert bundled_model() is None

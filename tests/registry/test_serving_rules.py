@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tasks.card import sealed
+from tasks.atomic import sha256
 from tasks.errors import DigitflowError, ModelError
-from tasks.files import sha256
-from tasks.model_history import registered
-from tasks.registry import Registry
-from tasks.version import Unusable, Version
+from tasks.registry.card import sealed
+from tasks.registry.events import registered
+from tasks.registry.registry import Registry
+from tasks.registry.version import Unusable, Version
 from tests.places import Place
-from tests.test_registry import card
+from tests.registry.test_registry import card
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import ModelError
-from tasks.in_use import in_use
-from tasks.registry import Registry
+from tasks.registry.registry import Registry
+from tasks.registry.version_lock import in_use
 from tests.places import Place
-from tests.test_registry import card
+from tests.registry.test_registry import card
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 READS = """
 import sys
 from pathlib import Path

@@ -13,11 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.calibrate import threshold_for
-from tasks.figures import Figure
-from tasks.reading_report import Sample, reading_report
-from tasks.reasons import MEANINGS, Reason
-from tasks.report import (
+from tasks.metrics.calibration import threshold_for
+from tasks.outcomes import MEANINGS, Reason
+from tasks.reporting.document import (
     MARKDOWN_LIMIT,
     Cell,
     Report,
@@ -27,7 +25,9 @@ from tasks.report import (
     to_html,
     to_markdown,
 )
-from tasks.training_report import TrainingPictures, training_report
+from tasks.reporting.reading_report import Sample, reading_report
+from tasks.reporting.svg import Figure
+from tasks.reporting.training_report import TrainingPictures, training_report
 from tests.bars import PROMISED
 
 HOSTILE = "a|<script>alert('x')</script>\"&`*_[x](y)\n\udcff\u202e.png"

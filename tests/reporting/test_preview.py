@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.discover import discover
-from tasks.inputs import open_inputs
-from tasks.preview import spread
-from tasks.thumbnail import SIDE, thumbnail
+from tasks.imaging.thumbnail import SIDE, thumbnail
+from tasks.inputs.base import open_inputs
+from tasks.inputs.listing import discover
+from tasks.reporting.preview import spread
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100, 999])

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tasks.folders import Folder
-from tasks.inputs import Content, open_inputs, printable
-from tasks.page_process import Seen
-from tasks.patterns import Chosen
-from tasks.reading_report import Sample
-from tasks.samples import opened, pages_at
+from tasks.inputs.base import Content, open_inputs, printable
+from tasks.inputs.local import Folder
+from tasks.inputs.path_filter import Chosen
+from tasks.processes.page_process import Seen
+from tasks.reporting.reading_report import Sample
+from tasks.reporting.samples import opened, pages_at
 from tests.bars import bar, encoded
 from tests.deadly import CRASH, HANG, InMemory
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.figures import (
+from tasks.reporting.svg import (
     STRIP,
     Figure,
     Tile,

@@ -12,21 +12,21 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tasks import results
-from tasks.commit import Committed, Origin, commit, make_table
-from tasks.compact import compact, small_files
 from tasks.errors import DigitflowError
-from tasks.schema import SCHEMA
-from tasks.table_repair import repair, require_sound
+from tasks.results import table as results
+from tasks.results.commit import Committed, Origin, commit, make_table
+from tasks.results.compact import compact, small_files
+from tasks.results.repair import repair, require_sound
+from tasks.results.schema import SCHEMA
 from tests.helpers import answers_at_once
-from tests.test_results import read_row, rejected_row, table_of
+from tests.results.test_table import read_row, rejected_row, table_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # commits rows of some paths, a few at a time, when it is told to begin
 WRITER = """
 import sys
 from tasks.commit import Origin, commit, make_table
-from tests.test_results import read_row, table_of
+from tests.results.test_table import read_row, table_of
 table, root, run, *paths = sys.argv[1:]
 origin = Origin(table, root, run, make_table(table))
 print("ready", flush=True)

@@ -13,15 +13,16 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, Field, write_deltalake
 
-from tasks import compact as compact_file
-from tasks import results, table_files
-from tasks.commit import Committed, Origin, commit, make_table
-from tasks.compact import LARGE, compact, small_files
 from tasks.errors import DigitflowError
+from tasks.results import compact as compact_file
+from tasks.results import table as results
+from tasks.results import table_files
+from tasks.results.commit import Committed, Origin, commit, make_table
+from tasks.results.compact import LARGE, compact, small_files
 from tests.helpers import answers_at_once
-from tests.test_results import read_row, rejected_row, table_of
+from tests.results.test_table import read_row, rejected_row, table_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 RUNS = 12
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import results
+from tasks.results import table as results
 
 TIME = datetime(2026, 1, 2, tzinfo=UTC)
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.decode import Undecodable
-from tasks.discover import LISTING_SCHEMA, discover, entries_of
-from tasks.inputs import Content, Entry, printable
-from tasks.pending import BATCH, Choice, Pending, find_pending
-from tasks.reasons import STATUSES, Reason, Status
-from tests.test_results import read_row, store
+from tasks.imaging.decode import Undecodable
+from tasks.inputs.base import Content, Entry, printable
+from tasks.inputs.listing import LISTING_SCHEMA, discover, entries_of
+from tasks.outcomes import STATUSES, Reason, Status
+from tasks.results.pending import BATCH, Choice, Pending, find_pending
+from tests.results.test_table import read_row, store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

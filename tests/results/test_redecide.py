@@ -9,16 +9,17 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from tasks import redecide, results
-from tasks.calibrate import threshold_for
-from tasks.commit import Committed, Origin, commit, make_table
-from tasks.discover import Listing, discover
-from tasks.error_bounds import ErrorBounds
-from tasks.inputs import Entry
-from tasks.reasons import Reason
-from tasks.redecide import decide_anew, decided
+from tasks.inputs.base import Entry
+from tasks.inputs.listing import Listing, discover
+from tasks.metrics.calibration import threshold_for
+from tasks.metrics.error_bounds import ErrorBounds
+from tasks.outcomes import Reason
+from tasks.results import redecide
+from tasks.results import table as results
+from tasks.results.commit import Committed, Origin, commit, make_table
+from tasks.results.redecide import decide_anew, decided
 from tests.bars import PROMISED
-from tests.test_results import read_row, rejected_row, store, table_of
+from tests.results.test_table import read_row, rejected_row, store, table_of
 
 SURE, UNSURE = 0.9, 0.3  # confidences on both sides of the threshold for 0.005
 STRICT = 0.0005  # no confidence of the rows reaches it
@@ -174,7 +175,7 @@ def test_what_another_run_reads_meanwhile_is_left_to_it(
         store(table, row("a.png", run="run-9"))
         return commit(rows, transaction, origin)
 
-    monkeypatch.setattr("tasks.redecide.commit", overtaken)
+    monkeypatch.setattr("tasks.results.redecide.commit", overtaken)
     assert anew(tmp_path, ["a.png", "b.png"]) == 1
     assert {path: run for (path, _), (_, _, run) in current(tmp_path).items()} == {
         "a.png": "run-9",

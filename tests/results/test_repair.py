@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from flows import cli
+from flows.cli import main as cli
 from flows.predict import predict
-from tasks import results
-from tasks.commit import make_table
-from tasks.compact import compact
 from tasks.errors import DigitflowError
+from tasks.results import table as results
+from tasks.results.commit import make_table
+from tasks.results.compact import compact
+from tasks.results.repair import ASIDE, damages, repair, require_sound
+from tasks.results.table_files import LOG
 from tasks.settings import PredictSettings
-from tasks.table_files import LOG
-from tasks.table_repair import ASIDE, damages, repair, require_sound
 from tests.bars import bar, encoded
 from tests.flows.test_predict import Watcher
-from tests.test_results import read_row, store
+from tests.results.test_table import read_row, store
 
 COMMITS = 5
 Harm = Callable[[Path], object]

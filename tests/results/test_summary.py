@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tasks import summary
-from tasks.calibrate import threshold_for
 from tasks.errors import DigitflowError
-from tasks.summary import EVENLY_SPREAD, LEAST_SURE, MOST_REJECTS, Summary, summarise, tally
+from tasks.metrics.calibration import threshold_for
+from tasks.results import summary
+from tasks.results.summary import EVENLY_SPREAD, LEAST_SURE, MOST_REJECTS, Summary, summarise, tally
 from tests.bars import PROMISED
-from tests.test_results import read_row, rejected_row, store
+from tests.results.test_table import read_row, rejected_row, store
 
 
 def summary_of(table: str, files: int) -> Summary:

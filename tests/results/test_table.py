@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tasks import results
-from tasks.commit import Committed, Origin, commit, make_table
-from tasks.compact import compact
 from tasks.errors import DigitflowError, InputError
-from tasks.schema import PROBABILITIES, SCHEMA
+from tasks.results import table as results
+from tasks.results.commit import Committed, Origin, commit, make_table
+from tasks.results.compact import compact
+from tasks.results.schema import PROBABILITIES, SCHEMA
 
 LATER = datetime(2026, 1, 3, tzinfo=UTC)
 INK = {

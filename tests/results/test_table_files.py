@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from tasks import results
-from tasks.commit import make_table
-from tasks.compact import compact
-from tasks.schema import SCHEMA
-from tasks.table_files import LOG
-from tasks.table_repair import damages, repair
-from tests.test_results import read_row, store
+from tasks.results import table as results
+from tasks.results.commit import make_table
+from tasks.results.compact import compact
+from tasks.results.repair import damages, repair
+from tasks.results.schema import SCHEMA
+from tasks.results.table_files import LOG
+from tests.results.test_table import read_row, store
 
 
 def noting(table: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, int]]:

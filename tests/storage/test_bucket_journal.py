@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tasks import bucket_history
-from tasks.bucket_history import BucketHistory
 from tasks.errors import DigitflowError, InputError
-from tasks.history import Entry
-from tasks.objects import Objects
+from tasks.storage import bucket_journal
+from tasks.storage.bucket_journal import BucketHistory
+from tasks.storage.conditional_objects import Objects
+from tasks.storage.journal import Entry
 from tests.places import BucketPlace
 from tests.s3 import Failing
 
@@ -62,8 +62,8 @@ def test_a_line_whose_answer_was_lost_is_there_once_and_decided_once(
 def test_a_history_that_others_keep_writing_to_is_given_up_with_nothing_written(
     place: BucketPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket_history, "ATTEMPTS", 3)
-    monkeypatch.setattr(bucket_history, "LONGEST_PAUSE", 0)
+    monkeypatch.setattr(bucket_journal, "ATTEMPTS", 3)
+    monkeypatch.setattr(bucket_journal, "LONGEST_PAUSE", 0)
     history = BucketHistory(Objects(place.url), NAME)
 
     def decide(entries: list[Entry]) -> list[Entry]:

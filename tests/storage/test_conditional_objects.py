@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tasks import objects as objects_file
 from tasks.errors import DigitflowError, InputError
-from tasks.objects import Conflict, Objects
+from tasks.storage import conditional_objects as objects_file
+from tasks.storage.conditional_objects import Conflict, Objects
 from tests.helpers import free_port
 from tests.places import BucketPlace
 from tests.s3 import Failing

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import DigitflowError
-from tasks.history import Entry, FileHistory
+from tasks.storage.journal import Entry, FileHistory
 
 
 @pytest.fixture

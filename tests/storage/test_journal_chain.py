@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tasks.bucket_history import BucketHistory
 from tasks.errors import InputError
-from tasks.history import FileHistory, History, Kind
-from tasks.objects import Objects
+from tasks.storage.bucket_journal import BucketHistory
+from tasks.storage.conditional_objects import Objects
+from tasks.storage.journal import FileHistory, History, Kind
 from tests.places import BucketPlace, Place
 
 NAME = "history.jsonl"

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tasks import hands, pens
-from tasks.calibrate import NO_DIGIT
-from tasks.canonical import canonical
-from tasks.simulate import bent, simulate
+from tasks.imaging.canonical import canonical
+from tasks.metrics.calibration import NO_DIGIT
+from tasks.synthesis import digit_templates, pen_paths
+from tasks.synthesis.generate import bent, simulate
 
 
 def some_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -13,8 +13,8 @@ def some_digits() -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(1)
     forms = []
     for digit in range(20):
-        strokes = [s * 120 + 60 for s in hands.digit_paths(digit % 10, random)]
-        forms.append(canonical(255 - pens.draw(strokes, (260, 320), 8))[0])
+        strokes = [s * 120 + 60 for s in digit_templates.digit_paths(digit % 10, random)]
+        forms.append(canonical(255 - pen_paths.draw(strokes, (260, 320), 8))[0])
     return np.stack(forms), (np.arange(20) % 10).astype(np.int8)
 
 

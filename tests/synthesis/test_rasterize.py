@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tasks import scene
-from tasks.paper import over
-from tasks.written import canvas, digit_ink
+from tasks.imaging.background import over
+from tasks.synthesis import scene
+from tasks.synthesis.rasterize import canvas, digit_ink
 
 SEVERAL = 2.1  # times as wide as high: the canvas of three digits
 

@@ -3,27 +3,27 @@
 import numpy as np
 import pytest
 
-from tasks import habits, hands, pens
-from tasks.canonical import canonical
+from tasks.imaging.canonical import canonical
+from tasks.synthesis import digit_templates, pen_paths, writer_variation
 
 ZIGZAG = np.array([(0.0, 0.0), (0.5, 0.0), (0.5, 1.0)])
 
 
-def form(strokes: list[pens.Path]) -> np.ndarray:
+def form(strokes: list[pen_paths.Path]) -> np.ndarray:
     """Canonical form of strokes drawn large."""
-    return canonical(255 - pens.draw([s * 120 + 60 for s in strokes], (260, 320), 8))[0]
+    return canonical(255 - pen_paths.draw([s * 120 + 60 for s in strokes], (260, 320), 8))[0]
 
 
 def test_an_even_path_keeps_its_ends_and_its_steps_are_alike() -> None:
-    path = habits.even(ZIGZAG)
+    path = writer_variation.even(ZIGZAG)
     steps = np.hypot(*np.diff(path, axis=0).T)
     assert np.allclose(path[[0, -1]], ZIGZAG[[0, -1]])
-    assert steps.max() < 1.1 * habits.STEP
+    assert steps.max() < 1.1 * writer_variation.STEP
 
 
 def test_a_quick_pen_cuts_the_corner_and_ends_where_a_slow_one_does() -> None:
-    path = habits.even(ZIGZAG)
-    quick = habits.rounded(path, 0.05)
+    path = writer_variation.even(ZIGZAG)
+    quick = writer_variation.rounded(path, 0.05)
     assert np.allclose(quick[[0, -1]], path[[0, -1]], atol=1e-6)
     assert np.hypot(*(quick - (0.5, 0.0)).T).min() > 0.02
 
@@ -31,8 +31,11 @@ def test_a_quick_pen_cuts_the_corner_and_ends_where_a_slow_one_does() -> None:
 @pytest.mark.parametrize("digit", range(10))
 def test_a_digit_stays_nearer_to_itself_than_to_others(digit: int) -> None:
     random = np.random.default_rng(digit)
-    written = [form(habits.written(hands.digit_paths(digit, random), random)) for _ in range(20)]
-    plain = [[form(hands.digit_paths(d, random)) for _ in range(20)] for d in range(10)]
+    written = [
+        form(writer_variation.written(digit_templates.digit_paths(digit, random), random))
+        for _ in range(20)
+    ]
+    plain = [[form(digit_templates.digit_paths(d, random)) for _ in range(20)] for d in range(10)]
     means = np.stack([np.mean(p, axis=0) for p in plain]).reshape(10, -1)
     likeness = np.corrcoef(np.mean(written, axis=0).ravel(), means)[0, 1:]
     assert likeness.argmax() == digit
@@ -40,7 +43,7 @@ def test_a_digit_stays_nearer_to_itself_than_to_others(digit: int) -> None:
 
 def test_the_seed_alone_decides() -> None:
     one, two = (
-        habits.written([ZIGZAG], np.random.default_rng(4)),
-        habits.written([ZIGZAG], np.random.default_rng(4)),
+        writer_variation.written([ZIGZAG], np.random.default_rng(4)),
+        writer_variation.written([ZIGZAG], np.random.default_rng(4)),
     )
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))

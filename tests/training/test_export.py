@@ -7,13 +7,13 @@ import numpy as np
 import onnx
 import pytest
 
-from tasks.calibrate import sigmoid, softmax
-from tasks.canonical import CANONICAL_VERSION
 from tasks.device import cpu
-from tasks.export import OPSET, parity, raw_answers, to_onnx
-from tasks.model import model_in
-from tasks.network import RECIPES, build, keras
-from tasks.reader import CALIBRATION, Reader
+from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.inference.model_file import model_in
+from tasks.inference.session import CALIBRATION, Reader
+from tasks.metrics.calibration import sigmoid, softmax
+from tasks.training.export import OPSET, parity, raw_answers, to_onnx
+from tasks.training.network import RECIPES, build, keras
 from tests.bars import PROMISED
 
 METADATA = {

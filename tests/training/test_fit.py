@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tasks.device import Device, nvidia_gpu
 from tasks.errors import DeviceError, DigitflowError
-from tasks.network import RECIPES, Simulation, keras
-from tasks.train import NO_DIGIT, Epoch, Pairs, augmented, fit, one_cycle, training_device
+from tasks.training.fit import NO_DIGIT, Epoch, Pairs, augmented, fit, one_cycle, training_device
+from tasks.training.network import RECIPES, Simulation, keras
 from tests.bars import bar
 
 CPU = Device("cpu", "any", "no bfloat16")

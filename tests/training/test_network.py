@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tasks.network import RECIPES, build, keras, layers, quiet_start
+from tasks.training.network import RECIPES, build, keras, layers, quiet_start
 
 PICTURES = np.random.default_rng(1).integers(0, 256, (5, 28, 28), np.uint8)
 
@@ -66,6 +66,6 @@ def test_log_lines_are_kept_from_standard_error_and_others_are_not(
 
 
 def test_loading_tensorflow_writes_nothing() -> None:
-    command = [sys.executable, "-c", "import tasks.train, tasks.export"]
+    command = [sys.executable, "-c", "import tasks.training.fit, tasks.training.export"]
     loaded = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "", "")

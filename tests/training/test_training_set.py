@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tasks.calibrate import NO_DIGIT
-from tasks.training_set import Pairs, as_read, learned
+from tasks.metrics.calibration import NO_DIGIT
+from tasks.training.training_set import Pairs, as_read, learned
 from tests.bars import bar
 
 

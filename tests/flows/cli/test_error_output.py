@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
-from flows.trouble import complain, in_a_line
+from flows.cli.error_output import complain, in_a_line
+from flows.cli.main import main
 from tests.helpers import as_ordinary_user
 
 CONTROLS = {*map(chr, range(32)), *map(chr, range(0x7F, 0xA0)), "\u202e", "\u2028"} - {"\n"}
-COMMAND = (sys.executable, "-m", "flows.cli")
+COMMAND = (sys.executable, "-m", "flows.cli.main")
 
 
 @pytest.fixture(autouse=True)
@@ -55,13 +55,13 @@ def test_a_defect_is_one_line_with_its_place_and_a_traceback_for_its_user_alone(
     def broken() -> None:
         raise KeyError("http://me:secret@host\n\x1b[2J")
 
-    monkeypatch.setattr("flows.doctor.examine", broken)
+    monkeypatch.setattr("flows.cli.doctor.examine", broken)
     with pytest.raises(SystemExit) as end:
         main(["doctor"])
     said = capfd.readouterr().err
     assert end.value.code == 1
     assert said.startswith("digitflow: unexpected KeyError: ")
-    assert ", at flows/cli.py:" in said
+    assert ", at flows/cli/main.py:" in said
     assert said.count("\n") == 1
     file = Path(said.split()[-1])
     assert file.stat().st_mode & 0o777 == 0o600

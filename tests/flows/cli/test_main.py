@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks.registry import ship
+from tasks.registry.registry import ship
 from tests.bars import bar, encoded
 from tests.helpers import register_champion, run
 
@@ -46,8 +46,8 @@ def predict(folder: Path, model_file: Path) -> list[str]:
 
 def started(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command line in a process of its own."""
-    command = [sys.executable, "-m", "flows.cli", *arguments]
-    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "flows.cli.main", *arguments]
+    root = Path(__file__).parents[3]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
@@ -393,7 +393,7 @@ def test_places_with_a_secret_are_refused(
 def test_what_a_reading_leaves_is_for_those_whom_the_umask_lets(
     predict: list[str], home: Path
 ) -> None:
-    command = [sys.executable, "-m", "flows.cli", *predict]
+    command = [sys.executable, "-m", "flows.cli.main", *predict]
     subprocess.run(command, check=True, capture_output=True, umask=0o077)
     made = [home, *home.rglob("*")]
     assert {"results", "runs", "report.html", "listing.parquet"} < {path.name for path in made}

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from pydantic_settings import BaseSettings
 
-from flows.command import Command
-from flows.model_commands import Acceptance, Models
-from tasks.golden import golden_answers
-from tasks.model import model_in
-from tasks.registry import Registry
+from flows.cli.base import Command
+from flows.cli.models import Acceptance, Models
+from tasks.inference.model_file import model_in
+from tasks.registry.golden import golden_answers
+from tasks.registry.registry import Registry
 from tasks.settings import CommandLineOnly, GateSettings
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run
-from tests.test_registry import card
+from tests.registry.test_registry import card
 
 
 @pytest.fixture(autouse=True)

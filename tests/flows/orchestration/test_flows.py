@@ -11,8 +11,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from prefect.testing.utilities import prefect_test_harness
 
-from flows import orchestrated
-from flows.quiet import quietly
+from flows.orchestration import flows
+from flows.orchestration.quiet import quietly
 from tasks.errors import InputError
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded
@@ -48,7 +48,7 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
         (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
     (folder / "broken.png").write_bytes(b"not a picture")
 
-    summary = orchestrated.predict(PredictSettings(source=str(folder)))
+    summary = flows.predict(PredictSettings(source=str(folder)))
 
     assert (summary.found, summary.rejected) == (11, 1)
     run = last_run(server, f"read {folder}")
@@ -70,7 +70,7 @@ def test_a_folder_that_is_missing_fails_the_run_with_our_error(
 ) -> None:
     register_champion(home, model_file)
     with pytest.raises(InputError, match="does not exist"):
-        orchestrated.predict(PredictSettings(source=str(tmp_path / "none")))
+        flows.predict(PredictSettings(source=str(tmp_path / "none")))
     assert last_run(server, f"read {tmp_path / 'none'}").state.is_failed()
 
 
@@ -80,7 +80,7 @@ def test_a_cluster_that_does_not_answer_is_refused_before_any_work(
 ) -> None:
     settings = PredictSettings(source=str(home), runner="dask", address=address)
     with pytest.raises(InputError, match=f"--address {address}: nobody answers there"):
-        orchestrated.predict(settings)
+        flows.predict(settings)
     assert not (home / "runs").exists()
 
 
@@ -90,7 +90,7 @@ def test_a_cluster_whose_extra_is_not_installed_is_refused_before_any_work(
 ) -> None:
     monkeypatch.setitem(sys.modules, f"prefect_{runner}.task_runners", None)
     with pytest.raises(InputError, match=rf"pip install 'digitflow\[{runner}\]'"):
-        orchestrated.predict(PredictSettings(source=str(home), runner=runner))
+        flows.predict(PredictSettings(source=str(home), runner=runner))
     assert not (home / "runs").exists()
 
 
@@ -98,7 +98,7 @@ def test_a_refused_candidate_is_a_completed_run_named_refused(
     server: SyncPrefectClient, home: Path, npz_sample: Path
 ) -> None:
     settings = TrainSettings(data=str(npz_sample), device="cpu", recipe="quick", judge_on="clean")
-    outcome = orchestrated.train(settings)
+    outcome = flows.train(settings)
     assert not outcome.accepted
     state = last_run(server, f"train quick on {npz_sample}").state
     assert (state.type.value, state.name) == ("COMPLETED", "Refused")

@@ -17,11 +17,17 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from flows.cli import Up
-from flows.credentials import new_login
-from flows.guard import Guard
-from flows.prefect_defaults import DEFAULTS
-from flows.server_process import Server, listening_socket, start_server, stop, wait_until_it_answers
+from flows.cli.main import Up
+from flows.orchestration.credentials import new_login
+from flows.orchestration.defaults import DEFAULTS
+from flows.orchestration.guard import Guard
+from flows.orchestration.server_process import (
+    Server,
+    listening_socket,
+    start_server,
+    stop,
+    wait_until_it_answers,
+)
 from tests import chromium
 from tests.helpers import free_port
 from tests.prefect_api import Api, authorization
@@ -272,7 +278,7 @@ def test_others_see_no_secret_and_no_database(
 ) -> None:
     server, process = started
     command = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
-    assert "flows.server" in command
+    assert "flows.orchestration.server" in command
     assert str(server.login) not in command
     assert server.key not in command
     database = [file for file in home.iterdir() if file.name.startswith("prefect.db")]

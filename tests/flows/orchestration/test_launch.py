@@ -23,15 +23,15 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows import server_check
-from flows.cli import INTERRUPTED, main
-from flows.credentials import LOGIN_FILE, kept_login, write_private
-from flows.server_process import SERVER_FILE, running_server, without_login
+from flows.cli.main import INTERRUPTED, main
+from flows.orchestration import server_check
+from flows.orchestration.credentials import LOGIN_FILE, kept_login, write_private
+from flows.orchestration.server_process import SERVER_FILE, running_server, without_login
 from tasks.errors import InputError
 from tests.bars import bar, encoded
 from tests.flows.test_accidents import children_of
 from tests.helpers import free_port
-from tests.test_reading_process import is_running
+from tests.inference.test_worker import is_running
 
 FILES = 30_000
 PATIENCE_S = 200.0  # for a server to start on a busy machine
@@ -224,11 +224,11 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def starts(command: str) -> bool:
-    return "flows.server" in command
+    return "flows.orchestration.server" in command
 
 
 def reads(command: str) -> bool:
-    return "tasks.reading_process" in command
+    return "tasks.inference.worker" in command
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_server_and_no_process(
     }
     environment.pop("PREFECT_API_URL", None)
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "predict", str(many), "--model", str(model_file)],
+        [sys.executable, "-m", "flows.cli.main", "predict", str(many), "--model", str(model_file)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

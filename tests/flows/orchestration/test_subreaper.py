@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_reading_process import is_running, wait_until
+from tests.inference.test_worker import is_running, wait_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # as Prefect's worker does it: in a session of its own; and deaf to friendly requests
 LEAVES = """
 import subprocess, sys, time
@@ -31,7 +31,7 @@ def kept(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.
     """Return a keeper of a program that has started another one."""
     (tmp_path / "program.py").write_text(request.param)
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.keeper", "program"],
+        [sys.executable, "-m", "flows.orchestration.subreaper", "program"],
         cwd=tmp_path,
         env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
         stdin=subprocess.PIPE,

@@ -11,11 +11,11 @@ import pytest
 from deltalake import DeltaTable
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.orchestrated import predict
-from flows.quiet import quietly
-from tasks import results
+from flows.orchestration.flows import predict
+from flows.orchestration.quiet import quietly
+from tasks.results import table as results
+from tasks.results.summary import Summary
 from tasks.settings import PredictSettings
-from tasks.summary import Summary
 from tests.bars import bar, encoded
 
 COUNT = 3_000  # files: enough shards that both workers have some when one is lost

@@ -19,8 +19,8 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.helpers import free_port, register_champion
+from tests.inference.test_worker import is_running
 from tests.prefect_api import Api
-from tests.test_reading_process import is_running
 
 STARTED = 200.0  # seconds, on a busy machine
 RUN_DONE = 120.0
@@ -73,7 +73,7 @@ def started(home: Path) -> Iterator[Running]:
     # a job in the background, as CI may be, ignores Ctrl-C and would hand that down
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "up", "--port", str(free_port())],
+        [sys.executable, "-m", "flows.cli.main", "up", "--port", str(free_port())],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -94,7 +94,7 @@ def started(home: Path) -> Iterator[Running]:
 
 def credentials(environment: dict[str, str]) -> dict[str, str]:
     """Return what `digitflow credentials` prints, nothing if no server runs."""
-    command = [sys.executable, "-m", "flows.cli", "credentials"]
+    command = [sys.executable, "-m", "flows.cli.main", "credentials"]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return dict(line.split("=", 1) for line in printed.stdout.splitlines())
 
@@ -167,7 +167,7 @@ def test_a_run_with_its_own_folder_can_be_asked_for_from_another_terminal(
 def test_a_command_uses_the_running_server_and_a_taken_port_is_refused(running: Running) -> None:
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "flows.cli", *arguments],
+            [sys.executable, "-m", "flows.cli.main", *arguments],
             env=running.environment,
             capture_output=True,
             text=True,
