@@ -13,7 +13,7 @@ from flows.telling import TrainingProgress
 from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.device import Device, reading_device, usable_cores
 from tasks.errors import InputError
-from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.model_file import model_in
 from tasks.inference.session import CALIBRATION, Reader
 from tasks.metrics.calibration import Calibration, calibrate

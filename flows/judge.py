@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.engine import Engine
-from tasks.data.labelled_folder import checked_name, copied, labelled_files
+from tasks.data.labelled_folder import checked_name, labelled_files
 from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device, cpu, reading_device
 from tasks.errors import InputError, OutdatedModel
@@ -28,14 +28,15 @@ from tasks.gate.evidence import (
 )
 from tasks.gate.leakage import data_facts
 from tasks.gate.resources import batches, resources
-from tasks.gate.slices import NAMED_FLOOR, Slice, SliceFiles, draw_slices, required
+from tasks.gate.slices import NAMED_FLOOR, Slice, SliceFiles, copied, draw_slices, required
 from tasks.gate.verdict import Verdict
 from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import Model, model_in
-from tasks.inputs.base import open_inputs
+from tasks.inputs.open import open_inputs
 from tasks.metrics.classification import Parity
 from tasks.registry.registry import Registry, serving
 from tasks.registry.version import Version
+from tasks.reporting.changes_report import flip_report
 from tasks.reporting.document import Report
 from tasks.settings import GateSettings, home, models_place, results_table
 
@@ -131,7 +132,7 @@ def judge(
         acceptance=digests(one.registered for one in named.values() if one.registered),
     )
     verdict = engine.stage(checks.judge, evidence, settings)
-    return Judgement(verdict, flips_file.flip_report(flips, name, verdict.against), evidence)
+    return Judgement(verdict, flip_report(flips, name, verdict.against), evidence)
 
 
 def slices_to_measure(settings: GateSettings) -> tuple[dict[str, Named], list[Slice]]:

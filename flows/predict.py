@@ -23,10 +23,11 @@ from tasks.errors import DigitflowError, ModelError
 from tasks.gc_control import settled
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds
-from tasks.inference.shard import Processes
 from tasks.inference.worker import ReaderFacts, Start
-from tasks.inputs.base import Inputs, open_inputs, printable
+from tasks.inference.worker_pool import Processes
+from tasks.inputs.base import Inputs, printable
 from tasks.inputs.listing import Listing, discover
+from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration, RiskCurve, Threshold, threshold_for
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.registry.registry import Registry, find_model

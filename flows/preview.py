@@ -9,10 +9,12 @@ from flows.predict import promised
 from tasks.atomic import write_text
 from tasks.device import reading_device
 from tasks.inference.batch import ReadPlan
-from tasks.inference.shard import Processes, read_rows
+from tasks.inference.shard import read_rows
 from tasks.inference.worker import Start
-from tasks.inputs.base import Inputs, open_inputs, unprintable
+from tasks.inference.worker_pool import Processes
+from tasks.inputs.base import Inputs, unprintable
 from tasks.inputs.listing import discover
+from tasks.inputs.open import open_inputs
 from tasks.outcomes import Status
 from tasks.processes.page_process import Seen
 from tasks.registry.registry import Registry, find_model

@@ -7,14 +7,8 @@ from functools import partial
 
 from flows.engine import LOCAL, AdvanceBy, Crew, Engine
 from tasks.inference.batch import ReadPlan, Seconds
-from tasks.inference.shard import (
-    Processes,
-    ShardDone,
-    pack,
-    processes_for,
-    read_shard,
-    read_shard_remotely,
-)
+from tasks.inference.shard import ShardDone, pack, read_shard, read_shard_remotely
+from tasks.inference.worker_pool import Processes, processes_for
 from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, Shard, entries_of, shards
 from tasks.reporting.document import plural

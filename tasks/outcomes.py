@@ -1,6 +1,9 @@
 """Every outcome a picture can have: one status and one reason code, listed here alone."""
 
 from enum import StrEnum
+from typing import Any
+
+MAX_BYTES = 256 * 2**20  # of one file; more is TOO_LARGE
 
 
 class Status(StrEnum):
@@ -76,3 +79,19 @@ _KEPT = {
     Reason.MAYBE_NO_DIGIT: Status.REVIEW,
 }
 STATUSES: dict[Reason, Status] = {reason: _KEPT.get(reason, Status.REJECTED) for reason in Reason}
+
+
+class Undecodable(Exception):
+    """A page that gave no picture: its reason code and what the decoder or the storage said."""
+
+    def __init__(
+        self, reason: Reason, detail: str, size: int | None = None, mtime_ns: int | None = None
+    ) -> None:
+        """Keep the reason code, one line of detail, and the file's size and time where known."""
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+        self.size, self.mtime_ns = size, mtime_ns
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process whole: exceptions are made again from their message alone."""
+        return type(self), (self.reason, self.detail, self.size, self.mtime_ns)

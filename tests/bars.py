@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.session import CALIBRATION
 from tasks.metrics.calibration import Calibration, RiskCurve
 

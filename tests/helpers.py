@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from flows.cli.main import main
-from tasks.imaging.decode import Undecodable
 from tasks.inference.batch import Part, ReadPlan, read_parts
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
 from tasks.inputs.base import Entry, Inputs
-from tasks.outcomes import Reason
+from tasks.outcomes import Reason, Undecodable
 from tasks.registry.golden import golden_answers
 from tasks.registry.registry import Registry, serving
 from tasks.registry.version import Version

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
+from tasks.archives.member import Member
 from tasks.archives.unpacking import (
     UNPACKED_PIECE,
     Decompressor,
@@ -25,9 +26,7 @@ from tasks.archives.unpacking import (
     xz_decompressor,
 )
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.archive import Member
-from tasks.outcomes import Reason
+from tasks.outcomes import Reason, Undecodable
 
 GZIP, BZIP2, XZ = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 DECOMPRESSORS: dict[bytes, Callable[[], Decompressor]] = {

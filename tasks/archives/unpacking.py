@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from tasks.inputs.base import MAX_BYTES
+from tasks.outcomes import MAX_BYTES
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasks.archives.member import Member
 from tasks.archives.unpacking import RAW_DEFLATE, Damaged, Inflater, bzip2_decompressor, unpacked
 from tasks.archives.zip_directory import (
     IN_ZIP64,
@@ -20,9 +21,7 @@ from tasks.archives.zip_directory import (
     ends_like_zip,
 )
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.archive import Member
-from tasks.outcomes import Reason
+from tasks.outcomes import Reason, Undecodable
 
 PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # of which one that unpacks itself begins
 LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7

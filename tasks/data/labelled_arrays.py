@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from tasks.data import idx, npz
 from tasks.device import usable_cores
 from tasks.errors import DatasetError
-from tasks.imaging.decode import Undecodable
+from tasks.imaging.form import SIDE
 from tasks.imaging.pixels import Pixels
-from tasks.imaging.render import SIDE
 from tasks.inputs.base import Content
-from tasks.outcomes import Reason
+from tasks.outcomes import Reason, Undecodable
 from tasks.processes.page_process import Answer, PageProcesses, PageSettings, Seen, Wanted
 
 Labels = NDArray[np.int8]

@@ -6,11 +6,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from tasks.atomic import absolute
 from tasks.errors import InputError
-from tasks.gate.slices import SliceFiles
 
 NAME = re.compile(r"[a-z0-9][a-z0-9 ._-]*")
 LABELS = tuple("0123456789")
@@ -88,19 +85,3 @@ def checked_name(name: str) -> str:
     if not NAME.fullmatch(name):
         raise InputError(f"name {name!r}: use small letters, digits, spaces, dots and dashes")
     return name
-
-
-def copied(name: str, folder: Path, root: Path) -> SliceFiles:
-    """Copy a labelled folder below the folder of all slices, and return it as one of them.
-
-    Raises:
-        InputError: it is no labelled folder.
-    """
-    files = labelled_files(folder)
-    paths = []
-    for number, (source, label) in enumerate(files):
-        path = f"{name.replace(' ', '-')}/{label}/{number:06}{source.suffix}"
-        copy_file(source, root / path)
-        paths.append(path)
-    labels = np.array([label for _, label in files], np.int8)
-    return SliceFiles(name, paths, labels, np.full(len(files), -1, np.int64))

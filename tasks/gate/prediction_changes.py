@@ -13,17 +13,12 @@ from tasks.errors import InputError
 from tasks.gate.evidence import Flip, Flips, Trouble
 from tasks.inference.evaluate_files import NO_ANSWER, answers_of_files
 from tasks.inference.model_file import Model
-from tasks.inputs.base import Inputs, open_inputs, unprintable
+from tasks.inputs.base import Inputs, unprintable
+from tasks.inputs.open import open_inputs
 from tasks.outcomes import Reason
-from tasks.processes.page_process import Seen
-from tasks.reporting.document import Report, Section, Table, percent, plural
-from tasks.reporting.samples import pages_at
-from tasks.reporting.svg import Tile, digit_strips
 from tasks.results.table import RANKED_BY, is_table, ranks, scan
 
 MOST_FILES = 1_000
-SHOWN = 40  # changed answers with their picture
-LISTED = 200  # changed answers in the table
 
 Batches = Mapping[str, Sequence[str]]  # by root: paths, each once
 
@@ -114,70 +109,6 @@ def _page_numbers(paths: Sequence[str]) -> list[int]:
 
 def _digit(answer: int) -> int | None:
     return None if answer == NO_ANSWER else int(answer)
-
-
-def flip_report(found: Flips | Trouble | None, candidate: str, serving: str | None) -> Report:
-    """Return which real pictures change their answer, with the pictures."""
-    title = f"What {candidate} changes"
-    if found is None:
-        lead = "No earlier batches to read again: nothing was read yet, or nothing serves."
-        return Report(title, lead, [])
-    if isinstance(found, Trouble):
-        return Report(title, f"Unknown: {found.reason}", [], tone="warn")
-    gone = f" Not there any more: {plural(found.gone, 'file')}." if found.gone else ""
-    share = percent(len(found.flips) / found.pages if found.pages else None)
-    lead = (
-        f"{len(found.flips):,} of {plural(found.pages)} ({share}) that were read last change their "
-        f"answer if {candidate} serves instead of {serving}.{gone}"
-    )
-    rows = [
-        (flip.path, str(flip.page), _words(flip.before), _words(flip.after))
-        for flip in found.flips[:LISTED]
-    ]
-    more = len(found.flips) - len(rows)
-    tiles = _tiles(found.flips)
-    hidden = min(SHOWN, len(found.flips)) - len(tiles)
-    unshown = f" {plural(hidden)} could not be decoded again for this report." if hidden else ""
-    sections = [
-        Section(
-            "Pictures",
-            f"Old answer and new answer.{unshown}",
-            figures=digit_strips("Changed answers", tiles),
-        ),
-        Section(
-            "Files",
-            f"{more:,} more are left out." if more else "",
-            Table(("File", "Page", "Before", "After"), rows),
-        ),
-    ]
-    return Report(
-        title,
-        lead,
-        sections if found.flips else [],
-        tone="warn" if found.flips else "good",
-        note=f"Runs that were read again: {', '.join(found.runs)}.",
-    )
-
-
-def _tiles(changed: Sequence[Flip]) -> list[Tile]:
-    by_root: dict[str, list[Flip]] = {}
-    for flip in changed[:SHOWN]:
-        by_root.setdefault(flip.root, []).append(flip)
-    tiles = []
-    for root, some in by_root.items():
-        inputs = inputs_at(root)
-        if inputs is None:
-            continue
-        pages = pages_at(inputs, [(unprintable(flip.path), flip.page) for flip in some])
-        for flip, page in zip(some, pages, strict=True):
-            if isinstance(page, Seen):
-                words = f"{_words(flip.before)} → {_words(flip.after)}"
-                tiles.append(Tile(page.form, words, tone="warn", hint=flip.path))
-    return tiles
-
-
-def _words(digit: int | None) -> str:
-    return "rejected" if digit is None else str(digit)
 
 
 def facts(found: Flips | Trouble | None) -> dict[str, object] | None:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.data.labelled_folder import copy_file, labelled_files
 from tasks.errors import InputError
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.settings import GateSettings
@@ -222,3 +223,19 @@ def _encode(picture: Images, root: Path, stem: str, name: str) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data.tobytes())
     return f"{stem}{suffix}"
+
+
+def copied(name: str, folder: Path, root: Path) -> SliceFiles:
+    """Copy a labelled folder below the folder of all slices, and return it as one of them.
+
+    Raises:
+        InputError: it is no labelled folder.
+    """
+    files = labelled_files(folder)
+    paths = []
+    for number, (source, label) in enumerate(files):
+        path = f"{name.replace(' ', '-')}/{label}/{number:06}{source.suffix}"
+        copy_file(source, root / path)
+        paths.append(path)
+    labels = np.array([label for _, label in files], np.int8)
+    return SliceFiles(name, paths, labels, np.full(len(files), -1, np.int64))

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging import background, binarize, components, rule_lines
-from tasks.imaging.render import BOX, FINE, MARGIN, SIDE, draw
+from tasks.imaging.form import BOX, SIDE
+from tasks.imaging.render import FINE, MARGIN, draw
 
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
@@ -17,7 +18,6 @@ Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
 Colour = Callable[[], Pixels | None]
 """Gives the same picture in colour, (h, w, 3) RGB; None if that cannot be had."""
 
-CANONICAL_VERSION = "5"
 CENTRE = (13.3, 14.7)  # px: where the centre of mass of a canonical picture lies
 PAGE = 16  # greys: an even page is that near to black or to white
 PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.canonical import CENTRE, PAGE, Ink, Polarity
-from tasks.imaging.render import BOX, SIDE
+from tasks.imaging.form import BOX, SIDE
 
 Pixels = NDArray[np.uint8]
 Form = tuple[Pixels, Ink]

@@ -11,7 +11,7 @@ import io
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from tasks.imaging import png_batch
 from tasks.imaging.background import WORK_SIDE
 from tasks.imaging.decode_memory import bytes_a_pixel
 from tasks.imaging.pixels import SIDEWAYS, Pixels, eight_bit, orientation
-from tasks.outcomes import Reason
+from tasks.outcomes import Reason, Undecodable
 
 MAX_PIXELS = 64_000_000  # of one page, from its header
 MAX_MEMORY = 6 * MAX_PIXELS  # bytes that decoding one page may take, the file's own apart
@@ -73,22 +73,6 @@ class Picture(NamedTuple):
         """Return the pixels as a person has to see them: in colour, if there is any."""
         coloured = self.colour() if self.colour else None
         return self.pixels if coloured is None else coloured
-
-
-class Undecodable(Exception):
-    """A page that gave no picture: its reason code and what the decoder or the storage said."""
-
-    def __init__(
-        self, reason: Reason, detail: str, size: int | None = None, mtime_ns: int | None = None
-    ) -> None:
-        """Keep the reason code, one line of detail, and the file's size and time where known."""
-        super().__init__(f"{reason}: {detail}")
-        self.reason, self.detail = reason, detail
-        self.size, self.mtime_ns = size, mtime_ns
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Cross to another process whole: exceptions are made again from their message alone."""
-        return type(self), (self.reason, self.detail, self.size, self.mtime_ns)
 
 
 def decode(data: bytes) -> Picture:

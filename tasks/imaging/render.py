@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.background import over
+from tasks.imaging.form import BOX, SIDE
 
 Grey = NDArray[np.uint8]
 
-SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
 FINE = 4  # fine px per px of the canonical form: pens are normalised at that size
 MARGIN = 8  # fine px around the ink while its pen grows
 PEN_LEAST, PEN_MOST = 2.2, 4.0  # px: MNIST's pens, from their first to their ninth tenth

@@ -18,13 +18,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.imaging import png_batch
-from tasks.imaging.canonical import CANONICAL_VERSION, canonical
+from tasks.imaging.canonical import canonical
 from tasks.imaging.canonical_batch import in_frame
-from tasks.imaging.decode import MAX_PIXELS, Undecodable, pages_of
+from tasks.imaging.decode import MAX_PIXELS, pages_of
+from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import Page, rows_of
 from tasks.inference.session import BATCH, Answers, Reader, joined
 from tasks.inputs.base import Content, Entry, Inputs
+from tasks.outcomes import Undecodable
 
 HANDED_OVER = 0.5  # seconds of reading, after which the rows so far are out of danger
 FEW_BYTES = 16_384  # of a PNG file that is kept, to be decoded together with others

@@ -14,8 +14,9 @@ from tasks.errors import InputError, ModelError
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds
 from tasks.inference.model_file import Model
-from tasks.inference.shard import Processes, processes_for, read_rows
+from tasks.inference.shard import read_rows
 from tasks.inference.worker import Start
+from tasks.inference.worker_pool import Processes, processes_for
 from tasks.inputs.base import Entry, Inputs
 from tasks.metrics.calibration import Calibration, threshold_for
 from tasks.outcomes import Reason, Status

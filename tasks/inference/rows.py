@@ -9,12 +9,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.imaging.canonical import Ink
-from tasks.imaging.decode import Undecodable
 from tasks.inference.decision import Thresholds, decide, usable
 from tasks.inference.session import Answers
 from tasks.inputs.base import printable
-from tasks.outcomes import BY_CONFIDENCE, STATUSES, Reason, Status
-from tasks.results.schema import INK_TYPE, PROBABILITIES, SCHEMA, int64s
+from tasks.inputs.listing import int64s
+from tasks.outcomes import BY_CONFIDENCE, STATUSES, Reason, Status, Undecodable
+from tasks.results.schema import INK_TYPE, PROBABILITIES, SCHEMA
 
 LONGEST_DETAIL = 500  # characters of what a decoder said
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device
 from tasks.errors import DeviceError, ModelError, OutdatedModel
-from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.decision import usable
 from tasks.inference.model_file import Model
 from tasks.metrics.calibration import Calibration

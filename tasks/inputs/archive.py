@@ -5,44 +5,19 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
+from tasks.archives.member import Member, Members, OpenedMembers
+from tasks.archives.tar_format import TarMembers, begins_like_tar
 from tasks.archives.unpacking import allowance, beyond
+from tasks.archives.zip_format import ZipMembers, is_zip
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs, printable
+from tasks.inputs.base import Content, Entry, Inputs, printable
 from tasks.inputs.local import too_large
 from tasks.inputs.name_index import NameIndex
 from tasks.inputs.path_filter import Chosen
-from tasks.outcomes import Reason
+from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 
 AGAIN = b"//"  # before the number of a name that comes again; no clean name has it
-
-
-class Member(NamedTuple):
-    """One file in an archive, by what its header says."""
-
-    name: bytes  # as the archive has it
-    position: int  # of its header
-    size: int  # bytes of its content
-    start: int  # of its content, or (zip) of the header before it
-    refusal: tuple[Reason, str] | None = None  # why it cannot be read
-    packed: int = 0
-    method: int = 0
-    checksum: int = 0
-
-
-class Members(Protocol):
-    """An open archive."""
-
-    def scan(self) -> Iterator[Member]:
-        """Yield every member that is no folder, in order; raise InputError if it is broken."""
-
-    def at(self, position: int) -> Member:
-        """Return the member whose header is there."""
-
-    def content(self, member: Member) -> bytes:
-        """Return its bytes, or raise Undecodable; its size is within the limit."""
 
 
 class Archive(Inputs):
@@ -52,7 +27,7 @@ class Archive(Inputs):
     folder. If a path comes again in the archive, that member's path ends in `//2`, `//3`, ...
     """
 
-    def __init__(self, file: Path, members: type["OpenedMembers"], chosen: Chosen) -> None:
+    def __init__(self, file: Path, members: type[OpenedMembers], chosen: Chosen) -> None:
         """Go through the whole archive once.
 
         Raises:
@@ -125,13 +100,6 @@ class Archive(Inputs):
             raise Undecodable(Reason.CHANGED, "the archive changed after it was listed")
 
 
-class OpenedMembers(Members, Protocol):
-    """A format: how an archive file is opened."""
-
-    def __init__(self, file: Path) -> None:
-        """Open it, or raise InputError."""
-
-
 class _Opened:
     """An open archive with the index of its members."""
 
@@ -194,9 +162,6 @@ def open_archive(file: Path, chosen: Chosen) -> Archive | None:
     Raises:
         InputError: it begins like an archive, but is broken, or is compressed and holds no tar.
     """
-    from tasks.archives.tar_format import TarMembers, begins_like_tar
-    from tasks.archives.zip_format import ZipMembers, is_zip
-
     try:
         with file.open("rb") as opened:
             start = opened.read(512)

@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs
+from tasks.inputs.base import Content, Entry, Inputs
 from tasks.inputs.local import too_large
 from tasks.inputs.path_filter import Chosen
 from tasks.inputs.s3 import refusal
-from tasks.outcomes import Reason
+from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 from tasks.storage.s3 import LASTING, PAUSES, said
 
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # as stores call it

@@ -1,6 +1,6 @@
 """Inputs into a listing on disk of everything they hold, and the listing into shards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 
 from tasks.atomic import whole_file
 from tasks.errors import InputError
-from tasks.inputs.base import MAX_BYTES, Entry, Inputs
-from tasks.results.schema import int64s
+from tasks.inputs.base import Entry, Inputs
+from tasks.outcomes import MAX_BYTES
 
 # A commit and a task run each, so not too many; a run that is stopped reads one anew.
 USUAL_FILES, USUAL_BYTES = 16_384, 160_000_000  # of a shard, whichever comes first
 MOST_SHARDS = 96  # of one run, however many files
 ROW_GROUP = 4_096  # files that are held in memory, written and read together
+LEAST, MOST = -(2**63), 2**63 - 1  # what int64 holds
 LISTING_SCHEMA = pa.schema(
     [
         ("path", pa.binary()),  # relative; names need not be UTF-8
@@ -97,3 +98,17 @@ def _groups(entries: Iterator[Entry]) -> Iterator[pa.Table]:
     while group := list(islice(entries, ROW_GROUP)):
         paths, sizes, mtimes = zip(*group, strict=True)
         yield pa.table([pa.array(paths), int64s(sizes), int64s(mtimes)], schema=LISTING_SCHEMA)
+
+
+def int64s(values: Iterable[int | None]) -> pa.Array:
+    """Return sizes or times as a column, whatever files and headers claim.
+
+    A number that does not fit becomes the nearest that does, such as the year 2300 in nanoseconds.
+    Listings and rows are made with this alone, so that a file found again is known again.
+    """
+    given = list(values)
+    try:
+        return pa.array(given, pa.int64())
+    except (OverflowError, pa.ArrowInvalid):
+        fitting = [value if value is None else min(max(value, LEAST), MOST) for value in given]
+        return pa.array(fitting, pa.int64())

@@ -9,10 +9,9 @@ from pathlib import Path
 from time import sleep, time_ns
 
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs, printable
+from tasks.inputs.base import Content, Entry, Inputs, printable
 from tasks.inputs.path_filter import Chosen
-from tasks.outcomes import Reason
+from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 
 SORTED_TOGETHER = 16_384  # names of one folder that are held and sorted; more come in several runs
 REST_NS = 100_000_000  # no write() of a picture takes longer

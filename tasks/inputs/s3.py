@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.base import MAX_BYTES, Content, Entry, Inputs
+from tasks.inputs.base import Content, Entry, Inputs
 from tasks.inputs.local import too_large
 from tasks.inputs.path_filter import Chosen
-from tasks.outcomes import Reason
+from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 from tasks.storage.s3 import ADVICE, PAGE, Connection, Got, listed, said
 
 IN_FLIGHT = 16  # objects of `read_each` that are on their way at a time

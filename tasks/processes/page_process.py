@@ -7,7 +7,6 @@ after two deaths that file is to blame.
 import itertools
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 
 from tasks.errors import DigitflowError
 from tasks.imaging.canonical import Ink, canonical
-from tasks.imaging.decode import Picture, Undecodable, pages
+from tasks.imaging.decode import Picture, pages
 from tasks.imaging.thumbnail import thumbnail
 from tasks.inputs.base import Content
-from tasks.processes.deaths import DEATHS_OF_ONE_FILE, DEATHS_OUTSIDE, blame, outside
-from tasks.processes.watched_process import NOBODY, Note, ProcessDied, WatchedProcess, serve
+from tasks.outcomes import Undecodable
+from tasks.processes.deaths import Deaths
+from tasks.processes.watched_process import Note, ProcessDied, WatchedProcess, serve
 
 BATCH = 256  # files that are sent for at once
 
@@ -101,7 +101,7 @@ class PageProcesses:
             DigitflowError: processes die while they are at work on no file.
         """
         until = None if seconds is None else time.monotonic() + seconds
-        deaths, done = Counter[int](), 0
+        deaths, done = Deaths(self._settings.decode_timeout), 0
         while done < len(wanted):
             try:
                 with self._lend() as process:
@@ -114,12 +114,8 @@ class PageProcesses:
                 if self._closed:
                     raise
                 # what was sent before its end has arrived, so the file noted is the next one
-                place = done if died.noted != NOBODY else NOBODY
-                deaths[place] += 1
-                if deaths[NOBODY] == DEATHS_OUTSIDE:
-                    raise outside(died) from died
-                if place != NOBODY and deaths[place] == DEATHS_OF_ONE_FILE:
-                    why = blame(died, self._settings.decode_timeout)
+                deaths.count(died, done if died.noted >= 0 else died.noted)
+                if why := deaths.blamed.get(done):
                     yield dict.fromkeys(wanted[done].pages, why)
                     done += 1
 

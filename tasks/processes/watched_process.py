@@ -40,6 +40,14 @@ class ProcessDied(Exception):
         self.timed_out, self.failed = exit_code == -signal.SIGALRM, exit_code > 0
         self.how = _how(exit_code)
 
+    def place(self, start: int) -> int:
+        """Return the place of the file that was noted, or what was noted where that was no file.
+
+        Args:
+            start: place of the first file that the process was given.
+        """
+        return start + self.noted if self.noted >= 0 else self.noted
+
 
 def _how(exit_code: int) -> str:
     if exit_code >= 0:

@@ -19,8 +19,8 @@ from tasks.errors import GateRefused, InputError, ModelError
 from tasks.inference.model_file import Model, model_in
 from tasks.registry.card import CARD_DIGEST, card_of, read_card, sealed
 from tasks.registry.events import entry_of, named_within, overridden, registered, removed, served
+from tasks.registry.open import open_models
 from tasks.registry.serving_rules import require_accepted, require_registered, require_same
-from tasks.registry.store import open_models
 from tasks.registry.version import (
     CARD_FILE,
     KERAS_FILE,

@@ -1,4 +1,4 @@
-"""Where model versions and their history are kept: what every such place can do, and which it is.
+"""Where model versions and their history are kept: what every such place can do.
 
 registry.py has the rules; a place only keeps files. A version is there once its card is.
 """
@@ -8,9 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from tasks.atomic import absolute
-from tasks.errors import InputError
-from tasks.settings import SEEN, home
 from tasks.storage.journal import History
 
 HISTORY_FILE = "history.jsonl"
@@ -72,22 +69,3 @@ class ModelStore(Protocol):
 
     def sweep(self, before: float) -> None:
         """Delete what killed programs have left, if it is older than a time (seconds)."""
-
-
-def open_models(place: str) -> ModelStore:
-    """Return what keeps the versions of a place; a bucket is not asked for anything yet.
-
-    Raises:
-        InputError: it is a URL, but none of a bucket.
-    """
-    if place.startswith("s3://"):
-        from tasks.registry.bucket_store import ModelBucket
-
-        return ModelBucket(place, home() / "cache" / "models", home() / SEEN)
-    if "://" in place:
-        raise InputError(
-            f"models cannot be kept in {place}: DIGITFLOW_MODELS is a folder or s3://BUCKET/FOLDER"
-        )
-    from tasks.registry.folder_store import ModelFolder
-
-    return ModelFolder(absolute(place), home() / SEEN)

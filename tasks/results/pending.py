@@ -16,10 +16,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.atomic import whole_file
-from tasks.imaging.decode import Undecodable
 from tasks.inputs.base import Inputs, printable
 from tasks.inputs.listing import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
-from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status
+from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status, Undecodable
 from tasks.results.redecide import DECIDED_BY, BoundsOf, undecidable
 from tasks.results.table import RANKED_BY, is_table, ranks, scan
 

@@ -1,10 +1,6 @@
 """The columns of the results table, apart from the table itself, which takes longer to load."""
 
-from collections.abc import Iterable
-
 import pyarrow as pa
-
-LEAST, MOST = -(2**63), 2**63 - 1  # what int64 holds
 
 PROBABILITIES = [f"p{digit}" for digit in range(10)]  # columns: not every reader knows fixed lists
 INK_TYPE = pa.struct(
@@ -48,17 +44,3 @@ SCHEMA = pa.schema(
         ("commit_version", pa.int64()),
     ]
 )
-
-
-def int64s(values: Iterable[int | None]) -> pa.Array:
-    """Return sizes or times as a column, whatever files and headers claim.
-
-    A number that does not fit becomes the nearest that does, such as the year 2300 in nanoseconds.
-    Listings and rows are made with this alone, so that a file found again is known again.
-    """
-    given = list(values)
-    try:
-        return pa.array(given, pa.int64())
-    except (OverflowError, pa.ArrowInvalid):
-        fitting = [value if value is None else min(max(value, LEAST), MOST) for value in given]
-        return pa.array(fitting, pa.int64())

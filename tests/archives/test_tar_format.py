@@ -16,10 +16,9 @@ import pytest
 from tasks.archives import tar_format, unpacking
 from tasks.archives.tar_format import LONGEST_HEADER
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.base import MAX_BYTES, open_inputs
 from tasks.inputs.listing import discover, entries_of
-from tasks.outcomes import Reason
+from tasks.inputs.open import open_inputs
+from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 from tests.helpers import reason_of
 from tests.inputs.test_archive import contents, tar_of
 

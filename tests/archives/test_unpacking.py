@@ -26,7 +26,7 @@ from tasks.archives.unpacking import (
     unpacked,
     xz_decompressor,
 )
-from tasks.inputs.base import MAX_BYTES
+from tasks.outcomes import MAX_BYTES
 
 Compress = Callable[[bytes], bytes]
 FORMATS: list[tuple[Compress, Callable[[], Decompressor]]] = [

@@ -19,7 +19,8 @@ from tasks.archives.zip_directory import (
 )
 from tasks.errors import InputError
 from tasks.inputs.archive import clean
-from tasks.inputs.base import Content, open_inputs
+from tasks.inputs.base import Content
+from tasks.inputs.open import open_inputs
 from tests.inputs.test_archive import contents, zip_of
 
 FILES = [(f"{number}.png", bytes([number]) * 40) for number in range(5)]

@@ -10,9 +10,9 @@ import pytest
 
 from tasks.archives.zip_format import CENTRAL, LOCAL
 from tasks.errors import InputError
-from tasks.inputs.base import MAX_BYTES, open_inputs
 from tasks.inputs.listing import discover, entries_of
-from tasks.outcomes import Reason
+from tasks.inputs.open import open_inputs
+from tasks.outcomes import MAX_BYTES, Reason
 from tests.helpers import reason_of
 from tests.inputs.test_archive import contents, zip_of
 

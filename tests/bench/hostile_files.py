@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tasks.inputs.base import MAX_BYTES
+from tasks.outcomes import MAX_BYTES
 from tasks.results import table
 from tests.bench.attempt import Attempt, Line, Outcome, started, watched
 from tests.bench.damaged import damaged

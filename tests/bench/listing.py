@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tasks.inputs.base import open_inputs
 from tasks.inputs.listing import discover
+from tasks.inputs.open import open_inputs
 
 COUNTS = ("10000", "100000", "1000000")
 PER_FOLDER = 1_000

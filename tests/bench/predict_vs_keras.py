@@ -42,7 +42,7 @@ from rich.table import Table
 
 from tasks.data.snapshot import Part, ingest
 from tasks.device import usable_cores
-from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.session import CALIBRATION
 from tasks.metrics.calibration import calibrate
 from tasks.registry.registry import READY, Registry

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from tasks.device import cpu
 from tasks.imaging.canonical import Ink, canonical
-from tasks.imaging.decode import Picture, Undecodable, decode, pages
+from tasks.imaging.decode import Picture, decode, pages
 from tasks.inference.decision import Thresholds, decide
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
 from tasks.metrics.calibration import threshold_for
-from tasks.outcomes import STATUSES, Status
+from tasks.outcomes import STATUSES, Status, Undecodable
 from tasks.synthesis.generate import simulate
 
 Pixels = NDArray[np.uint8]

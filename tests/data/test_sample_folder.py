@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from tasks.data.sample_folder import SIDES, write_sample_folder
-from tasks.imaging.decode import Undecodable, decode
+from tasks.imaging.decode import decode
+from tasks.outcomes import Undecodable
 from tests.bars import bar
 
 LABELS = (np.arange(48) % 10).astype(np.int8)

@@ -13,8 +13,8 @@ from PIL import Image
 
 from flows.engine import PlainEngine
 from flows.predict import predict
-from tasks.inputs.base import MAX_BYTES, printable
-from tasks.outcomes import STATUSES, Reason
+from tasks.inputs.base import printable
+from tasks.outcomes import MAX_BYTES, STATUSES, Reason
 from tasks.results import table
 from tasks.settings import PredictSettings
 from tests.bars import bar, encoded

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tasks.data.labelled_folder import copied, labelled_files
+from tasks.data.labelled_folder import labelled_files
 from tasks.errors import InputError
 from tasks.gate.acceptance_sets import AcceptanceSets
+from tasks.gate.slices import copied
 from tasks.storage.journal import FileHistory
 from tests.bars import bar, encoded
 

@@ -32,7 +32,7 @@ from tasks.gate.verdict import Verdict
 from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
-from tasks.inputs.base import open_inputs
+from tasks.inputs.open import open_inputs
 from tasks.metrics.classification import Parity
 from tasks.registry.version import ONNX_FILE
 from tasks.settings import GateSettings

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from tasks.device import cpu
 from tasks.gate.evidence import Flip, Flips, Trouble
-from tasks.gate.prediction_changes import LISTED, SHOWN, flip_report, flips, recent_batches
+from tasks.gate.prediction_changes import flips, recent_batches
 from tasks.inference.model_file import model_in
+from tasks.reporting.changes_report import LISTED, SHOWN, flip_report
 from tasks.reporting.document import to_html
 from tasks.results.commit import Origin, make_table
 from tasks.results.commit import commit as commit_rows

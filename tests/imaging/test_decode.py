@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
 from tasks.imaging.background import WORK_SIDE, light
-from tasks.imaging.decode import FORMATS, MAX_PAGES, Undecodable, decode, pages
-from tasks.outcomes import Reason
+from tasks.imaging.decode import FORMATS, MAX_PAGES, decode, pages
+from tasks.outcomes import Reason, Undecodable
 from tests.bars import encoded
 
 GREY = np.arange(40 * 30, dtype=np.uint32).reshape(40, 30).astype(np.uint8)

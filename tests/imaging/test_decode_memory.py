@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.imaging.decode import MAX_MEMORY, MAX_PIXELS, Undecodable, pages
+from tasks.imaging.decode import MAX_MEMORY, MAX_PIXELS, pages
 from tasks.imaging.decode_memory import bytes_a_pixel
-from tasks.outcomes import Reason
+from tasks.outcomes import Reason, Undecodable
 from tests.decoder_peaks import measured
 
 SIDE = 2400  # px: large enough that a picture stands out of what every decoder takes

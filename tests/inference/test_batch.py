@@ -13,15 +13,15 @@ from PIL import Image
 
 from tasks.device import cpu
 from tasks.imaging import png_batch
-from tasks.imaging.decode import MAX_PIXELS, Undecodable
+from tasks.imaging.decode import MAX_PIXELS
 from tasks.inference import batch as stretch_file
 from tasks.inference.batch import ReadPlan, read_parts
 from tasks.inference.decision import Thresholds
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
-from tasks.inputs.base import MAX_BYTES, open_inputs
 from tasks.inputs.listing import discover, entries_of
-from tasks.outcomes import Reason, Status
+from tasks.inputs.open import open_inputs
+from tasks.outcomes import MAX_BYTES, Reason, Status, Undecodable
 from tasks.results.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import NoWatch, read_stretch

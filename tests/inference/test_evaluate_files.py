@@ -12,7 +12,7 @@ from tasks.gate.evidence import SliceAnswers, Trouble, by_slice, fails_closed
 from tasks.gate.slices import SliceFiles
 from tasks.inference.evaluate_files import NO_ANSWER, FileAnswers, answers_of_files
 from tasks.inference.model_file import model_in
-from tasks.inputs.base import open_inputs
+from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import NO_DIGIT
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model

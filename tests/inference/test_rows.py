@@ -10,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.imaging.canonical import Ink
-from tasks.imaging.decode import Undecodable
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import LONGEST_DETAIL, Page, rows_of
 from tasks.inference.session import Answers
 from tasks.inputs.base import printable, unprintable
-from tasks.outcomes import STATUSES, Reason
+from tasks.outcomes import STATUSES, Reason, Undecodable
 from tasks.results.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar
 

@@ -16,8 +16,9 @@ from tasks.inference import shard
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds
 from tasks.inference.model_file import model_in
-from tasks.inference.shard import Processes, ShardDone, read_shard
+from tasks.inference.shard import ShardDone, read_shard
 from tasks.inference.worker import Start
+from tasks.inference.worker_pool import Processes
 from tasks.results import table as results
 from tasks.results.commit import Origin, make_table
 from tests import mutants
@@ -289,14 +290,3 @@ def test_a_model_that_does_not_load_is_said_before_anything_is_read(tmp_path: Pa
         pytest.raises(ModelError, match="does not load"),
     ):
         processes.facts()
-
-
-def test_many_files_or_large_ones_are_worth_more_processes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(shard, "usable_cores", lambda: 4)
-    worth = [
-        shard.processes_for(files, size)
-        for files, size in [(0, 0), (100, 1000), (3_000, 9000), (200, 10_000_000), (10**6, 0)]
-    ]
-    assert worth == [1, 1, 2, 2, 4]

@@ -16,14 +16,14 @@ import pytest
 
 from tasks.device import cpu
 from tasks.errors import DigitflowError, ModelError
-from tasks.imaging.decode import Undecodable
 from tasks.inference.batch import Earlier, ReadPlan
 from tasks.inference.decision import Thresholds
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
 from tasks.inference.worker import NETWORK, ReadingProcess, Start
-from tasks.inputs.base import Entry, open_inputs
-from tasks.outcomes import Reason
+from tasks.inputs.base import Entry
+from tasks.inputs.open import open_inputs
+from tasks.outcomes import Reason, Undecodable
 from tasks.processes.watched_process import NOBODY, ProcessDied
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model

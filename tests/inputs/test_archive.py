@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.archives import unpacking
+from tasks.archives.member import Members
 from tasks.archives.tar_format import TarMembers
 from tasks.archives.unpacking import RATIO, allowance
 from tasks.archives.zip_directory import END
 from tasks.archives.zip_format import ZipMembers
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
-from tasks.inputs.archive import Archive, Members, clean
-from tasks.inputs.base import Content, Inputs, open_inputs
-from tasks.outcomes import Reason
+from tasks.inputs.archive import Archive, clean
+from tasks.inputs.base import Content, Inputs
+from tasks.inputs.open import open_inputs
+from tasks.outcomes import Reason, Undecodable
 from tests.helpers import reason_of
 
 Files = list[tuple[str, bytes]]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError
-from tasks.inputs.base import open_inputs
+from tasks.inputs.open import open_inputs
 
 
 @pytest.fixture

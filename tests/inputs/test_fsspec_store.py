@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import InputError
 from tasks.inputs import fsspec_store
-from tasks.inputs.base import open_inputs
+from tasks.inputs.open import open_inputs
 from tasks.outcomes import Reason
 from tests.helpers import reason_of
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tasks.errors import InputError
 from tasks.inputs import list_file
-from tasks.inputs.base import open_inputs
 from tasks.inputs.list_file import ListFile
+from tasks.inputs.open import open_inputs
 from tasks.inputs.path_filter import Chosen
 from tasks.outcomes import Reason
 from tests.helpers import reason_of

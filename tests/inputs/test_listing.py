@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import Page, rows_of
 from tasks.inference.session import Answers
-from tasks.inputs.base import MAX_BYTES, Entry, Inputs, open_inputs
+from tasks.inputs.base import Entry, Inputs
 from tasks.inputs.listing import (
     MOST_SHARDS,
     ROW_GROUP,
@@ -28,7 +27,8 @@ from tasks.inputs.listing import (
     entries_of,
     shards,
 )
-from tasks.outcomes import Reason
+from tasks.inputs.open import open_inputs
+from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 
 
 def found(folder: Path) -> list[bytes]:

@@ -12,12 +12,11 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
 from tasks.inputs import local
-from tasks.inputs.base import MAX_BYTES, open_inputs
 from tasks.inputs.local import Folder, read_file
+from tasks.inputs.open import open_inputs
 from tasks.inputs.path_filter import Chosen
-from tasks.outcomes import Reason
+from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 from tests.helpers import reason_of
 
 LONGEST_NAME = 255  # bytes

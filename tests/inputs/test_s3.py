@@ -11,12 +11,12 @@ import pytest
 from s3fs import S3FileSystem
 
 from tasks.errors import InputError
-from tasks.imaging.decode import Undecodable
 from tasks.inputs import s3 as buckets
-from tasks.inputs.base import Content, Inputs, open_inputs
+from tasks.inputs.base import Content, Inputs
+from tasks.inputs.open import open_inputs
 from tasks.inputs.path_filter import Chosen
 from tasks.inputs.s3 import S3Bucket
-from tasks.outcomes import Reason
+from tasks.outcomes import Reason, Undecodable
 from tasks.storage import s3 as s3_file
 from tests.helpers import free_port, reason_of
 from tests.s3 import Failing

@@ -9,7 +9,7 @@ import tasks.registry.registry
 from tasks.atomic import sha256
 from tasks.data.snapshot import MNIST_DIGEST, Part, load
 from tasks.device import cpu
-from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.session import Answers, Reader
 from tasks.metrics.calibration import calibration_error, threshold_for
 from tasks.metrics.classification import evaluate

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.imaging.thumbnail import SIDE, thumbnail
-from tasks.inputs.base import open_inputs
 from tasks.inputs.listing import discover
+from tasks.inputs.open import open_inputs
 from tasks.reporting.preview import spread
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tasks.inputs.base import Content, open_inputs, printable
+from tasks.inputs.base import Content, printable
 from tasks.inputs.local import Folder
+from tasks.inputs.open import open_inputs
 from tasks.inputs.path_filter import Chosen
 from tasks.processes.page_process import Seen
 from tasks.reporting.reading_report import Sample

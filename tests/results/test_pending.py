@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.imaging.decode import Undecodable
 from tasks.inputs.base import Content, Entry, printable
 from tasks.inputs.listing import LISTING_SCHEMA, discover, entries_of
-from tasks.outcomes import STATUSES, Reason, Status
+from tasks.outcomes import STATUSES, Reason, Status, Undecodable
 from tasks.results.pending import BATCH, Choice, Pending, find_pending
 from tests.results.test_table import read_row, store
 

@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from tasks.device import cpu
-from tasks.imaging.canonical import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.model_file import model_in
 from tasks.inference.session import CALIBRATION, Reader
 from tasks.metrics.calibration import sigmoid, softmax
