@@ -22,9 +22,7 @@ from tasks.gate.evidence import (
     Opponent,
     Outdated,
     Resources,
-    Trouble,
     by_slice,
-    fails_closed,
 )
 from tasks.gate.leakage import data_facts
 from tasks.gate.resources import batches, resources
@@ -34,6 +32,7 @@ from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import Model, model_in
 from tasks.inputs.open import open_inputs
 from tasks.metrics.classification import Parity
+from tasks.not_measured import NotMeasured, fails_closed
 from tasks.registry.registry import Registry, serving
 from tasks.registry.version import Version
 from tasks.reporting.changes_report import flip_report
@@ -72,7 +71,7 @@ class _Drawn:
 
     root: Path
     slices: list[SliceFiles]
-    missing: dict[str, Trouble]
+    missing: dict[str, NotMeasured]
 
     @property
     def paths(self) -> list[str]:
@@ -84,7 +83,7 @@ def judge(
     name: str,
     onnx: Path,
     snapshot: Snapshot,
-    parity: Parity | Trouble,
+    parity: Parity | NotMeasured,
     settings: GateSettings,
     run: Path,
     engine: Engine,
@@ -110,7 +109,7 @@ def judge(
         drawn = engine.stage(draw, snapshot, named, settings, run / SLICES_FOLDER)
         device = reading_device("cpu" if settings.device == "cpu" else "auto")
         devices = [cpu()] if device.kind == "cpu" else [device, cpu()]
-        answers: dict[str, Answers | Trouble] = {
+        answers: dict[str, Answers | NotMeasured] = {
             device.kind: engine.stage(read_candidate, candidate, device, drawn, settings.max_error)
             for device in devices
         }
@@ -176,32 +175,35 @@ def draw(
         name: fails_closed(lambda name, one: copied(name, one.verified(), root))(name, one)
         for name, one in named.items()
     }
-    missing = {name: copy for name, copy in copies.items() if isinstance(copy, Trouble)}
-    slices += [copy for copy in copies.values() if not isinstance(copy, Trouble)]
+    missing = {name: copy for name, copy in copies.items() if isinstance(copy, NotMeasured)}
+    slices += [copy for copy in copies.values() if not isinstance(copy, NotMeasured)]
     return _Drawn(root, slices, missing)
 
 
 @fails_closed
 def read_candidate(
-    candidate: Model, device: Device, drawn: _Drawn | Trouble, max_error: float
+    candidate: Model, device: Device, drawn: _Drawn | NotMeasured, max_error: float
 ) -> Answers:
     """Read every slice with the candidate on one device."""
     return _read(candidate, device, drawn, max_error)
 
 
-def find_serving() -> Version | Trouble | None:
+def find_serving() -> Version | NotMeasured | None:
     """Return the version that serves, its files verified."""
     return fails_closed(serving)(Registry(models_place()))
 
 
 @fails_closed
 def read_serving(
-    champion: Version | Trouble | None, device: Device, drawn: _Drawn | Trouble, max_error: float
+    champion: Version | NotMeasured | None,
+    device: Device,
+    drawn: _Drawn | NotMeasured,
+    max_error: float,
 ) -> Opponent | Outdated | None:
     """Read the same pictures with what serves, as of now: old figures prove nothing."""
     if champion is None:
         return None
-    if isinstance(champion, Trouble):
+    if isinstance(champion, NotMeasured):
         raise InputError(champion.reason)
     model = champion.model()
     try:
@@ -213,13 +215,13 @@ def read_serving(
 
 @fails_closed
 def read_batches_again(
-    champion: Version | Trouble | None, candidate: Model, device: Device, max_error: float
+    champion: Version | NotMeasured | None, candidate: Model, device: Device, max_error: float
 ) -> Flips | None:
     """Read the most recent real pictures with both models."""
     runs, files = flips_file.recent_batches(results_table(), home() / "runs")
     if champion is None or not runs:
         return None
-    if isinstance(champion, Trouble):
+    if isinstance(champion, NotMeasured):
         raise InputError(champion.reason)
     try:
         return flips_file.flips(runs, files, champion.model(), candidate, device, max_error)
@@ -239,8 +241,8 @@ def try_resources(candidate: Model, snapshot: Snapshot) -> Resources:
     return resources(candidate, snapshot.part(Part.TEST)[0][:TRIED])
 
 
-def _read(model: Model, device: Device, drawn: _Drawn | Trouble, max_error: float) -> Answers:
-    if isinstance(drawn, Trouble):
+def _read(model: Model, device: Device, drawn: _Drawn | NotMeasured, max_error: float) -> Answers:
+    if isinstance(drawn, NotMeasured):
         raise InputError(f"the slices were not drawn: {drawn.reason}")
     inputs, paths = open_inputs(str(drawn.root)), [path.encode() for path in drawn.paths]
     answers = answers_of_files(model, device, inputs, paths, max_error)

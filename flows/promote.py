@@ -18,8 +18,8 @@ from tasks.atomic import absolute, write_text
 from tasks.data.snapshot import Snapshot, load
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.gate.acceptance_sets import acceptance_sets, digests
-from tasks.gate.evidence import Trouble
 from tasks.metrics.classification import Parity
+from tasks.not_measured import NotMeasured
 from tasks.registry.golden import check_golden
 from tasks.registry.registry import READY, Registry, bundled_model
 from tasks.registry.version import ONNX_FILE, Known, Unusable, Version
@@ -179,7 +179,7 @@ def judge_version(
         ModelError: its file was changed in the meantime.
     """
     run, facts = open_run("judge", home()), version.card.get("parity")
-    parity = Parity(**facts) if facts else Trouble("its card holds none")
+    parity = Parity(**facts) if facts else NotMeasured("its card holds none")
     snapshot = snapshot_of(version)
     with in_use(version.onnx):
         judgement = judge(version.name, version.onnx, snapshot, parity, settings, run, engine)

@@ -25,10 +25,10 @@ from tasks.atomic import write_text
 from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device
 from tasks.errors import GateRefused, InputError
-from tasks.gate.evidence import Trouble, fails_closed
 from tasks.gate.prediction_changes import facts as flip_facts
 from tasks.metrics.calibration import Calibration
 from tasks.metrics.classification import Parity
+from tasks.not_measured import NotMeasured, fails_closed
 from tasks.provenance import git_commit, package_versions
 from tasks.registry.registry import Registry
 from tasks.registry.version import KERAS_FILE, Version, verified
@@ -118,8 +118,8 @@ def candidate(
     tell_calibration(calibration, engine)
     onnx = engine.stage(export_candidate, run, version, calibration, engine)
     evaluation = engine.stage(fails_closed(evaluate_candidate), snapshot, onnx, settings)
-    parity: Parity | Trouble
-    if isinstance(evaluation, Trouble):
+    parity: Parity | NotMeasured
+    if isinstance(evaluation, NotMeasured):
         parity, evaluation = evaluation, Evaluation()  # so that the gate refuses it for that
     else:
         tell_evaluation(evaluation, engine)
@@ -152,7 +152,7 @@ def make_card(
     training: Training,
     calibration: Calibration,
     evaluation: Evaluation,
-    parity: Parity | Trouble,
+    parity: Parity | NotMeasured,
     judgement: Judgement,
 ) -> dict[str, Any]:
     """Return the model card: all that an auditor or a later training needs."""
@@ -174,7 +174,7 @@ def make_card(
         "metrics": evaluation.metrics.facts() if evaluation.metrics else None,
         "sample": evaluation.sample,
         "golden": evaluation.golden,
-        "parity": None if isinstance(parity, Trouble) else parity.facts(),
+        "parity": None if isinstance(parity, NotMeasured) else parity.facts(),
         "verdict": judgement.verdict.facts(),
         "flips": flip_facts(judgement.evidence.flips),
     }

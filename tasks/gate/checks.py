@@ -10,13 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from tasks.gate.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers, Trouble
+from tasks.gate.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers
 from tasks.gate.slices import NOTHING, TEST, Slice
 from tasks.gate.verdict import Check, Verdict, at_least, failed, holds, within
 from tasks.inference.evaluate_files import NO_ANSWER
 from tasks.metrics.calibration import confidence_gap
 from tasks.metrics.classification import DIGITS, Share
 from tasks.metrics.paired_test import LUCK, Paired, each_once, paired
+from tasks.not_measured import NotMeasured
 from tasks.settings import GateSettings
 
 T = TypeVar("T")
@@ -54,11 +55,11 @@ def _against(evidence: Evidence) -> str | None:
     return evidence.serving.name if isinstance(evidence.serving, Outdated) else None
 
 
-def _known(measured: T | Trouble | None) -> T:
+def _known(measured: T | NotMeasured | None) -> T:
     """Return a measurement, or raise the reason why there is none."""
     if measured is None:
         raise Missing("it was not measured")
-    if isinstance(measured, Trouble):
+    if isinstance(measured, NotMeasured):
         raise Missing(measured.reason)
     return measured
 
@@ -300,7 +301,7 @@ def _flips(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     if evidence.flips is None:
         yield holds(name, "told", "no earlier batches to read again", True, text)
         return
-    if isinstance(evidence.flips, Trouble) and most is None:
+    if isinstance(evidence.flips, NotMeasured) and most is None:
         yield holds(name, "told", f"unknown ({evidence.flips.reason})", True, text)
         return
     flips = _known(evidence.flips)
@@ -314,7 +315,7 @@ def _flips(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         yield within(name, share, highest=most, count=flips.pages, explanation=text)
 
 
-def _answered(answers: Answers | Trouble, name: str) -> SliceAnswers:
+def _answered(answers: Answers | NotMeasured, name: str) -> SliceAnswers:
     known = _known(answers)
     if name not in known:
         raise Missing("the slice was not measured")

@@ -1,47 +1,20 @@
 """What the gate is given: what was measured of a candidate and of what serves, or why it was not.
 
-A measurement that failed is a `Trouble` with its reason, never an exception: the gate has to write
+A measurement that failed is a `NotMeasured` with its reason, never an exception: the gate has to write
 down a refusal even where nothing could be measured.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.errors import DigitflowError
 from tasks.gate.slices import Slice, SliceFiles
 from tasks.inference.evaluate_files import FileAnswers
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.metrics.classification import Parity
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why something was not measured."""
-
-    reason: str
-
-
-def fails_closed(function: Callable[P, T]) -> Callable[P, T | Trouble]:
-    """Return the function with every exception turned into the `Trouble` that it is."""
-
-    @wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T | Trouble:
-        try:
-            return function(*args, **kwargs)
-        except DigitflowError as error:
-            return Trouble(str(error))
-        except Exception as error:  # whatever it is, nothing was measured
-            return Trouble(f"{type(error).__name__}: {error}")
-
-    return guarded
+from tasks.not_measured import NotMeasured, fails_closed
 
 
 @dataclass(frozen=True)
@@ -60,7 +33,7 @@ class SliceAnswers:
         return np.asarray((self.digits == self.labels) & (self.labels != NO_DIGIT), np.bool_)
 
 
-Answers = Mapping[str, SliceAnswers | Trouble]  # by the name of the slice
+Answers = Mapping[str, SliceAnswers | NotMeasured]  # by the name of the slice
 
 
 def by_slice(slices: Sequence[SliceFiles], answers: FileAnswers) -> Answers:
@@ -168,11 +141,11 @@ class Evidence:
 
     candidate: ModelFile
     slices: Sequence[Slice]  # every slice that has to be measured
-    answers: Mapping[str, Answers | Trouble]  # by kind of device
-    serving: Opponent | Outdated | Trouble | None  # None: nothing serves yet
-    parity: Parity | Trouble
-    batches: Batches | Trouble
-    resources: Resources | Trouble
-    data: DataFacts | Trouble
-    flips: Flips | Trouble | None  # None: nothing was read yet, or nothing serves
+    answers: Mapping[str, Answers | NotMeasured]  # by kind of device
+    serving: Opponent | Outdated | NotMeasured | None  # None: nothing serves yet
+    parity: Parity | NotMeasured
+    batches: Batches | NotMeasured
+    resources: Resources | NotMeasured
+    data: DataFacts | NotMeasured
+    flips: Flips | NotMeasured | None  # None: nothing was read yet, or nothing serves
     acceptance: Mapping[str, str] = field(default_factory=dict)  # registered sets: their digests

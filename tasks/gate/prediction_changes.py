@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from tasks.device import Device
 from tasks.errors import InputError
-from tasks.gate.evidence import Flip, Flips, Trouble
+from tasks.gate.evidence import Flip, Flips
 from tasks.inference.evaluate_files import NO_ANSWER, answers_of_files
 from tasks.inference.model_file import Model
 from tasks.inputs.base import Inputs, unprintable
 from tasks.inputs.open import open_inputs
+from tasks.not_measured import NotMeasured
 from tasks.outcomes import Reason
 from tasks.results.table import RANKED_BY, is_table, ranks, scan
 
@@ -111,8 +112,8 @@ def _digit(answer: int) -> int | None:
     return None if answer == NO_ANSWER else int(answer)
 
 
-def facts(found: Flips | Trouble | None) -> dict[str, object] | None:
+def facts(found: Flips | NotMeasured | None) -> dict[str, object] | None:
     """Return what a card says about it."""
-    if found is None or isinstance(found, Trouble):
+    if found is None or isinstance(found, NotMeasured):
         return None if found is None else asdict(found)
     return {"runs": found.runs, "pages": found.pages, "gone": found.gone, "flips": len(found.flips)}

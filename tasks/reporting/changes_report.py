@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from tasks.gate.evidence import Flip, Flips, Trouble
+from tasks.gate.evidence import Flip, Flips
 from tasks.gate.prediction_changes import inputs_at
 from tasks.inputs.base import unprintable
+from tasks.not_measured import NotMeasured
 from tasks.processes.page_process import Seen
 from tasks.reporting.document import Report, Section, Table, percent, plural
 from tasks.reporting.samples import pages_at
@@ -14,13 +15,13 @@ SHOWN = 40  # changed answers with their picture
 LISTED = 200  # changed answers in the table
 
 
-def flip_report(found: Flips | Trouble | None, candidate: str, serving: str | None) -> Report:
+def flip_report(found: Flips | NotMeasured | None, candidate: str, serving: str | None) -> Report:
     """Return which real pictures change their answer, with the pictures."""
     title = f"What {candidate} changes"
     if found is None:
         lead = "No earlier batches to read again: nothing was read yet, or nothing serves."
         return Report(title, lead, [])
-    if isinstance(found, Trouble):
+    if isinstance(found, NotMeasured):
         return Report(title, f"Unknown: {found.reason}", [], tone="warn")
     gone = f" Not there any more: {plural(found.gone, 'file')}." if found.gone else ""
     share = percent(len(found.flips) / found.pages if found.pages else None)

@@ -22,11 +22,11 @@ from tasks.gate.evidence import (
     Outdated,
     Resources,
     SliceAnswers,
-    Trouble,
 )
 from tasks.gate.slices import NOTHING, TEST, Slice
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.metrics.classification import Parity
+from tasks.not_measured import NotMeasured
 from tasks.settings import GateSettings
 
 SETTINGS = GateSettings()
@@ -79,7 +79,7 @@ EVIDENCE = Evidence(
 )
 
 
-def slices(**changed: SliceAnswers | Trouble) -> dict[str, Any]:
+def slices(**changed: SliceAnswers | NotMeasured) -> dict[str, Any]:
     """Return good answers with some slices changed; `_` stands for a space."""
     return GOOD | {name.replace("_", " "): some for name, some in changed.items()}
 
@@ -125,7 +125,7 @@ def change(**fields: Any) -> Callable[[], Evidence]:
 OPPONENT = EVIDENCE.serving
 assert isinstance(OPPONENT, Opponent)
 PARITY, NEEDS, DATA = EVIDENCE.parity, EVIDENCE.resources, EVIDENCE.data
-TROUBLE = Trouble("OSError: disk full")
+TROUBLE = NotMeasured("OSError: disk full")
 
 
 @pytest.mark.parametrize(

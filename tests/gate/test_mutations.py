@@ -22,9 +22,7 @@ from tasks.gate.evidence import (
     ModelFile,
     Opponent,
     Resources,
-    Trouble,
     by_slice,
-    fails_closed,
 )
 from tasks.gate.resources import batches
 from tasks.gate.slices import DRAWN, NOTHING, TEST, SliceFiles, draw_slices, required
@@ -34,6 +32,7 @@ from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
 from tasks.inputs.open import open_inputs
 from tasks.metrics.classification import Parity
+from tasks.not_measured import NotMeasured, fails_closed
 from tasks.registry.version import ONNX_FILE
 from tasks.settings import GateSettings
 from tests import mutants
@@ -186,7 +185,7 @@ def test_a_file_that_does_not_load_is_a_refusal_with_its_reason(
     digest = sha256(file)
     damage(file)
     answers = fails_closed(world.read)(file)
-    assert isinstance(answers, Trouble)
+    assert isinstance(answers, NotMeasured)
     evidence = Evidence(
         candidate=ModelFile("mutant", digest),
         slices=REQUIRED,

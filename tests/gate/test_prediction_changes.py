@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.device import cpu
-from tasks.gate.evidence import Flip, Flips, Trouble
+from tasks.gate.evidence import Flip, Flips
 from tasks.gate.prediction_changes import flips, recent_batches
 from tasks.inference.model_file import model_in
+from tasks.not_measured import NotMeasured
 from tasks.reporting.changes_report import LISTED, SHOWN, flip_report
 from tasks.reporting.document import to_html
 from tasks.results.commit import Origin, make_table
@@ -68,7 +69,7 @@ def test_what_changes_its_answer_is_found_and_what_is_gone_is_counted(
 
 def test_without_batches_or_where_reading_failed_the_report_says_so() -> None:
     assert "No earlier batches to read again" in flip_report(None, "v2", None).lead
-    assert flip_report(Trouble("disk full"), "v2", "v1").lead == "Unknown: disk full"
+    assert flip_report(NotMeasured("disk full"), "v2", "v1").lead == "Unknown: disk full"
     assert flip_report(Flips(["run"], 10, 0, []), "v2", "v1").tone == "good"
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from tasks.device import cpu
 from tasks.errors import InputError, ModelError
-from tasks.gate.evidence import SliceAnswers, Trouble, by_slice, fails_closed
+from tasks.gate.evidence import SliceAnswers, by_slice
 from tasks.gate.slices import SliceFiles
 from tasks.inference.evaluate_files import NO_ANSWER, FileAnswers, answers_of_files
 from tasks.inference.model_file import model_in
 from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import NO_DIGIT
+from tasks.not_measured import NotMeasured, fails_closed
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 
@@ -71,7 +72,7 @@ def test_answers_are_sorted_by_slice_and_a_rejected_picture_is_never_right(
     assert digits.right.tolist() == [True, False]
     assert digits.sources.tolist() == [5, 6]
     assert none.right.tolist() == [False, False]
-    assert answers["lost"] == Trouble("KeyError: 'lost.png'")
+    assert answers["lost"] == NotMeasured("KeyError: 'lost.png'")
 
 
 def test_a_model_with_an_answer_that_is_no_probability_is_not_measured(
@@ -96,8 +97,8 @@ def test_what_fails_is_a_trouble_with_its_reason() -> None:
         return 1 / by
 
     assert divide(2) == 0.5
-    assert divide(0.0) == Trouble("ZeroDivisionError: float division by zero")
-    assert divide(-1) == Trouble("by has to be positive")
+    assert divide(0.0) == NotMeasured("ZeroDivisionError: float division by zero")
+    assert divide(-1) == NotMeasured("by has to be positive")
 
 
 def test_a_model_that_does_not_load_is_an_error(tmp_path: Path) -> None:
