@@ -22,13 +22,13 @@ from tasks.device import Device, reading_device
 from tasks.errors import DigitflowError, ModelError
 from tasks.gc_control import settled
 from tasks.inference.batch import ReadPlan
-from tasks.inference.decision import Thresholds
+from tasks.inference.decision import guaranteed
 from tasks.inference.worker import ReaderFacts, Start
 from tasks.inference.worker_pool import Processes
 from tasks.inputs.base import Inputs, printable
 from tasks.inputs.listing import Listing, discover
 from tasks.inputs.open import open_inputs
-from tasks.metrics.calibration import Calibration, RiskCurve, Threshold, threshold_for
+from tasks.metrics.calibration import Calibration, RiskCurve, Threshold
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
@@ -96,7 +96,9 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             processes.limit(lanes)
         with stages.of("start"):
             reader = processes.facts()
-        threshold, thresholds = promised(reader, settings.max_error)
+        threshold, thresholds = guaranteed(
+            settings.max_error, Calibration.from_json(reader.calibration)
+        )
         bounds_of = bounds_by_model(reader.version, thresholds.bounds, registry)
         engine.say("Model", f"{model}, by {reader.provider} on {device}")
         if reason := overridden.get(reader.version):
@@ -143,19 +145,6 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
             )
     tell_reading(summary, run.folder, engine)
     return summary
-
-
-def promised(reader: ReaderFacts, max_error: float) -> tuple[Threshold, Thresholds]:
-    """Return what the model promises for the error that is accepted, and its thresholds.
-
-    Raises:
-        InputError: it cannot promise so little.
-    """
-    calibration = Calibration.from_json(reader.calibration)
-    threshold = threshold_for(max_error, calibration.curve)
-    scores = (calibration.min_digit_score, calibration.sure_digit_score)
-    bounds = ErrorBounds.of(calibration.curve)
-    return threshold, Thresholds(threshold.confidence, *scores, bounds)
 
 
 def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry) -> BoundsOf:

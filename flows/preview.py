@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.engine import Engine
-from flows.predict import promised
 from tasks.atomic import write_text
 from tasks.device import reading_device
 from tasks.inference.batch import ReadPlan
+from tasks.inference.decision import guaranteed
 from tasks.inference.shard import read_rows
 from tasks.inference.worker import Start
 from tasks.inference.worker_pool import Processes
 from tasks.inputs.base import Inputs, unprintable
 from tasks.inputs.listing import discover
 from tasks.inputs.open import open_inputs
+from tasks.metrics.calibration import Calibration
 from tasks.outcomes import Status
 from tasks.processes.page_process import Seen
 from tasks.registry.registry import Registry, find_model
@@ -37,7 +38,8 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
     start = Start(model, reading_device(settings.device), settings.decode_timeout)
     with Processes(start) as processes:
         reader = processes.facts()
-        threshold, thresholds = promised(reader, settings.max_error)
+        calibration = Calibration.from_json(reader.calibration)
+        threshold, thresholds = guaranteed(settings.max_error, calibration)
         run = open_run("preview", home())
         listing = engine.stage(discover, inputs, run / LISTING_FILE)
         some = spread(listing, settings.limit)

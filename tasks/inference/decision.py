@@ -1,14 +1,17 @@
-"""From a model's answers and the facts about pictures to their outcomes."""
+"""From a model's calibration to its thresholds, and from its answers to outcomes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.errors import InputError
+from tasks.metrics.calibration import Calibration, Threshold, threshold_for
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import Reason
 
 SUM_TOLERANCE = 0.01  # of ten probabilities: as far as half precision or 8 bits may add up wrong
+NEVER = 1.01  # a confidence that no answer has: everything goes to review
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,35 @@ class Thresholds:
     digit_score: float = 0.0
     sure_digit_score: float = 0.0
     bounds: ErrorBounds | None = None  # for rows that are kept: at which other errors they are read
+
+
+def guaranteed(max_error: float, calibration: Calibration) -> tuple[Threshold, Thresholds]:
+    """Return what a model guarantees for the error that is accepted, and its thresholds.
+
+    Raises:
+        InputError: it cannot guarantee so little.
+    """
+    threshold = threshold_for(max_error, calibration.curve)
+    bounds = ErrorBounds.of(calibration.curve)
+    return threshold, _thresholds(threshold.confidence, calibration, bounds)
+
+
+def guaranteed_or_review(max_error: float, calibration: Calibration) -> Thresholds:
+    """Return the same thresholds, for answers that are not kept.
+
+    A model that cannot guarantee the error reads nothing: all its answers go to review.
+    """
+    try:
+        confidence = threshold_for(max_error, calibration.curve).confidence
+    except InputError:
+        confidence = NEVER
+    return _thresholds(confidence, calibration, None)
+
+
+def _thresholds(
+    confidence: float, calibration: Calibration, bounds: ErrorBounds | None
+) -> Thresholds:
+    return Thresholds(confidence, calibration.min_digit_score, calibration.sure_digit_score, bounds)
 
 
 def decide(

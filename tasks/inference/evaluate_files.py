@@ -10,20 +10,19 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.device import Device
-from tasks.errors import InputError, ModelError
+from tasks.errors import ModelError
 from tasks.inference.batch import ReadPlan
-from tasks.inference.decision import Thresholds
+from tasks.inference.decision import guaranteed_or_review
 from tasks.inference.model_file import Model
 from tasks.inference.shard import read_rows
 from tasks.inference.worker import Start
 from tasks.inference.worker_pool import Processes, processes_for
 from tasks.inputs.base import Entry, Inputs
-from tasks.metrics.calibration import Calibration, threshold_for
+from tasks.metrics.calibration import Calibration
 from tasks.outcomes import Reason, Status
 
 NO_ANSWER = -1  # the digit of a picture that was rejected
 DECODE_S = 30.0  # seconds for one file
-NEVER = 1.01  # a confidence that no answer has: everything goes to review
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def answers_of_files(
         device: where the network runs.
         inputs: where the files lie.
         paths: of the files, at least one.
-        max_error: the error that is accepted. A model that cannot promise it reads nothing; what
+        max_error: the error that is accepted. A model that cannot guarantee it reads nothing; what
             it would answer is still known, as of everything in review.
 
     Raises:
@@ -56,8 +55,8 @@ def answers_of_files(
     """
     entries = [Entry(path, None, None) for path in paths]
     with Processes(Start(model, device, DECODE_S)) as processes:
-        thresholds = _thresholds(Calibration.from_json(processes.facts().calibration), max_error)
-        plan = ReadPlan("gate", inputs, thresholds)
+        calibration = Calibration.from_json(processes.facts().calibration)
+        plan = ReadPlan("gate", inputs, guaranteed_or_review(max_error, calibration))
         lanes = processes_for(len(paths), size=0)
         processes.limit(lanes)
         size = -(-len(paths) // lanes)
@@ -71,14 +70,6 @@ def answers_of_files(
             "is no probability"
         )
     return _answers(rows)
-
-
-def _thresholds(calibration: Calibration, max_error: float) -> Thresholds:
-    try:
-        confidence = threshold_for(max_error, calibration.curve).confidence
-    except InputError:
-        confidence = NEVER
-    return Thresholds(confidence, calibration.min_digit_score, calibration.sure_digit_score)
 
 
 def _answers(rows: pa.Table) -> FileAnswers:

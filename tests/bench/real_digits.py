@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 from tasks.device import cpu
 from tasks.imaging.canonical import Ink, canonical
 from tasks.imaging.decode import Picture, decode, pages
-from tasks.inference.decision import Thresholds, decide
+from tasks.inference.decision import decide, guaranteed
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
-from tasks.metrics.calibration import threshold_for
 from tasks.outcomes import STATUSES, Status, Undecodable
 from tasks.synthesis.generate import simulate
 
@@ -69,12 +68,8 @@ class Model:
     def __init__(self, path: Path) -> None:
         """Load it."""
         self._reader = Reader(model_in(path), cpu())
-        calibration = self._reader.calibration
-        promise = threshold_for(MAX_ERROR, calibration.curve)
+        promise, self.thresholds = guaranteed(MAX_ERROR, self._reader.calibration)
         self.promise = promise.sentence()
-        self.thresholds = Thresholds(
-            promise.confidence, calibration.min_digit_score, calibration.sure_digit_score
-        )
 
     def answer(self, forms: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities (N, 10) and digit scores (N,), which every shipped model gives."""

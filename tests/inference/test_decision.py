@@ -1,13 +1,23 @@
 """One outcome for every answer."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.inference.decision import Thresholds, decide, usable
+from tasks.errors import InputError
+from tasks.inference.decision import (
+    Thresholds,
+    decide,
+    guaranteed,
+    guaranteed_or_review,
+    usable,
+)
+from tasks.metrics.calibration import threshold_for
 from tasks.outcomes import STATUSES, Reason, Status
+from tests.bars import PROMISED
 
 THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
 
@@ -93,3 +103,24 @@ def test_a_threshold_that_is_not_a_number_lets_nothing_through() -> None:
 def test_no_answers_have_no_outcomes() -> None:
     assert decide(np.empty((0, 10)), None, np.array([]), THRESHOLDS) == []
     assert decide(np.empty((0, 10)), np.empty(0), np.array([]), THRESHOLDS) == []
+
+
+CAREFUL = replace(PROMISED, min_digit_score=0.3, sure_digit_score=0.6)
+
+
+def test_thresholds_are_the_guaranteed_one_and_the_digit_scores_of_the_calibration() -> None:
+    threshold, thresholds = guaranteed(0.005, CAREFUL)
+    assert threshold == threshold_for(0.005, CAREFUL.curve)
+    assert thresholds.bounds is not None
+    below, reached = thresholds.bounds.at(np.float32([0.59, 0.6]))
+    assert reached == threshold.bound < 0.005 < below
+    found = (thresholds.confidence, thresholds.digit_score, thresholds.sure_digit_score)
+    assert found == (0.6, 0.3, 0.6)
+    assert guaranteed_or_review(0.005, CAREFUL) == replace(thresholds, bounds=None)
+
+
+def test_an_error_that_cannot_be_guaranteed_is_refused_or_sends_every_answer_to_review() -> None:
+    with pytest.raises(InputError, match="less than this model can promise"):
+        guaranteed(1e-6, CAREFUL)
+    [reason] = decide(*answer(1.0, 1.0, 0), guaranteed_or_review(1e-6, CAREFUL))
+    assert reason == Reason.LOW_CONFIDENCE
