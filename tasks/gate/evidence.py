@@ -1,7 +1,7 @@
 """What the gate is given: what was measured of a candidate and of what serves, or why it was not.
 
-A measurement that failed is a `NotMeasured` with its reason, never an exception: the gate has to write
-down a refusal even where nothing could be measured.
+A measurement that failed is a `NotMeasured` with its reason, never an exception: the gate has to
+write down a refusal even where nothing could be measured.
 """
 
 from collections.abc import Mapping, Sequence
