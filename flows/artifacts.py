@@ -26,7 +26,7 @@ def publish_verdict(judgement: Judgement, engine: Engine) -> None:
         }
         for check in sorted(judgement.verdict.checks, key=lambda check: check.passed)
     ]
-    engine.publish_table("verdict", rows, judgement.verdict.sentence())
+    engine.publish_table("verdict", rows, judgement.verdict.sentence)
     engine.publish("flips", judgement.flips)
 
 

@@ -27,7 +27,6 @@ from tasks.gate.evidence import (
 from tasks.gate.leakage import data_facts
 from tasks.gate.resources import batches, resources
 from tasks.gate.slices import NAMED_FLOOR, Slice, SliceFiles, copied, draw_slices, required
-from tasks.gate.verdict import Verdict
 from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import Model, model_in
 from tasks.inputs.open import open_inputs
@@ -38,6 +37,7 @@ from tasks.registry.version import Version
 from tasks.reporting.changes_report import flip_report
 from tasks.reporting.document import Report
 from tasks.settings import GateSettings, home, models_place, results_table
+from tasks.verdict import Verdict
 
 SLICES_FOLDER = "slices"  # in the folder of the run, gone when it is judged
 TRIED = 1_000  # pictures to try batches and resources with

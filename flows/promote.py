@@ -186,12 +186,12 @@ def judge_version(
     if judgement.verdict.sha256 != version.card["files"][ONNX_FILE]:
         raise ModelError(f"{version.name}: its file was changed before it was judged: try again")
     tell_verdict(judgement.verdict, engine)
-    verdict = judgement.verdict.facts()
+    verdict = judgement.verdict.to_dict()
     write_text(run / VERDICT_FILE, json.dumps(verdict, indent=2) + "\n")
     write_text(run / FLIPS_FILE, to_html(judgement.flips))
     engine.say("Verdict", f"{run / VERDICT_FILE}, {run / FLIPS_FILE}")
     evidence = evidence_of(verdict) | {"run": run.name}
-    registry().record("judge", version.name, judgement.verdict.sentence(), evidence=evidence)
+    registry().record("judge", version.name, judgement.verdict.sentence, evidence=evidence)
     return judgement, evidence
 
 

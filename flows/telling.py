@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from flows.engine import Advance, Engine
 from tasks.data.snapshot import Snapshot
-from tasks.gate.verdict import Verdict
 from tasks.metrics.calibration import Calibration
+from tasks.verdict import Verdict
 
 if TYPE_CHECKING:
     from flows.candidate import Evaluation
@@ -75,6 +75,6 @@ def tell_verdict(verdict: Verdict, engine: Engine) -> None:
     """Say what was refused, one check a line, and how many passed."""
     failed = [check for check in verdict.checks if not check.passed]
     counted = f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)} checks passed"
-    engine.say("Gate", ", ".join(filter(None, (counted, verdict.comparison()))))
+    engine.say("Gate", ", ".join(filter(None, (counted, verdict.comparison))))
     for check in failed:
         engine.say("", f"FAIL  {check.finding} (required {check.requirement})")

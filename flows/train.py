@@ -175,7 +175,7 @@ def make_card(
         "sample": evaluation.sample,
         "golden": evaluation.golden,
         "parity": None if isinstance(parity, NotMeasured) else parity.facts(),
-        "verdict": judgement.verdict.facts(),
+        "verdict": judgement.verdict.to_dict(),
         "flips": flip_facts(judgement.evidence.flips),
     }
 

@@ -117,7 +117,7 @@ class JudgeModel(GateSettings, Command):
         settings = GateSettings(**values_of(GateSettings, self))
         version = models.registry().load(self.version)
         judgement, _ = models.judge_version(version, settings, self.engine())
-        self.answer(judgement.verdict.facts())
+        self.answer(judgement.verdict.to_dict())
         if not judgement.verdict.accepted:
             raise GateRefused(f"{self.version}: {judgement.verdict.failures()}")
 

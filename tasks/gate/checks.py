@@ -11,14 +11,15 @@ from typing import TypeVar
 import numpy as np
 
 from tasks.gate.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers
+from tasks.gate.requirements import Baseline, Limits, at_least, failed, holds, verdict_of, within
 from tasks.gate.slices import NOTHING, TEST, Slice
-from tasks.gate.verdict import Check, Verdict, at_least, failed, holds, within
 from tasks.inference.evaluate_files import NO_ANSWER
 from tasks.metrics.calibration import confidence_gap
 from tasks.metrics.classification import DIGITS, Share
 from tasks.metrics.paired_test import LUCK, Paired, each_once, paired
 from tasks.not_measured import NotMeasured
 from tasks.settings import GateSettings
+from tasks.verdict import Check, Verdict
 
 T = TypeVar("T")
 
@@ -43,16 +44,16 @@ def judge(evidence: Evidence, settings: GateSettings) -> Verdict:
             checks.append(failed(title, str(missing)))
         except Exception as error:  # a check that breaks has shown nothing
             checks.append(failed(title, f"the check broke: {type(error).__name__}: {error}"))
-    compared = not isinstance(evidence.serving, Outdated)
-    judged = evidence.candidate.sha256
-    return Verdict(checks, _against(evidence), compared, evidence.acceptance, judged)
+    return verdict_of(checks, _baseline(evidence), evidence.acceptance, evidence.candidate.sha256)
 
 
-def _against(evidence: Evidence) -> str | None:
+def _baseline(evidence: Evidence) -> Baseline | None:
     """Return the version that a candidate was judged against."""
     if isinstance(evidence.serving, Opponent):
-        return evidence.serving.model.name
-    return evidence.serving.name if isinstance(evidence.serving, Outdated) else None
+        return Baseline(evidence.serving.model.name, compared=True)
+    if isinstance(evidence.serving, Outdated):
+        return Baseline(evidence.serving.name, compared=False)
+    return None
 
 
 def _known(measured: T | NotMeasured | None) -> T:
@@ -76,8 +77,7 @@ def _data(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     yield within(
         "leaked test pictures",
         facts.leaked,
-        highest=0,
-        form=".0f",
+        Limits(highest=0, form=".0f"),
         count=facts.tested,
         explanation="test pictures that are in another part of the data too",
     )
@@ -134,7 +134,7 @@ def _confidence(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     yield within(
         "calibration error",
         confidence_gap(test.confidences[answered], test.right[answered]),
-        highest=settings.max_calibration_error,
+        Limits(highest=settings.max_calibration_error),
         count=int(answered.sum()),
         explanation="mean gap between confidence and the share of the test part that is right",
     )
@@ -150,7 +150,7 @@ def _confidence(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     yield within(
         "errors among what is read",
         wrong.right / read if read else math.nan,
-        highest=settings.max_error,
+        Limits(highest=settings.max_error),
         count=read,
         explanation=f"{wrong.right:,} wrong of {read:,} read in all slices; upper bound "
         f"{wrong.high:.4f}",
@@ -171,8 +171,7 @@ def _runtime(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     yield within(
         "parity of probabilities",
         parity.max_difference,
-        highest=MAX_DIFFERENCE,
-        form=".1e",
+        Limits(highest=MAX_DIFFERENCE, form=".1e"),
         count=parity.count,
         explanation="largest difference between Keras and ONNX Runtime",
     )
@@ -196,29 +195,25 @@ def _resources(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     yield within(
         "file size, MiB",
         need.file_bytes / MIB,
-        highest=settings.max_file_mib,
-        form=".2f",
+        Limits(highest=settings.max_file_mib, form=".2f"),
         explanation="size of the ONNX file",
     )
     yield within(
         "input bytes",
         need.input_bytes,
-        highest=INPUT_BYTES,
-        form=".0f",
+        Limits(highest=INPUT_BYTES, form=".0f"),
         explanation="bytes of one picture as the file takes it",
     )
     yield within(
         "memory, MiB",
         need.memory_mib,
-        highest=settings.max_memory_mib,
-        form=".0f",
+        Limits(highest=settings.max_memory_mib, form=".0f"),
         explanation="memory that a process takes to load the file and answer",
     )
     yield within(
         "pictures per second",
         need.pictures_per_second,
-        lowest=settings.min_speed,
-        form=".0f",
+        Limits(lowest=settings.min_speed, form=".0f"),
         explanation="the network alone, per second of processor time on one thread",
     )
 
@@ -271,8 +266,7 @@ def _overall(
         yield within(
             "improvement by chance",
             whole.chance,
-            highest=LUCK,
-            form=".2g",
+            Limits(highest=LUCK, form=".2g"),
             count=whole.count,
             explanation=f"{_words(whole)}: how likely an equal model is to look so much better",
         )
@@ -282,7 +276,7 @@ def _not_worse(name: str, pairs: Paired, most: float) -> Check:
     return within(
         name,
         0.0 - pairs.lower_bound,  # not -0
-        highest=most,
+        Limits(highest=most),
         count=pairs.count,
         explanation=f"most that may be lost (95 % sure); {_words(pairs)}",
     )
@@ -312,7 +306,7 @@ def _flips(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         measured = f"{len(flips.flips):,} of {flips.pages:,}"
         yield holds(name, "told", measured, True, f"{text}; --max-flips would limit it")
     else:
-        yield within(name, share, highest=most, count=flips.pages, explanation=text)
+        yield within(name, share, Limits(highest=most), count=flips.pages, explanation=text)
 
 
 def _answered(answers: Answers | NotMeasured, name: str) -> SliceAnswers:

@@ -86,7 +86,7 @@ def main() -> None:
     for check in verdict.checks:
         mark = "" if check.passed else "   FAIL"
         print(f"{check.name:44} {check.requirement[-18:]:>18}   {check.measured}{mark}")
-    print(f"\n{verdict.sentence()}\n\n{'stage':28} {'clock':>8} {'processors':>11}")
+    print(f"\n{verdict.sentence}\n\n{'stage':28} {'clock':>8} {'processors':>11}")
     for stage, (clock, used) in engine.seconds.items():
         print(f"{stage:28} {clock:6.1f} s {used:9.1f} s")
     used = sum(used for _, used in engine.seconds.values())

@@ -101,7 +101,7 @@ def test_a_good_candidate_is_accepted_with_every_check_told() -> None:
     assert verdict.sha256 == EVIDENCE.candidate.sha256
     assert verdict.accepted
     assert verdict.against == "v1"
-    assert verdict.sentence() == f"Accepted: all {len(verdict.checks)} checks passed"
+    assert verdict.sentence == f"Accepted: all {len(verdict.checks)} checks passed"
     [accuracy] = [c for c in verdict.checks if c.name == "accuracy on scans"]
     assert (accuracy.requirement, accuracy.measured) == ("at least 0.9000", "0.9693 (980 of 1,000)")
     assert (accuracy.count, accuracy.low) == (1000, pytest.approx(0.9693, abs=1e-4))
@@ -208,7 +208,7 @@ def test_a_check_that_breaks_is_a_refusal_with_its_reason(monkeypatch: pytest.Mo
     assert "the check broke: ZeroDivisionError: division by zero" in verdict.failures()
     monkeypatch.setattr(gate, "CHECKS", {})
     assert not judge(EVIDENCE, SETTINGS).accepted
-    assert judge(EVIDENCE, SETTINGS).sentence() == "Refused: nothing was checked"
+    assert judge(EVIDENCE, SETTINGS).sentence == "Refused: nothing was checked"
 
 
 @pytest.mark.parametrize("field", ["answers", "parity", "batches", "resources", "data", "serving"])
@@ -232,7 +232,7 @@ def test_without_a_model_that_serves_only_an_improvement_cannot_be_shown() -> No
     first = replace(EVIDENCE, serving=None, flips=None)
     assert refusals(first) == []
     assert judge(first, SETTINGS).against is None
-    assert not judge(first, SETTINGS).comparison()
+    assert not judge(first, SETTINGS).comparison
     [finding] = refusals(first, GateSettings(require="improvement"))
     assert finding == "against what serves: nothing serves yet"
 
@@ -242,7 +242,7 @@ def test_a_champion_that_reads_nothing_by_now_is_replaced_by_what_passes_all_els
     assert refusals(outdated) == []
     verdict = judge(outdated, SETTINGS)
     assert verdict.against == "v1"
-    assert verdict.comparison() == "not compared with v1, which this digitflow cannot read"
+    assert verdict.comparison == "not compared with v1, which this digitflow cannot read"
     assert refusals(outdated, GateSettings(require="improvement"))
 
 

@@ -26,7 +26,6 @@ from tasks.gate.evidence import (
 )
 from tasks.gate.resources import batches
 from tasks.gate.slices import DRAWN, NOTHING, TEST, SliceFiles, draw_slices, required
-from tasks.gate.verdict import Verdict
 from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Reader
@@ -35,6 +34,7 @@ from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured, fails_closed
 from tasks.registry.version import ONNX_FILE
 from tasks.settings import GateSettings
+from tasks.verdict import Verdict
 from tests import mutants
 
 SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX_FILE
