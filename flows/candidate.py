@@ -15,7 +15,7 @@ from tasks.device import Device, reading_device, usable_cores
 from tasks.errors import InputError
 from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.model_file import model_in
-from tasks.inference.session import CALIBRATION, Reader
+from tasks.inference.session import CALIBRATION, ModelSession
 from tasks.metrics.calibration import Calibration, calibrate
 from tasks.metrics.classification import Metrics, Parity, evaluate
 from tasks.registry.golden import golden_answers
@@ -145,7 +145,7 @@ def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) 
     images, labels = snapshot.part(Part.TEST)
     device = reading_device("cpu" if settings.device == "cpu" else "auto")
     exported = model_in(onnx)
-    probabilities = Reader(exported, device, usable_cores()).answers(images).probabilities
+    probabilities = ModelSession(exported, device, usable_cores()).answers(images).probabilities
     digit = int(probabilities[0].argmax())
     confidence = float(probabilities[0, digit])
     sample = {"index": 0, "label": int(labels[0]), "digit": digit, "confidence": confidence}

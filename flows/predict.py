@@ -1,6 +1,6 @@
 """Read pictures: discover, find what is pending, read shard by shard, check the ledger, report.
 
-Never loads TensorFlow; ONNX Runtime and OpenCV are for reading processes and the report alone.
+Never loads TensorFlow; ONNX Runtime and OpenCV are for workers and the report alone.
 """
 
 import json
@@ -23,8 +23,8 @@ from tasks.errors import DigitflowError, ModelError
 from tasks.gc_control import settled
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import guaranteed
-from tasks.inference.worker import ReaderFacts, Start
-from tasks.inference.worker_pool import Processes
+from tasks.inference.worker import SessionFacts, WorkerStart
+from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Inputs, printable
 from tasks.inputs.listing import Listing, discover
 from tasks.inputs.open import open_inputs
@@ -83,7 +83,7 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
     with (
         settled(),
         in_use(Path(model.place)),
-        Processes(Start(model, device, settings.decode_timeout)) as processes,
+        WorkerPool(WorkerStart(model, device, settings.decode_timeout)) as processes,
     ):
         with stages.of("list"):
             listing = engine.stage(
@@ -93,9 +93,9 @@ def predict(settings: PredictSettings, engine: Engine) -> Summary:
         lanes = lanes_for(listing, settings) if settings.runner == LOCAL else 1
         if lanes > 1 and (settings.again or not results.is_table(run.table)):
             # all is to be read, so the other processes start while the first loads the model
-            processes.limit(lanes)
+            processes.resize(lanes)
         with stages.of("start"):
-            reader = processes.facts()
+            reader = processes.session_facts()
         threshold, thresholds = guaranteed(
             settings.max_error, Calibration.from_json(reader.calibration)
         )
@@ -163,7 +163,7 @@ def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry
     return bounds_of
 
 
-def purpose_of(settings: PredictSettings, inputs: Inputs, reader: ReaderFacts) -> dict[str, Any]:
+def purpose_of(settings: PredictSettings, inputs: Inputs, reader: SessionFacts) -> dict[str, Any]:
     """Return what two runs have in common when the second goes on where the first was stopped."""
     asked = {"include", "exclude", "again", "retry_rejected", "by_content", "max_error"}
     return {
@@ -185,7 +185,7 @@ def summary_of(
     pending: Pending,
     choice: Choice,
     counted: Tally,
-    reader: ReaderFacts,
+    reader: SessionFacts,
     threshold: Threshold,
     others: int,
     anew: Anew,
@@ -248,9 +248,9 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
     results.export(rows, settings.out)
 
 
-def write_report(run: Run, summary: Summary, counted: Tally, processes: Processes) -> Report:
+def write_report(run: Run, summary: Summary, counted: Tally, processes: WorkerPool) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
-    samples = opened(counted.samples(), run.inputs, processes.lent)
+    samples = opened(counted.samples(), run.inputs, processes.acquire)
     report = reading_report(summary.facts(), samples.shown, samples.unshown)
     write_text(run.folder / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))

@@ -10,14 +10,14 @@ from tasks.device import reading_device
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import guaranteed
 from tasks.inference.shard import read_rows
-from tasks.inference.worker import Start
-from tasks.inference.worker_pool import Processes
+from tasks.inference.worker import WorkerStart
+from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Inputs, unprintable
 from tasks.inputs.listing import discover
 from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration
 from tasks.outcomes import Status
-from tasks.processes.page_process import Seen
+from tasks.processes.page_process import DecodedPage
 from tasks.registry.registry import Registry, find_model
 from tasks.reporting.document import to_html
 from tasks.reporting.preview import Preview, preview_report, spread
@@ -35,9 +35,9 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
     """
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     model = find_model(settings.model, Registry(models_place()))
-    start = Start(model, reading_device(settings.device), settings.decode_timeout)
-    with Processes(start) as processes:
-        reader = processes.facts()
+    start = WorkerStart(model, reading_device(settings.device), settings.decode_timeout)
+    with WorkerPool(start) as processes:
+        reader = processes.session_facts()
         calibration = Calibration.from_json(reader.calibration)
         threshold, thresholds = guaranteed(settings.max_error, calibration)
         run = open_run("preview", home())
@@ -65,8 +65,8 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
 
 
 def pictures_of(
-    rows: Sequence[Mapping[str, Any]], inputs: Inputs, processes: Processes
-) -> dict[int, Seen | str]:
+    rows: Sequence[Mapping[str, Any]], inputs: Inputs, processes: WorkerPool
+) -> dict[int, DecodedPage | str]:
     """Return the pages that are pictures, by the number of their row, or why they cannot be shown.
 
     They are decoded a second time: a reading hands rows over, and no pictures.
@@ -77,7 +77,7 @@ def pictures_of(
     pages = pages_at(
         inputs,
         places,
-        lend=processes.lent,
+        acquire=processes.acquire,
         thumbnails=True,
         file_seconds=limit,
         seconds=None,

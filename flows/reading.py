@@ -8,7 +8,7 @@ from functools import partial
 from flows.engine import LOCAL, AdvanceBy, Crew, Engine
 from tasks.inference.batch import ReadPlan, Seconds
 from tasks.inference.shard import ShardDone, pack, read_shard, read_shard_remotely
-from tasks.inference.worker_pool import Processes, processes_for
+from tasks.inference.worker_pool import WorkerPool, workers_for
 from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, Shard, entries_of, shards
 from tasks.reporting.document import plural
@@ -22,7 +22,7 @@ WORTH_A_TASK = 500  # files; a cluster's task run costs what reading so many doe
 def read_all(
     plan: ReadPlan,
     pending: Listing,
-    processes: Processes,
+    processes: WorkerPool,
     origin: Origin,
     settings: PredictSettings,
     stages: Stages,
@@ -65,19 +65,19 @@ def read_all(
 
 def lanes_for(listing: Listing, settings: PredictSettings) -> int:
     """Return how many processes of this machine are to read so many files."""
-    return settings.workers or processes_for(listing.count, listing.size)
+    return settings.workers or workers_for(listing.count, listing.size)
 
 
 def _here(
     plan: ReadPlan,
     pending: Listing,
-    processes: Processes,
+    processes: WorkerPool,
     origin: Origin,
     workers: int,
     advance: AdvanceBy,
     engine: Engine,
 ) -> Iterator[ShardDone]:
-    processes.limit(workers)
+    processes.resize(workers)
     jobs = (
         (plan, shard.number, _files_of(pending, shard), processes, origin, advance)
         for shard in shards(pending, workers)
@@ -89,7 +89,7 @@ def _here(
 def _on_cluster(
     plan: ReadPlan,
     pending: Listing,
-    processes: Processes,
+    processes: WorkerPool,
     origin: Origin,
     settings: PredictSettings,
     engine: Engine,

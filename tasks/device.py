@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import DeviceError
 
-if TYPE_CHECKING:  # pydantic takes a third of a reading process's start
+if TYPE_CHECKING:  # pydantic takes a third of a worker's start
     from tasks.settings import DeviceChoice
 
 CUDA_PROVIDER = "CUDAExecutionProvider"

@@ -2,7 +2,7 @@
 
 No picture is known that crashes the decoders of today, so a broken one is put in their place: a
 Pillow plugin under the name of one of the formats that digitflow reads. It is registered where the
-inputs arrive, which is in the reading process: the process of the tests keeps its decoders.
+inputs arrive, which is in the worker: the process of the tests keeps its decoders.
 """
 
 import io
@@ -42,14 +42,14 @@ def once(marker: Path) -> bytes:
 
 @dataclass(frozen=True)
 class InMemory(Inputs):
-    """Files by their paths; it is pickled to reading processes."""
+    """Files by their paths; it is pickled to workers."""
 
     root: str
     files: Mapping[bytes, bytes]
     log: Path | None = None  # is told each file that is read
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Arrive in a reading process."""
+        """Arrive in a worker."""
         vars(self).update(state)
         if self.root == OUTSIDE:
             os.abort()

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from flows.cli.main import main
-from tasks.inference.batch import Part, ReadPlan, read_parts
+from tasks.inference.batch import Chunk, ReadPlan, read_chunks
 from tasks.inference.model_file import model_in
-from tasks.inference.session import Reader
+from tasks.inference.session import ModelSession
 from tasks.inputs.base import Entry, Inputs
 from tasks.outcomes import Reason, Undecodable
 from tasks.registry.golden import golden_answers
@@ -104,8 +104,8 @@ def reason_of(inputs: Inputs, path: bytes) -> Reason | None:
     return None
 
 
-class NoWatch:
-    """Watches nothing: for files that were read before."""
+class NoWatchdog:
+    """Ends nothing: for files that were read before."""
 
     def fetch(self, number: int) -> None:
         """Do nothing."""
@@ -119,11 +119,11 @@ class NoWatch:
     def run_network(self) -> None:
         """Do nothing."""
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Do nothing."""
 
 
-def read_stretch(plan: ReadPlan, entries: Sequence[Entry], reader: Reader) -> Part:
+def read_batch(plan: ReadPlan, entries: Sequence[Entry], session: ModelSession) -> Chunk:
     """Return every page of the files and its row, one for each file at least."""
-    [part] = read_parts(plan, entries, reader, NoWatch(), handed_over=math.inf)
-    return part
+    [chunk] = read_chunks(plan, entries, session, NoWatchdog(), chunk_seconds=math.inf)
+    return chunk

@@ -19,7 +19,13 @@ from tasks.imaging.form import SIDE
 from tasks.imaging.pixels import Pixels
 from tasks.inputs.base import Content
 from tasks.outcomes import Reason, Undecodable
-from tasks.processes.page_process import Answer, PageProcesses, PageSettings, Seen, Wanted
+from tasks.processes.page_process import (
+    DecodedPage,
+    PageProcesses,
+    PageRequest,
+    PageSettings,
+    PagesOfFile,
+)
 
 Labels = NDArray[np.int8]
 OnProgress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
@@ -332,9 +338,9 @@ def _content(file: Path) -> Content | Undecodable:
     return Content(data, len(data), None)
 
 
-def _pages(root: Path, files: Sequence[_File], on_progress: OnProgress) -> list[Answer]:
+def _pages(root: Path, files: Sequence[_File], on_progress: OnProgress) -> list[PagesOfFile]:
     """Return the first page of every file, decoded by several processes."""
-    wanted = [Wanted(os.fsencode(file.path.relative_to(root))) for file in files]
+    wanted = [PageRequest(os.fsencode(file.path.relative_to(root))) for file in files]
     width = max(1, min(usable_cores(), len(files) // FILES_A_PROCESS))
     done, lock = itertools.count(1), threading.Lock()
 
@@ -345,10 +351,10 @@ def _pages(root: Path, files: Sequence[_File], on_progress: OnProgress) -> list[
                 on_progress("reading pictures", number, len(files))
 
     processes = PageProcesses(PageSettings(_DataFolder(root), DECODE_S))
-    return processes.answers_beside(wanted, width, progress)
+    return processes.decode_parallel(wanted, width, progress)
 
 
-def _digit(page: Seen | Undecodable) -> Pixels | Undecodable:
+def _digit(page: DecodedPage | Undecodable) -> Pixels | Undecodable:
     """Return the canonical form of a page that has ink."""
     if isinstance(page, Undecodable):
         return page

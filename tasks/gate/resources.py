@@ -18,7 +18,7 @@ from tasks.device import Device, cpu
 from tasks.errors import ModelError
 from tasks.gate.evidence import Batches, Resources
 from tasks.inference.model_file import Model
-from tasks.inference.session import Reader
+from tasks.inference.session import ModelSession
 
 ROUNDS = 3  # the fastest counts
 LONGEST_S = 120.0  # for what takes seconds
@@ -48,8 +48,8 @@ def batches(
 def _batches(
     model: Model, device: Device, images: NDArray[np.uint8], sizes: tuple[int, ...]
 ) -> Batches:
-    reader = Reader(model, device)
-    digits = [reader.answers(images, size).probabilities.argmax(1) for size in sizes]
+    session = ModelSession(model, device)
+    digits = [session.answers(images, size).probabilities.argmax(1) for size in sizes]
     same = {size: bool((some == digits[0]).all()) for size, some in zip(sizes, digits, strict=True)}
     return Batches(len(images), same)
 
@@ -76,11 +76,11 @@ def _used(model: Model, images: NDArray[np.uint8]) -> tuple[float, float]:
     import onnxruntime  # noqa: F401 - its own memory is not the model's
 
     before = _peak()
-    reader = Reader(model, cpu())
+    session = ModelSession(model, cpu())
     seconds = []
     for _ in range(ROUNDS):
         start = process_time()
-        reader.answers(images)
+        session.answers(images)
         seconds.append(process_time() - start)
     return (_peak() - before) / 2**20, len(images) / max(1e-9, min(seconds))
 

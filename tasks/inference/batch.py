@@ -1,7 +1,7 @@
-"""A stretch of a listing into rows: open, decode, canonical form, network, decision.
+"""A batch of files into rows: open, decode, canonical form, network, decision.
 
-A reading process does this, stretch after stretch, and hands over a part of the rows now and then;
-see tasks/inference/worker.py. Of a file's bytes nothing is kept after its turn but its canonical
+A worker does this, batch after batch, and sends the rows chunk by chunk; see
+tasks/inference/worker.py. Of a file's bytes nothing is kept after it was decoded but its canonical
 form, so that memory is that of the largest file and not of all.
 """
 
@@ -24,12 +24,12 @@ from tasks.imaging.decode import MAX_PIXELS, pages_of
 from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import Page, rows_of
-from tasks.inference.session import BATCH, Answers, Reader, joined
+from tasks.inference.session import NETWORK_BATCH, Answers, ModelSession, joined
 from tasks.inputs.base import Content, Entry, Inputs
 from tasks.outcomes import Undecodable
 
-HANDED_OVER = 0.5  # seconds of reading, after which the rows so far are out of danger
-FEW_BYTES = 16_384  # of a PNG file that is kept, to be decoded together with others
+CHUNK_S = 0.5  # seconds of reading, after which the rows so far are sent and out of danger
+SMALL_FILE_BYTES = 16_384  # of a PNG file that is kept, to be decoded together with others
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,19 @@ class ReadPlan:
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """What processes that have ended over a stretch have shown; files are places in it."""
+class PriorAttempts:
+    """What workers that ended while they read a batch have shown; files are numbers in it."""
 
-    blamed: Mapping[int, Undecodable] = field(default_factory=dict)  # not to be opened, and why
-    suspects: frozenset[int] = frozenset()  # ended one: what lies before them is handed over first
-    together: bool = True  # small files may be decoded at once
+    quarantined: Mapping[int, Undecodable] = field(
+        default_factory=dict
+    )  # not to be opened, and why
+    suspects: frozenset[int] = frozenset()  # ended one: what lies before them is sent first
+    decode_together: bool = True  # small files, many at once
 
 
 @dataclass
 class Seconds:
-    """Where the time of reading went, seconds of wall time in one process."""
+    """Where the time of reading went, seconds of wall time in one worker."""
 
     read: float = 0.0
     decode: float = 0.0
@@ -61,19 +63,19 @@ class Seconds:
     rows: float = 0.0
 
     def add(self, other: "Seconds") -> None:
-        """Add the seconds of another stretch."""
+        """Add the seconds of another chunk."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
 
-class Watch(Protocol):
-    """Is told what the process is at work on, so that it is known when that ends the process.
+class BatchWatchdog(Protocol):
+    """Is told what the worker is at work on, so that it is known when that ends the worker.
 
     Nothing is done with the content of a file but under a time limit.
     """
 
     def fetch(self, number: int) -> None:
-        """Fetching the content of a file of the stretch begins; storage may be slow."""
+        """Fetching the content of a file of the batch begins; storage may be slow."""
 
     def decode(self, number: int) -> None:
         """The content is there, and its time begins."""
@@ -82,14 +84,14 @@ class Watch(Protocol):
         """The time of many small files begins, which takes less than one may."""
 
     def run_network(self) -> None:
-        """The time of one batch begins."""
+        """The time of one network batch begins."""
 
-    def end(self) -> None:
-        """It is over."""
+    def stop(self) -> None:
+        """What was begun is over."""
 
 
 @dataclass(frozen=True)
-class Part:
+class Chunk:
     """Some files that follow each other: their pages, their rows, and where the time went."""
 
     files: int
@@ -98,8 +100,8 @@ class Part:
     seconds: Seconds
 
 
-class Small(NamedTuple):
-    """A small PNG file that waits for others, with its place in the stretch."""
+class SmallFile(NamedTuple):
+    """A small PNG file that waits for others, with its number in the batch."""
 
     number: int
     first: Page
@@ -108,88 +110,92 @@ class Small(NamedTuple):
 
 
 @dataclass
-class Found:
-    """What was found so far of the files of a part."""
+class UnfinishedChunk:
+    """What was found so far of the files of a chunk."""
 
     pages: list[list[Page]] = field(default_factory=list)  # file by file
-    small: list[Small] = field(default_factory=list)
+    small: list[SmallFile] = field(default_factory=list)
     seconds: Seconds = field(default_factory=Seconds)
 
 
-def read_parts(
+def read_chunks(
     plan: ReadPlan,
     entries: Sequence[Entry],
-    reader: Reader,
-    watch: Watch,
-    earlier: Earlier | None = None,
-    handed_over: float = HANDED_OVER,
-) -> Iterator[Part]:
+    session: ModelSession,
+    watchdog: BatchWatchdog,
+    prior: PriorAttempts | None = None,
+    chunk_seconds: float = CHUNK_S,
+) -> Iterator[Chunk]:
     """Yield the pages of some files after the other, in order.
 
     Args:
         plan: what every shard of the run has to know.
         entries: the files.
-        reader: the model.
-        watch: is told what is done.
-        earlier: what other processes that read them have shown.
-        handed_over: seconds of reading after which what was read is yielded.
+        session: has the model.
+        watchdog: is told what is done.
+        prior: what workers that ended while they read these files have shown.
+        chunk_seconds: of reading, after which what was read is yielded.
 
     Raises:
         ModelError: the model does not answer as it has to.
     """
-    earlier = earlier or Earlier()
-    wanted = [entry.path for number, entry in enumerate(entries) if number not in earlier.blamed]
+    prior = prior or PriorAttempts()
+    wanted = [entry.path for number, entry in enumerate(entries) if number not in prior.quarantined]
     contents = plan.inputs.read_each(wanted)
-    found, began = Found(), perf_counter()
+    chunk, began = UnfinishedChunk(), perf_counter()
     for number, entry in enumerate(entries):
-        late = perf_counter() - began > handed_over
-        if found.pages and (late or number in earlier.suspects):
-            yield _part(plan, found, reader, watch)
-            found, began = Found(), perf_counter()
-        if number in earlier.blamed:
-            found.pages.append([_without_picture(entry, earlier.blamed[number])])
+        late = perf_counter() - began > chunk_seconds
+        if chunk.pages and (late or number in prior.suspects):
+            yield _finished(plan, chunk, session, watchdog)
+            chunk, began = UnfinishedChunk(), perf_counter()
+        if number in prior.quarantined:
+            chunk.pages.append([_without_picture(entry, prior.quarantined[number])])
         else:
-            watch.fetch(number)
-            _read(entry, number, contents, earlier.together, watch, found)
-    yield _part(plan, found, reader, watch)
+            watchdog.fetch(number)
+            _read(entry, number, contents, prior.decode_together, watchdog, chunk)
+    yield _finished(plan, chunk, session, watchdog)
 
 
-def _part(plan: ReadPlan, found: Found, reader: Reader, watch: Watch) -> Part:
-    _decode_together(found.small, watch, found.seconds)
-    pages = [page for of_file in found.pages for page in of_file]
+def _finished(
+    plan: ReadPlan, chunk: UnfinishedChunk, session: ModelSession, watchdog: BatchWatchdog
+) -> Chunk:
+    _decode_together(chunk.small, watchdog, chunk.seconds)
+    pages = [page for of_file in chunk.pages for page in of_file]
     start = perf_counter()
-    answers = _answers([page.form for page in pages if page.form is not None], reader, watch)
+    answers = _answers([page.form for page in pages if page.form is not None], session, watchdog)
     answered = perf_counter()
-    same = {
+    constants = {
         "root": plan.inputs.root,
-        "model_version": reader.version,
+        "model_version": session.version,
         "canonical_version": CANONICAL_VERSION,
         "run_id": plan.run_id,
         "read_at": datetime.now(UTC),
     }
-    rows = rows_of(pages, answers, plan.thresholds, same)
-    found.seconds.network, found.seconds.rows = answered - start, perf_counter() - answered
-    return Part(len(found.pages), pages, rows, found.seconds)
+    rows = rows_of(pages, answers, plan.thresholds, constants)
+    chunk.seconds.network, chunk.seconds.rows = answered - start, perf_counter() - answered
+    return Chunk(len(chunk.pages), pages, rows, chunk.seconds)
 
 
-def _answers(forms: Sequence[NDArray[np.uint8]], reader: Reader, watch: Watch) -> Answers:
+def _answers(
+    forms: Sequence[NDArray[np.uint8]], session: ModelSession, watchdog: BatchWatchdog
+) -> Answers:
     parts = []
-    for start in range(0, len(forms), BATCH):
-        batch = np.stack(forms[start : start + BATCH])
-        watch.run_network()
-        parts.append(reader.answers(batch))
-        watch.end()
+    for start in range(0, len(forms), NETWORK_BATCH):
+        batch = np.stack(forms[start : start + NETWORK_BATCH])
+        watchdog.run_network()
+        parts.append(session.answers(batch))
+        watchdog.stop()
     return joined(parts)
 
 
-def _without_picture(entry: Entry, trouble: Undecodable) -> Page:
-    size, mtime_ns = trouble.size or entry.size, trouble.mtime_ns or entry.mtime_ns
-    return Page(entry.path, 0, size, mtime_ns, trouble=_bare(trouble))
+def _without_picture(entry: Entry, error: Undecodable) -> Page:
+    size, mtime_ns = error.size or entry.size, error.mtime_ns or entry.mtime_ns
+    return Page(entry.path, 0, size, mtime_ns, error=_without_traceback(error))
 
 
-def _bare(trouble: Undecodable) -> Undecodable:
-    """Return the same trouble without its traceback, whose frames hold the bytes of the file."""
-    return copy.copy(trouble)
+def _without_traceback(error: Undecodable) -> Undecodable:
+    """Return the same error without its traceback, whose frames hold the bytes of the file."""
+    return copy.copy(error)
 
 
 def _read(
@@ -197,28 +203,32 @@ def _read(
     number: int,
     contents: Iterator[Content | Undecodable],
     together: bool,
-    watch: Watch,
-    found: Found,
+    watchdog: BatchWatchdog,
+    chunk: UnfinishedChunk,
 ) -> None:
-    """Add every page of the next file; whatever is wrong with it is a page with its trouble."""
+    """Add every page of the next file; whatever is wrong with it is a page with its error."""
     start = perf_counter()
     content = next(contents)
     if isinstance(content, Undecodable):
-        found.pages.append([_without_picture(entry, content)])
-        found.seconds.read += perf_counter() - start
+        chunk.pages.append([_without_picture(entry, content)])
+        chunk.seconds.read += perf_counter() - start
         return
     first = Page(entry.path, 0, content.size, content.mtime_ns)
     pages: list[Page] = []
-    found.pages.append(pages)
-    if together and len(content.data) <= FEW_BYTES and content.data.startswith(png_batch.START):
-        found.small.append(Small(number, first, content.data, pages))
-        found.seconds.read += perf_counter() - start
+    chunk.pages.append(pages)
+    if (
+        together
+        and len(content.data) <= SMALL_FILE_BYTES
+        and content.data.startswith(png_batch.START)
+    ):
+        chunk.small.append(SmallFile(number, first, content.data, pages))
+        chunk.seconds.read += perf_counter() - start
         return
     fetched = perf_counter()
-    found.seconds.read += fetched - start
-    watch.decode(number)
-    pages.extend(_decoded(first, content.data, fetched, found.seconds))
-    watch.end()
+    chunk.seconds.read += fetched - start
+    watchdog.decode(number)
+    pages.extend(_decoded(first, content.data, fetched, chunk.seconds))
+    watchdog.stop()
 
 
 def _decoded(first: Page, data: bytes, clock: float, seconds: Seconds) -> Iterator[Page]:
@@ -228,45 +238,45 @@ def _decoded(first: Page, data: bytes, clock: float, seconds: Seconds) -> Iterat
         seconds.decode += decoded - clock
         page = replace(first, number=number)
         if isinstance(picture, Undecodable):
-            page.trouble = _bare(picture)
+            page.error = _without_traceback(picture)
         else:
-            page.show(*canonical(picture.pixels, picture.side, picture.colour))
+            page.set_form(*canonical(picture.pixels, picture.side, picture.colour))
         clock = perf_counter()
         seconds.canonical += clock - decoded
         yield page
 
 
-def _decode_together(small: Sequence[Small], watch: Watch, seconds: Seconds) -> None:
+def _decode_together(small: Sequence[SmallFile], watchdog: BatchWatchdog, seconds: Seconds) -> None:
     """Decode small PNG files and bring them to canonical form, all at once where they are plain."""
     start = perf_counter()
-    watch.decode_together()
-    pictures = _plain_pictures([one.data for one in small])
+    watchdog.decode_together()
+    pictures = _plain_pictures([file.data for file in small])
     decoded = perf_counter()
     forms = in_frame(pictures)
-    for one in small:
-        one.first.content_hash = hashlib.sha256(one.data).hexdigest()
-    watch.end()
+    for file in small:
+        file.first.content_hash = hashlib.sha256(file.data).hexdigest()
+    watchdog.stop()
     seconds.decode += decoded - start
     seconds.canonical += perf_counter() - decoded
-    for one, picture, form in zip(small, pictures, forms, strict=True):
+    for file, picture, form in zip(small, pictures, forms, strict=True):
         if form is not None:
-            one.first.show(*form)
-            one.pages.append(one.first)
+            file.first.set_form(*form)
+            file.pages.append(file.first)
             continue
         start = perf_counter()
-        watch.decode(one.number)
+        watchdog.decode(file.number)
         if picture is None:
-            one.pages.extend(_decoded(one.first, one.data, start, seconds))
+            file.pages.extend(_decoded(file.first, file.data, start, seconds))
         else:
-            one.first.show(*canonical(picture))
-            one.pages.append(one.first)
+            file.first.set_form(*canonical(picture))
+            file.pages.append(file.first)
             seconds.canonical += perf_counter() - start
-        watch.end()
+        watchdog.stop()
 
 
 def _plain_pictures(files: Sequence[bytes]) -> list[NDArray[np.uint8] | None]:
     """Return the picture of each small plain PNG, None where a decoder has to look at it."""
     packed = [png_batch.unpacked(data, png_batch.SMALL * png_batch.SMALL) for data in files]
-    plain = [each if each and png_batch.is_small(each) else None for each in packed]
-    pictures = iter(png_batch.pictures([each for each in plain if each]))
-    return [next(pictures) if each else None for each in plain]
+    plain = [data if data and png_batch.is_small(data) else None for data in packed]
+    pictures = iter(png_batch.pictures([data for data in plain if data]))
+    return [next(pictures) if data else None for data in plain]

@@ -15,8 +15,8 @@ from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import guaranteed_or_review
 from tasks.inference.model_file import Model
 from tasks.inference.shard import read_rows
-from tasks.inference.worker import Start
-from tasks.inference.worker_pool import Processes, processes_for
+from tasks.inference.worker import WorkerStart
+from tasks.inference.worker_pool import WorkerPool, workers_for
 from tasks.inputs.base import Entry, Inputs
 from tasks.metrics.calibration import Calibration
 from tasks.outcomes import Reason, Status
@@ -54,15 +54,15 @@ def answers_of_files(
         DigitflowError: the device cannot be used.
     """
     entries = [Entry(path, None, None) for path in paths]
-    with Processes(Start(model, device, DECODE_S)) as processes:
-        calibration = Calibration.from_json(processes.facts().calibration)
+    with WorkerPool(WorkerStart(model, device, DECODE_S)) as pool:
+        calibration = Calibration.from_json(pool.session_facts().calibration)
         plan = ReadPlan("gate", inputs, guaranteed_or_review(max_error, calibration))
-        lanes = processes_for(len(paths), size=0)
-        processes.limit(lanes)
-        size = -(-len(paths) // lanes)
+        workers = workers_for(len(paths), size=0)
+        pool.resize(workers)
+        size = -(-len(paths) // workers)
         parts = [entries[start : start + size] for start in range(0, len(paths), size)]
-        with ThreadPoolExecutor(lanes) as pool:
-            read = list(pool.map(lambda part: read_rows(plan, part, processes)[0], parts))
+        with ThreadPoolExecutor(workers) as threads:
+            read = list(threads.map(lambda part: read_rows(plan, part, pool)[0], parts))
     rows = pa.concat_tables(read)
     if useless := pc.sum(pc.equal(rows["reason"], Reason.NO_ANSWER)).as_py():
         raise ModelError(

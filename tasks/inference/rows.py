@@ -28,29 +28,29 @@ class Page:
     size: int | None = None
     mtime_ns: int | None = None
     content_hash: str | None = None
-    trouble: Undecodable | None = None
+    error: Undecodable | None = None
     form: NDArray[np.uint8] | None = None  # (28, 28) where the page has ink
     ink: Ink | None = None
 
-    def show(self, form: NDArray[np.uint8], ink: Ink) -> None:
+    def set_form(self, form: NDArray[np.uint8], ink: Ink) -> None:
         """Take the canonical form and the facts about the picture; one without ink is blank."""
         self.ink = ink
         if ink.blank:
-            self.trouble = Undecodable(Reason.BLANK, f"contrast {ink.contrast} of 255")
+            self.error = Undecodable(Reason.BLANK, f"contrast {ink.contrast} of 255")
         else:
             self.form = form
 
 
 def rows_of(
-    pages: Sequence[Page], answers: Answers, thresholds: Thresholds, same: Mapping[str, Any]
+    pages: Sequence[Page], answers: Answers, thresholds: Thresholds, constants: Mapping[str, Any]
 ) -> pa.Table:
     """Return one row of the results' schema for each page.
 
     Args:
-        pages: with a form or a trouble each.
+        pages: with a form or an error each.
         answers: what the model says about the forms, in the order of the pages.
         thresholds: of this run.
-        same: the columns that have one value in all rows.
+        constants: the columns that have one value in all rows.
 
     Raises:
         ValueError: there are more answers than forms, or fewer.
@@ -82,7 +82,7 @@ def rows_of(
             name: _where(kept, np.ascontiguousarray(column))
             for name, column in zip(PROBABILITIES, probabilities.T, strict=True)
         },
-        **{name: pa.repeat(pa.scalar(value), len(pages)) for name, value in same.items()},
+        **{name: pa.repeat(pa.scalar(value), len(pages)) for name, value in constants.items()},
     }
     arrays = [
         column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
@@ -108,9 +108,9 @@ def _outcomes(
             details.append(_why(decided[answered], page, answers, answered))
             answered += 1
         else:
-            assert page.trouble is not None  # noqa: S101 - a page without a form has a trouble
-            reasons.append(page.trouble.reason)
-            details.append(page.trouble.detail[:LONGEST_DETAIL])
+            assert page.error is not None  # noqa: S101 - a page without a form has an error
+            reasons.append(page.error.reason)
+            details.append(page.error.detail[:LONGEST_DETAIL])
     return reasons, details
 
 

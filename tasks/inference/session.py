@@ -15,7 +15,9 @@ from tasks.inference.decision import usable
 from tasks.inference.model_file import Model
 from tasks.metrics.calibration import Calibration
 
-BATCH = 256  # pictures in one run of the network: large enough to be fast, small enough for cache
+NETWORK_BATCH = (
+    256  # pictures in one run of the network: large enough to be fast, small enough for cache
+)
 INPUT, OUTPUT, SCORE = "images", "probabilities", "digit_score"
 CALIBRATION = "calibration"  # the metadata property that holds it, as JSON
 TRIED = (1, 2, 3)  # pictures in each batch that a model has to answer before it reads
@@ -42,7 +44,7 @@ def joined(parts: Sequence[Answers]) -> Answers:
     return Answers(probabilities, np.concatenate(scores) if scores else None)
 
 
-class Reader:
+class ModelSession:
     """One model, loaded and checked against the contract of its inputs and outputs."""
 
     def __init__(self, model: Model, device: Device, threads: int = 1) -> None:
@@ -74,7 +76,7 @@ class Reader:
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._try()
 
-    def answers(self, images: NDArray[np.uint8], batch: int = BATCH) -> Answers:
+    def answers(self, images: NDArray[np.uint8], batch: int = NETWORK_BATCH) -> Answers:
         """Return what the model says about uint8 (N, 28, 28) canonical pictures, `batch` a run.
 
         Raises:

@@ -1,4 +1,4 @@
-"""One shard of a listing: read by reading processes, its rows committed at once, or not at all."""
+"""One shard of a listing: read by workers, its rows committed at once, or not at all."""
 
 import pickle
 import platform
@@ -13,15 +13,15 @@ import pyarrow.compute as pc
 
 from tasks.errors import DigitflowError
 from tasks.inference.batch import ReadPlan, Seconds
-from tasks.inference.worker import Rows, Start
+from tasks.inference.worker import ChunkRows, WorkerStart
 from tasks.inference.worker_deaths import WorkerDeaths
-from tasks.inference.worker_pool import Processes
+from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Entry
 from tasks.outcomes import Status
 from tasks.processes.watched_process import ProcessDied
 from tasks.results.commit import Origin, commit
 
-STRETCH = 1_024  # files that a process reads in one go: enough for the network
+FILE_BATCH = 1_024  # files that a worker is sent at once: enough for the network
 
 OnFiles = Callable[[int, int], None]
 """Is told how many more files were read, and how many of their pages were rejected."""
@@ -43,22 +43,22 @@ def read_shard(
     plan: ReadPlan,
     number: int,
     files: Callable[[], Sequence[Entry]],
-    processes: Processes,
+    pool: WorkerPool,
     origin: Origin,
     on_files: OnFiles,
 ) -> ShardDone:
-    """Read the files of a shard, a stretch at a time, and commit their rows at once.
+    """Read the files of a shard, a batch at a time, and commit their rows at once.
 
     Args:
         plan: what every shard of the run has to know.
         number: of this shard; with the run's id it names the commit.
         files: gives the files; a function, since orchestrators look through what they are passed.
-        processes: read them.
+        pool: its workers read them.
         origin: which run commits.
-        on_files: is told after every stretch.
+        on_files: is told after every chunk.
     """
     entries = files()
-    whole, seconds = read_rows(plan, entries, processes, on_files)
+    whole, seconds = read_rows(plan, entries, pool, on_files)
     start = perf_counter()
     committed = commit(whole, f"{plan.run_id}/{number}", origin)
     spent_committing = perf_counter() - start
@@ -75,16 +75,16 @@ def read_shard(
 def read_rows(
     plan: ReadPlan,
     entries: Sequence[Entry],
-    processes: Processes,
+    pool: WorkerPool,
     on_files: OnFiles = lambda files, rejected: None,
 ) -> tuple[pa.Table, Seconds]:
-    """Return the rows of files, which one process at a time reads, and where the time went."""
+    """Return the rows of files, which one worker at a time reads, and where the time went."""
     tables: list[pa.Table] = []
     seconds = Seconds()
-    with processes.turn():
-        for at in range(0, len(entries), STRETCH):
-            stretch = entries[at : at + STRETCH]
-            for rows in _read_narrowing(plan, stretch, processes):
+    with pool.slot():
+        for at in range(0, len(entries), FILE_BATCH):
+            batch = entries[at : at + FILE_BATCH]
+            for rows in _read_isolating(plan, batch, pool):
                 seconds.add(rows.seconds)
                 tables.append(rows.table)
                 on_files(rows.files, _rejected(rows.table))
@@ -101,11 +101,11 @@ def pack(entries: Sequence[Entry]) -> bytes:
 
 
 def read_shard_remotely(
-    plan: ReadPlan, number: int, packed: bytes, start: Start, origin: Origin
+    plan: ReadPlan, number: int, packed: bytes, start: WorkerStart, origin: Origin
 ) -> ShardDone:
     """Read a shard on a machine that shares the source and the results with the run, and no more.
 
-    Its reading process stays for the next shard, and ends with the worker.
+    Its workers stay for the next shard, and end with the process of the cluster.
 
     Args:
         plan: what every shard of the run has to know.
@@ -125,33 +125,33 @@ def read_shard_remotely(
             )
     entries = [Entry(*each) for each in pickle.loads(packed)]  # noqa: S301 - packed by this run
     nobody: OnFiles = lambda files, rejected: None  # noqa: E731
-    return read_shard(plan, number, lambda: entries, _processes_of(start), origin, nobody)
+    return read_shard(plan, number, lambda: entries, _pool_of(start), origin, nobody)
 
 
-_processes_of = lru_cache(maxsize=2)(Processes)
+_pool_of = lru_cache(maxsize=2)(WorkerPool)
 
 
-def _read_narrowing(
-    plan: ReadPlan, entries: Sequence[Entry], processes: Processes
-) -> Iterator[Rows]:
-    """Yield the rows of a stretch; a file that ends its process again and again costs itself alone.
+def _read_isolating(
+    plan: ReadPlan, entries: Sequence[Entry], pool: WorkerPool
+) -> Iterator[ChunkRows]:
+    """Yield the rows of a batch; a file that ends its worker again and again costs itself alone.
 
-    A process notes which file it is at work on, and hands over what it has read now and then. So a
+    A worker marks which file it is at work on, and sends what it has read chunk by chunk. So a
     bad file is found without a search, and what was read before it is not read again.
 
     Raises:
         ModelError: the network does not come to an end.
-        DigitflowError: processes die although they are at work on no file.
+        DigitflowError: workers die although they are at work on no file.
     """
-    done, deaths = 0, WorkerDeaths(processes.start)
+    done, deaths = 0, WorkerDeaths(pool.start)
     while done < len(entries):
         at = done
         try:
-            with processes.lent() as process:
-                for rows in process.read(plan, entries[at:], deaths.seen_from(at)):
+            with pool.acquire() as worker:
+                for rows in worker.read(plan, entries[at:], deaths.prior_attempts(at)):
                     done += rows.files
                     yield rows
         except ProcessDied as died:
-            if processes.closed:
+            if pool.closed:
                 raise
-            deaths.count(died, died.place(at))
+            deaths.count(died, died.item_from(at))

@@ -1,4 +1,4 @@
-"""A process that loads the model once and reads stretches of files, a part at a time."""
+"""A worker: a process that loads the model once and reads batches of files, chunk by chunk."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from tasks.device import Device
 from tasks.errors import DigitflowError
 from tasks.inference.model_file import Model
 from tasks.inputs.base import Entry
-from tasks.processes.watched_process import NOBODY, Note, WatchedProcess, serve
+from tasks.processes.watched_process import IDLE, Watchdog, WatchedProcess, serve
 
 if TYPE_CHECKING:  # they bring the decoders, which the parent never needs
-    from tasks.inference.batch import Earlier, Part, ReadPlan, Seconds
+    from tasks.inference.batch import Chunk, PriorAttempts, ReadPlan, Seconds
 
 START_S = 120.0  # a busy machine takes long to import
-NETWORK_S = 30.0  # for one batch, which takes milliseconds, or for loading the model
-# beside the number of a file, what a process can be at work on
-TOGETHER = NOBODY - 1  # small files, many at once
-NETWORK = NOBODY - 2  # the model: loading it, or one batch
+NETWORK_S = 30.0  # for one network batch, which takes milliseconds, or for loading the model
+# beside the number of a file, what a worker can be at work on
+TOGETHER = IDLE - 1  # small files, many at once
+NETWORK = IDLE - 2  # the model: loading it, or one network batch
 
 
 @dataclass(frozen=True)
-class ReaderFacts:
-    """What a process says about the model it has loaded."""
+class SessionFacts:
+    """What a worker says about the model it has loaded."""
 
     version: str
     canonical_version: str
@@ -34,144 +34,144 @@ class ReaderFacts:
 
 
 @dataclass(frozen=True)
-class Start:
-    """What a process loads, and how long it may take."""
+class WorkerStart:
+    """What a worker loads, and how long it may take."""
 
     model: Model
     device: Device
     decode_timeout: float  # seconds for one file
-    network_timeout: float = NETWORK_S  # seconds for one batch
+    network_timeout: float = NETWORK_S  # seconds for one network batch
 
 
-class Rows(NamedTuple):
-    """The rows of the next files of a stretch."""
+class ChunkRows(NamedTuple):
+    """The rows of the next files of a batch."""
 
     files: int
     table: pa.Table
     seconds: "Seconds"
 
 
-class ReadingProcess(WatchedProcess):
-    """The parent's side of one process."""
+class Worker(WatchedProcess):
+    """The parent's side of one worker."""
 
-    def __init__(self, start: Start) -> None:
-        """Start it; `facts` waits until it has loaded the model."""
+    def __init__(self, start: WorkerStart) -> None:
+        """Start it; `session_facts` waits until it has loaded the model."""
         super().__init__("tasks.inference.worker", start)
-        self._facts: ReaderFacts | None = None
+        self._session_facts: SessionFacts | None = None
 
-    def facts(self) -> ReaderFacts:
+    def session_facts(self) -> SessionFacts:
         """Return what it says about the model, once it has loaded it.
 
         Raises:
-            ModelError, DeviceError: as `Reader` does.
+            ModelError, DeviceError: as `ModelSession` does.
             ProcessDied: it ended before it had.
             DigitflowError: it has not within START_S.
         """
-        if self._facts is None:
+        if self._session_facts is None:
             if not self.answers_within(START_S):
-                raise DigitflowError(f"a reading process did not start within {START_S:.0f} s")
-            facts: ReaderFacts = self.receive()
-            self._facts = facts
-        return self._facts
+                raise DigitflowError(f"a worker did not start within {START_S:.0f} s")
+            facts: SessionFacts = self.receive()
+            self._session_facts = facts
+        return self._session_facts
 
     def read(
-        self, plan: "ReadPlan", entries: Sequence[Entry], earlier: "Earlier"
-    ) -> Iterator[Rows]:
-        """Yield the rows of a stretch, some files at a time, in order.
+        self, plan: "ReadPlan", entries: Sequence[Entry], prior: "PriorAttempts"
+    ) -> Iterator[ChunkRows]:
+        """Yield the rows of a batch, some files at a time, in order.
 
         Args:
             plan: what every shard of the run has to know.
             entries: the files.
-            earlier: what other processes that read them have shown.
+            prior: what workers that ended while they read these files have shown.
 
         Raises:
             ProcessDied: it ended before it was done; what was yielded is whole.
             ModelError: the model answers with something else than its contract says.
             DigitflowError: reading failed, which is a defect.
         """
-        self.facts()
+        self.session_facts()
         # columns of plain values: named tuples are pickled one by one
-        self.send((plan, tuple(zip(*entries, strict=True)), earlier))
+        self.send((plan, tuple(zip(*entries, strict=True)), prior))
         done = 0
         while done < len(entries):
             files, seconds = self.receive()
             rows = pa.ipc.open_stream(self.receive_bytes()).read_all()
             done += files
-            yield Rows(files, rows, seconds)
+            yield ChunkRows(files, rows, seconds)
 
 
-class _Watch:
-    """Notes what is read, with the time that it may take; see `tasks.inference.batch.Watch`."""
+class _BatchWatchdog:
+    """Marks what is read, with its time limit; see `tasks.inference.batch.BatchWatchdog`."""
 
-    def __init__(self, note: Note, start: Start) -> None:
-        self._note, self._start = note, start
+    def __init__(self, watchdog: Watchdog, start: WorkerStart) -> None:
+        self._watchdog, self._start = watchdog, start
 
     def fetch(self, number: int) -> None:
-        self._note.note(number)
+        self._watchdog.mark(number)
 
     def decode(self, number: int) -> None:
-        self._note.begin(number, self._start.decode_timeout)
+        self._watchdog.start(number, self._start.decode_timeout)
 
     def decode_together(self) -> None:
-        self._note.begin(TOGETHER, self._start.decode_timeout)
+        self._watchdog.start(TOGETHER, self._start.decode_timeout)
 
     def run_network(self) -> None:
-        self._note.begin(NETWORK, self._start.network_timeout)
+        self._watchdog.start(NETWORK, self._start.network_timeout)
 
-    def end(self) -> None:
-        self._note.end()
-
-
-def main(connection: int, note: int, start: int) -> None:
-    """Be the process that `ReadingProcess` starts."""
-    serve(connection, note, start, _serve)
+    def stop(self) -> None:
+        self._watchdog.stop()
 
 
-def _serve(parent: Connection, note: Note, start: Start) -> None:
+def main(connection: int, memory: int, start: int) -> None:
+    """Be the process that `Worker` starts."""
+    serve(connection, memory, start, _serve)
+
+
+def _serve(parent: Connection, watchdog: Watchdog, start: WorkerStart) -> None:
     try:
         import cv2
         import pyarrow.compute  # noqa: F401 - the first rows need it, which may be waited for
 
-        from tasks.inference.batch import read_parts
-        from tasks.inference.session import CALIBRATION, Reader
+        from tasks.inference.batch import read_chunks
+        from tasks.inference.session import CALIBRATION, ModelSession
         from tasks.processes.page_process import PageJob, do_job
 
         cv2.setNumThreads(1)
-        watch = _Watch(note, start)
-        watch.run_network()
-        reader = Reader(start.model, start.device)
-        watch.end()
+        batch_watchdog = _BatchWatchdog(watchdog, start)
+        batch_watchdog.run_network()
+        session = ModelSession(start.model, start.device)
+        batch_watchdog.stop()
     except DigitflowError as error:
         parent.send(error)
         return
-    form = reader.metadata["canonical_version"]
-    calibration = reader.metadata[CALIBRATION]
-    parent.send(ReaderFacts(reader.version, form, reader.provider, calibration))
+    form = session.metadata["canonical_version"]
+    calibration = session.metadata[CALIBRATION]
+    parent.send(SessionFacts(session.version, form, session.provider, calibration))
     while True:
         job = parent.recv()
         if isinstance(job, PageJob):
-            do_job(parent, note, job)
+            do_job(parent, watchdog, job)
             continue
-        plan, columns, earlier = job
+        plan, columns, prior = job
         entries = list(map(Entry._make, zip(*columns, strict=True)))
         try:
-            for part in read_parts(plan, entries, reader, watch, earlier):
-                _hand_over(parent, part)
+            for chunk in read_chunks(plan, entries, session, batch_watchdog, prior):
+                _send(parent, chunk)
         except DigitflowError as error:
-            note.end()
+            watchdog.stop()
             parent.send(error)
         except ConnectionError:
             raise
         except Exception as error:  # a defect
-            if note.busy:  # that one file brings up: it costs itself alone, as if it had crashed us
+            if watchdog.busy:  # that one file brings up: it costs itself alone, as a crash does
                 raise
             # the run has to end with what happened, not hang
             parent.send(DigitflowError(f"reading failed: {type(error).__name__}: {error}"))
 
 
-def _hand_over(parent: Connection, part: "Part") -> None:
+def _send(parent: Connection, chunk: "Chunk") -> None:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, part.rows.schema) as writer:
-        writer.write_table(part.rows)
-    parent.send((part.files, part.seconds))
+    with pa.ipc.new_stream(sink, chunk.rows.schema) as writer:
+        writer.write_table(chunk.rows)
+    parent.send((chunk.files, chunk.seconds))
     parent.send_bytes(sink.getvalue())

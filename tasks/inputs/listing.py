@@ -40,7 +40,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Shard:
-    """A stretch of a listing: the unit of reading, of a commit and of a retry."""
+    """Files that follow each other in a listing: the unit of a commit and of a retry."""
 
     number: int
     start: int
@@ -75,7 +75,7 @@ def bytes_of(files: pa.Table | pa.RecordBatch) -> int:
 
 
 def shards(listing: Listing, workers: int = 1) -> list[Shard]:
-    """Return the listing cut into stretches of equal size: few, and as many for each worker."""
+    """Return the listing cut into shards of equal size: few, and as many for each worker."""
     usual = max(listing.count / USUAL_FILES, listing.size / USUAL_BYTES)
     rounds = max(1, round(usual / workers))
     count = min(MOST_SHARDS, rounds * workers)
@@ -85,7 +85,7 @@ def shards(listing: Listing, workers: int = 1) -> list[Shard]:
 
 
 def entries_of(file: Path, start: int, stop: int) -> list[Entry]:
-    """Return a stretch of a listing."""
+    """Return the entries of a listing from one number to another."""
     first, stop_group = start // ROW_GROUP, -(-stop // ROW_GROUP)
     with pq.ParquetFile(file, memory_map=True) as listing:
         groups = range(first, min(stop_group, listing.num_row_groups))

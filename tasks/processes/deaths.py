@@ -1,4 +1,4 @@
-"""Who is to blame when processes that were given files end: one of the files, or nobody."""
+"""Which file is quarantined when processes that were given files die: one, or none."""
 
 from collections import Counter
 
@@ -16,37 +16,39 @@ class Deaths:
     def __init__(self, decode_timeout: float) -> None:
         """Begin without any; `decode_timeout`: seconds that one file may take."""
         self.decode_timeout = decode_timeout
-        self.counts: Counter[int] = Counter()  # by the file's place, or by what else was noted
-        self.blamed: dict[int, Undecodable] = {}  # by the file's place
+        self.counts: Counter[int] = Counter()  # by item: a file's number, or what else was marked
+        self.quarantined: dict[int, Undecodable] = {}  # by the file's number
 
-    def count(self, died: ProcessDied, place: int) -> None:
-        """Count a death; a file that caused too many is blamed.
+    def count(self, died: ProcessDied, item: int) -> None:
+        """Count a death; a file that caused too many is quarantined.
 
         Args:
             died: the process.
-            place: of the file that it was at work on, or what it noted where that was no file.
+            item: number of the file that it was at work on, or what it marked where that was none.
 
         Raises:
             DigitflowError: processes die, and no file is at fault.
         """
-        self.counts[place] += 1
-        if place >= 0:
-            if self.counts[place] == DEATHS_OF_ONE_FILE:
-                self.blamed[place] = self._blame(died)
-        elif self.counts[place] == DEATHS_OUTSIDE:
+        self.counts[item] += 1
+        if item >= 0:
+            if self.counts[item] == DEATHS_OF_ONE_FILE:
+                self.quarantined[item] = self._error_of(died)
+        elif self.counts[item] == DEATHS_OUTSIDE:
             raise DigitflowError(
-                f"{DEATHS_OUTSIDE} reading processes ended ({died.how}) {self.where(place)}: is "
-                f"there enough memory? {died.said}"
+                f"{DEATHS_OUTSIDE} workers ended ({died.how}) {self.where(item)}: is "
+                f"there enough memory? {died.output}"
             ) from died
 
-    def where(self, place: int) -> str:
+    def where(self, item: int) -> str:
         """Return in words what a process was at work on, where that was no file."""
         return "outside of any picture"
 
-    def _blame(self, died: ProcessDied) -> Undecodable:
+    def _error_of(self, died: ProcessDied) -> Undecodable:
         if died.timed_out:
             detail = f"longer than {self.decode_timeout:g} s, twice"
             return Undecodable(Reason.DECODER_TIMEOUT, detail)
         # a Python process that ends by itself has said why in its last line
-        said = f": {died.said.splitlines()[-1]}" if died.failed and died.said else ""
-        return Undecodable(Reason.DECODER_CRASHED, f"ended its process ({died.how}{said}), twice")
+        last_line = f": {died.output.splitlines()[-1]}" if died.failed and died.output else ""
+        return Undecodable(
+            Reason.DECODER_CRASHED, f"ended its process ({died.how}{last_line}), twice"
+        )

@@ -1,7 +1,7 @@
 """Pages of files in canonical form, for people and for training: decoded apart, as in a reading.
 
 A process is given files and sends back small arrays. One that a picture ends is started again, and
-after two deaths that file is to blame.
+after two deaths that file is quarantined.
 """
 
 import itertools
@@ -24,9 +24,9 @@ from tasks.imaging.thumbnail import thumbnail
 from tasks.inputs.base import Content
 from tasks.outcomes import Undecodable
 from tasks.processes.deaths import Deaths
-from tasks.processes.watched_process import Note, ProcessDied, WatchedProcess, serve
+from tasks.processes.watched_process import ProcessDied, Watchdog, WatchedProcess, serve
 
-BATCH = 256  # files that are sent for at once
+FILE_BATCH = 256  # files that are sent for at once
 
 
 class Files(Protocol):
@@ -36,15 +36,15 @@ class Files(Protocol):
         """Yield each file or why it cannot be read, in order."""
 
 
-class Wanted(NamedTuple):
-    """Pages of one file, which is decoded once for all of them."""
+class PageRequest(NamedTuple):
+    """The pages that are asked for of one file, which is decoded once for all of them."""
 
     path: bytes  # as the files know it
     pages: tuple[int, ...] = (0,)  # in order
 
 
-class Seen(NamedTuple):
-    """A page as it is shown or learned."""
+class DecodedPage(NamedTuple):
+    """A page for people or for training."""
 
     form: NDArray[np.uint8]  # (28, 28), canonical; all is 0 without ink
     ink: Ink
@@ -53,8 +53,8 @@ class Seen(NamedTuple):
     thumbnail: NDArray[np.uint8] | None = None  # (h, w, 3) in OpenCV's order
 
 
-Answer = Mapping[int, Seen | Undecodable]
-"""The pages wanted of a file by their numbers, without those that it does not have."""
+PagesOfFile = Mapping[int, DecodedPage | Undecodable]
+"""The pages requested of a file by their numbers, without those that it does not have."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class PageJob(NamedTuple):
     """What a process is sent."""
 
     settings: PageSettings
-    wanted: Sequence[Wanted]
+    requests: Sequence[PageRequest]
 
 
-Lend = Callable[[], AbstractContextManager[WatchedProcess]]
-"""Lends a process that does a `PageJob`, and ends one that is left with an error."""
+AcquireProcess = Callable[[], AbstractContextManager[WatchedProcess]]
+"""Acquires a process that does a `PageJob`, and ends one that is left with an error."""
 
 
 class _OutOfTime(Exception):
@@ -84,17 +84,19 @@ class _OutOfTime(Exception):
 class PageProcesses:
     """Processes that decode pages, one for each thread that asks."""
 
-    def __init__(self, settings: PageSettings, lend: Lend | None = None) -> None:
-        """Start none yet; where processes that can decode are there already, they are lent."""
+    def __init__(self, settings: PageSettings, acquire: AcquireProcess | None = None) -> None:
+        """Start none yet; where processes that can decode are there already, they are acquired."""
         self._settings, self._closed = settings, False
         self._lock, self._all = threading.Lock(), set[WatchedProcess]()
-        self._lend = lend or self._started
+        self._acquire = acquire or self._start_process
 
-    def answers(self, wanted: Sequence[Wanted], seconds: float | None = None) -> Iterator[Answer]:
+    def decode(
+        self, requests: Sequence[PageRequest], seconds: float | None = None
+    ) -> Iterator[PagesOfFile]:
         """Yield what is found in each file, in order, by one process at a time.
 
         Args:
-            wanted: the files.
+            requests: the files.
             seconds: for all of them; after that nothing more is yielded.
 
         Raises:
@@ -102,52 +104,52 @@ class PageProcesses:
         """
         until = None if seconds is None else time.monotonic() + seconds
         deaths, done = Deaths(self._settings.decode_timeout), 0
-        while done < len(wanted):
+        while done < len(requests):
             try:
-                with self._lend() as process:
-                    for answer in self._answers_of(process, wanted[done:], until):
+                with self._acquire() as process:
+                    for pages_of_file in self._decode_by(process, requests[done:], until):
                         done += 1
-                        yield answer
+                        yield pages_of_file
             except _OutOfTime:
                 return
             except ProcessDied as died:
                 if self._closed:
                     raise
-                # what was sent before its end has arrived, so the file noted is the next one
-                deaths.count(died, done if died.noted >= 0 else died.noted)
-                if why := deaths.blamed.get(done):
-                    yield dict.fromkeys(wanted[done].pages, why)
+                # what was sent before its end has arrived, so the file marked is the next one
+                deaths.count(died, done if died.item >= 0 else died.item)
+                if why := deaths.quarantined.get(done):
+                    yield dict.fromkeys(requests[done].pages, why)
                     done += 1
 
-    def answers_beside(
-        self, wanted: Sequence[Wanted], width: int, on_answer: Callable[[], None]
-    ) -> list[Answer]:
-        """Return the same of many files, by so many processes beside each other.
+    def decode_parallel(
+        self, requests: Sequence[PageRequest], workers: int, on_file: Callable[[], None]
+    ) -> list[PagesOfFile]:
+        """Return the same of many files, by so many processes in parallel.
 
         Args:
-            wanted: the files.
-            width: processes.
-            on_answer: is called for each file, from any thread.
+            requests: the files.
+            workers: processes.
+            on_file: is called for each file, from any thread.
         """
 
-        def answered(part: Sequence[Wanted]) -> list[Answer]:
+        def pages_of(requests: Sequence[PageRequest]) -> list[PagesOfFile]:
             found = []
-            for answer in self.answers(part):
-                found.append(answer)
-                on_answer()
+            for pages_of_file in self.decode(requests):
+                found.append(pages_of_file)
+                on_file()
             return found
 
-        size = max(1, -(-len(wanted) // width))
-        parts = [wanted[at : at + size] for at in range(0, len(wanted), size)]
-        with ThreadPoolExecutor(width) as pool:
+        size = max(1, -(-len(requests) // workers))
+        slices = [requests[at : at + size] for at in range(0, len(requests), size)]
+        with ThreadPoolExecutor(workers) as pool:
             try:
-                return list(itertools.chain.from_iterable(pool.map(answered, parts)))
+                return list(itertools.chain.from_iterable(pool.map(pages_of, slices)))
             except BaseException:
                 self.close()  # so that no thread waits for an answer
                 raise
 
     @contextmanager
-    def _started(self) -> Iterator[WatchedProcess]:
+    def _start_process(self) -> Iterator[WatchedProcess]:
         with self._lock:
             if self._closed:
                 raise DigitflowError("the run is being ended")
@@ -160,18 +162,18 @@ class PageProcesses:
             with self._lock:
                 self._all.discard(process)
 
-    def _answers_of(
-        self, process: WatchedProcess, wanted: Sequence[Wanted], until: float | None
-    ) -> Iterator[Answer]:
-        for at in range(0, len(wanted), BATCH):
-            batch = wanted[at : at + BATCH]
+    def _decode_by(
+        self, process: WatchedProcess, requests: Sequence[PageRequest], until: float | None
+    ) -> Iterator[PagesOfFile]:
+        for at in range(0, len(requests), FILE_BATCH):
+            batch = requests[at : at + FILE_BATCH]
             process.send(PageJob(self._settings, batch))
             for _ in batch:
                 left = None if until is None else max(0, until - time.monotonic())
                 if left is not None and not process.answers_within(left):
                     raise _OutOfTime
-                answer: Answer = process.receive()
-                yield answer
+                pages_of_file: PagesOfFile = process.receive()
+                yield pages_of_file
 
     def close(self) -> None:
         """End all processes, whatever they do."""
@@ -181,45 +183,47 @@ class PageProcesses:
                 process.end()
 
 
-def main(connection: int, note: int, start: int) -> None:
+def main(connection: int, memory: int, start: int) -> None:
     """Be the process that `PageProcesses` starts."""
-    serve(connection, note, start, _serve)
+    serve(connection, memory, start, _serve)
 
 
-def _serve(parent: Connection, note: Note, _start: None) -> None:
+def _serve(parent: Connection, watchdog: Watchdog, _start: None) -> None:
     import cv2
 
     cv2.setNumThreads(1)
     while True:
-        do_job(parent, note, parent.recv())
+        do_job(parent, watchdog, parent.recv())
 
 
-def do_job(parent: Connection, note: Note, job: PageJob) -> None:
+def do_job(parent: Connection, watchdog: Watchdog, job: PageJob) -> None:
     """Be asked in a process that has the decoders: send the answer to each file of a job."""
     settings = job.settings
-    contents = settings.files.read_each(one.path for one in job.wanted)
-    for number, one in enumerate(job.wanted):
-        note.note(number)  # storage may be slow
+    contents = settings.files.read_each(request.path for request in job.requests)
+    for number, request in enumerate(job.requests):
+        watchdog.mark(number)  # storage may be slow
         content = next(contents)
-        note.begin(number, settings.decode_timeout)
-        answer = _answer(content, one.pages, settings.thumbnails)
-        note.end()
-        parent.send(answer)
+        watchdog.start(number, settings.decode_timeout)
+        pages_of_file = _pages_in(content, request.pages, settings.thumbnails)
+        watchdog.stop()
+        parent.send(pages_of_file)
 
 
-def _answer(content: Content | Undecodable, wanted: Sequence[int], thumbnails: bool) -> Answer:
+def _pages_in(
+    content: Content | Undecodable, numbers: Sequence[int], thumbnails: bool
+) -> PagesOfFile:
     if isinstance(content, Undecodable):
-        return dict.fromkeys(wanted, content)
-    found: dict[int, Seen | Undecodable] = {}
+        return dict.fromkeys(numbers, content)
+    found: dict[int, DecodedPage | Undecodable] = {}
     for number, page in enumerate(pages(content.data)):
-        if number in wanted:
-            found[number] = _seen(page, thumbnails) if isinstance(page, Picture) else page
-        if number == wanted[-1]:
+        if number in numbers:
+            found[number] = _decoded(page, thumbnails) if isinstance(page, Picture) else page
+        if number == numbers[-1]:
             break
     return found
 
 
-def _seen(picture: Picture, thumbnails: bool) -> Seen:
+def _decoded(picture: Picture, thumbnails: bool) -> DecodedPage:
     form, ink = canonical(picture.pixels, picture.side, picture.colour)
     small = thumbnail(picture.shown()) if thumbnails else None
-    return Seen(form, ink, picture.width, picture.height, small)
+    return DecodedPage(form, ink, picture.width, picture.height, small)

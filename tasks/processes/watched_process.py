@@ -1,4 +1,4 @@
-"""A process of its own that says what it works on, so that its end tells what ended it.
+"""A process of its own that marks the item it works on, so that its end tells what ended it.
 
 A decoder that crashes takes this process with it; one that never ends is ended by the kernel's
 timer. The parent then knows what it was, and starts another process.
@@ -26,27 +26,27 @@ from tasks.processes.parent import end_with_parent
 # glibc gives freed memory back to the system and takes it again for each large picture, which costs
 # more than decoding it: so much stays with the process
 HEAP = {f"MALLOC_{what}_THRESHOLD_": str(64 * 1024 * 1024) for what in ("TRIM", "MMAP")}  # bytes
-NOBODY = -1  # nothing is noted; what is noted is 0 or more, or a user's own number below this one
-NOTE = struct.Struct("q")
+IDLE = -1  # no item; those of a caller are 0 or more, or numbers of its own below this one
+ITEM = struct.Struct("q")
 
 
 class ProcessDied(Exception):
-    """The process ended while it had something to do: what it had noted, and how it ended."""
+    """The process ended while it had something to do: its item, and how it ended."""
 
-    def __init__(self, noted: int, exit_code: int, said: str) -> None:
-        """Keep what was noted, NOBODY if nothing was."""
-        super().__init__(f"ended with {exit_code}: {said}")
-        self.noted, self.said = noted, said
+    def __init__(self, item: int, exit_code: int, output: str) -> None:
+        """Keep the item that was marked, IDLE if none was, and what was written to its output."""
+        super().__init__(f"ended with {exit_code}: {output}")
+        self.item, self.output = item, output
         self.timed_out, self.failed = exit_code == -signal.SIGALRM, exit_code > 0
         self.how = _how(exit_code)
 
-    def place(self, start: int) -> int:
-        """Return the place of the file that was noted, or what was noted where that was no file.
+    def item_from(self, start: int) -> int:
+        """Return the item, counted from where the first file that the process was given counts.
 
         Args:
-            start: place of the first file that the process was given.
+            start: number of that file.
         """
-        return start + self.noted if self.noted >= 0 else self.noted
+        return start + self.item if self.item >= 0 else self.item
 
 
 def _how(exit_code: int) -> str:
@@ -62,7 +62,7 @@ class WatchedProcess:
     """The parent's side of one process."""
 
     def __init__(self, module: str, start: object) -> None:
-        """Start it: `main(connection, note, start)` of a module of ours, which calls `serve`.
+        """Start it: `main(connection, memory, start)` of our module, which calls `serve`.
 
         Args:
             module: has that function.
@@ -70,20 +70,20 @@ class WatchedProcess:
                 so that however much it is, this does not wait until it is read.
         """
         ours, theirs = socket.socketpair()
-        with tempfile.TemporaryFile() as note, tempfile.TemporaryFile() as given, theirs:
-            note.truncate(mmap.PAGESIZE)
-            self._note = mmap.mmap(note.fileno(), mmap.PAGESIZE)
-            NOTE.pack_into(self._note, 0, NOBODY)
+        with tempfile.TemporaryFile() as memory, tempfile.TemporaryFile() as given, theirs:
+            memory.truncate(mmap.PAGESIZE)
+            self._item_memory = mmap.mmap(memory.fileno(), mmap.PAGESIZE)
+            ITEM.pack_into(self._item_memory, 0, IDLE)
             pickle.dump(start, given)
             given.seek(0)
-            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-            handed = (theirs.fileno(), note.fileno(), given.fileno())
+            self._output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+            handed = (theirs.fileno(), memory.fileno(), given.fileno())
             self._process = subprocess.Popen(  # noqa: S603 - our own code
                 [sys.executable, "-c", f"from {module} import main; main{handed}"],
                 pass_fds=handed,
                 stdin=subprocess.PIPE,  # held open as long as this process lives
-                stdout=self._said,
-                stderr=self._said,
+                stdout=self._output,
+                stderr=self._output,
                 env=_environment(),
             )
         self._connection = Connection(ours.detach())
@@ -123,10 +123,10 @@ class WatchedProcess:
 
     def _died(self) -> ProcessDied:
         exit_code = self._process.wait()
-        (noted,) = NOTE.unpack_from(self._note)
-        self._said.seek(0)
-        said = self._said.read().decode("utf-8", "replace").strip()[-500:]
-        return ProcessDied(noted, exit_code, said)
+        (item,) = ITEM.unpack_from(self._item_memory)
+        self._output.seek(0)
+        output = self._output.read().decode("utf-8", "replace").strip()[-500:]
+        return ProcessDied(item, exit_code, output)
 
     def end(self) -> None:
         """End the process, whatever it does; who waits for an answer of it gets ProcessDied."""
@@ -144,41 +144,41 @@ def _environment() -> dict[str, str]:
     return {**HEAP, **os.environ, "PYTHONPATH": found_first, "OPENBLAS_NUM_THREADS": "1"}
 
 
-class Note:
-    """What the process works on, written where the parent can see it, and the kernel's timer."""
+class Watchdog:
+    """Marks the item in work where the parent can see it, and ends the process by a timer."""
 
-    def __init__(self, place: mmap.mmap) -> None:
+    def __init__(self, memory: mmap.mmap) -> None:
         """Take the memory that is shared with the parent."""
-        self._place = place
+        self._memory = memory
 
-    def note(self, what: int) -> None:
-        """Write down what is worked on, for as long as it takes."""
-        NOTE.pack_into(self._place, 0, what)
+    def mark(self, item: int) -> None:
+        """Mark an item, for as long as it takes."""
+        ITEM.pack_into(self._memory, 0, item)
 
-    def begin(self, what: int, seconds: float) -> None:
-        """Write it down; SIGALRM, which nobody handles, ends the process when time is up."""
-        NOTE.pack_into(self._place, 0, what)
+    def start(self, item: int, seconds: float) -> None:
+        """Mark an item; SIGALRM, which nobody handles, ends the process when time is up."""
+        ITEM.pack_into(self._memory, 0, item)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
-    def end(self) -> None:
-        """Stop the timer, and write down that nothing is worked on."""
+    def stop(self) -> None:
+        """Stop the timer, and mark that no item is in work."""
         signal.setitimer(signal.ITIMER_REAL, 0)
-        NOTE.pack_into(self._place, 0, NOBODY)
+        ITEM.pack_into(self._memory, 0, IDLE)
 
     @property
     def busy(self) -> bool:
-        """Tell whether anything is noted."""
-        return bool(NOTE.unpack_from(self._place)[0] != NOBODY)
+        """Tell whether an item is in work."""
+        return bool(ITEM.unpack_from(self._memory)[0] != IDLE)
 
 
 def serve(
-    connection: int, note: int, start: int, work: Callable[[Connection, Note, Any], None]
+    connection: int, memory: int, start: int, work: Callable[[Connection, Watchdog, Any], None]
 ) -> None:
     """Be the process: do the work until the parent is gone.
 
     Args:
         connection: descriptor that leads to the parent.
-        note: descriptor of the memory that is shared with it.
+        memory: descriptor of the memory that is shared with it.
         start: descriptor of the file that holds what the parent has pickled.
         work: is given these three; it receives and sends until that raises EOFError.
     """
@@ -186,8 +186,8 @@ def serve(
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a parent that ignores it hands that down
     end_with_parent()
     with os.fdopen(start, "rb") as given:
-        told = pickle.load(given)  # noqa: S301 - by the parent, in a file without a name
+        start_data = pickle.load(given)  # noqa: S301 - by the parent, in a file without a name
     try:
-        work(Connection(connection), Note(mmap.mmap(note, mmap.PAGESIZE)), told)
+        work(Connection(connection), Watchdog(mmap.mmap(memory, mmap.PAGESIZE)), start_data)
     except (EOFError, ConnectionError):
         return

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tasks.device import cpu
 from tasks.errors import ModelError
 from tasks.inference.model_file import Model
-from tasks.inference.session import Reader
+from tasks.inference.session import ModelSession
 
 PICTURES = 20
 PIXELS = 28 * 28  # of a picture, a byte each
@@ -26,7 +26,9 @@ def golden_answers(model: Model, images: NDArray[np.uint8]) -> dict[str, Any]:
     some = np.ascontiguousarray(images[:PICTURES])
     return {
         "pictures": base64.b64encode(zlib.compress(some.tobytes(), 9)).decode("ascii"),
-        "probabilities": np.round(Reader(model, cpu()).answers(some).probabilities, 6).tolist(),
+        "probabilities": np.round(
+            ModelSession(model, cpu()).answers(some).probabilities, 6
+        ).tolist(),
     }
 
 
@@ -50,7 +52,7 @@ def check_golden(model: Model, card: Mapping[str, Any]) -> int:
             f"{model.name}: the answers in its card are damaged ({type(error).__name__}: {error}): "
             "restore the card, or train another version"
         ) from error
-    found = Reader(model, cpu()).answers(images).probabilities
+    found = ModelSession(model, cpu()).answers(images).probabilities
     worst = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
     if not worst <= TOLERANCE:
         raise ModelError(

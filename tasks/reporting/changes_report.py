@@ -6,7 +6,7 @@ from tasks.gate.evidence import Flip, Flips
 from tasks.gate.prediction_changes import inputs_at
 from tasks.inputs.base import unprintable
 from tasks.not_measured import NotMeasured
-from tasks.processes.page_process import Seen
+from tasks.processes.page_process import DecodedPage
 from tasks.reporting.document import Report, Section, Table, percent, plural
 from tasks.reporting.samples import pages_at
 from tasks.reporting.svg import Tile, digit_strips
@@ -69,7 +69,7 @@ def _tiles(changed: Sequence[Flip]) -> list[Tile]:
             continue
         pages = pages_at(inputs, [(unprintable(flip.path), flip.page) for flip in some])
         for flip, page in zip(some, pages, strict=True):
-            if isinstance(page, Seen):
+            if isinstance(page, DecodedPage):
                 words = f"{_words(flip.before)} → {_words(flip.after)}"
                 tiles.append(Tile(page.form, words, tone="warn", hint=flip.path))
     return tiles

@@ -12,7 +12,7 @@ from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, entries_of
 from tasks.metrics.calibration import Threshold
 from tasks.outcomes import Status
-from tasks.processes.page_process import Seen
+from tasks.processes.page_process import DecodedPage
 from tasks.reporting.document import Report, Section, Table, percent, plural
 from tasks.reporting.reading_report import OUTCOMES, Unshown, unshown_section
 from tasks.reporting.svg import Figure, Tile, Tone, digit_grid, times
@@ -45,7 +45,7 @@ def spread(listing: Listing, limit: int) -> list[Entry]:
 
 
 def preview_report(
-    preview: Preview, rows: Sequence[Mapping[str, Any]], pictures: Mapping[int, Seen | str]
+    preview: Preview, rows: Sequence[Mapping[str, Any]], pictures: Mapping[int, DecodedPage | str]
 ) -> Report:
     """Return a page that shows every picture beside its canonical form and its decision.
 
@@ -75,7 +75,7 @@ def preview_report(
 
 
 def _section(
-    status: Status, rows: Sequence[Mapping[str, Any]], pictures: Mapping[int, Seen | str]
+    status: Status, rows: Sequence[Mapping[str, Any]], pictures: Mapping[int, DecodedPage | str]
 ) -> Section:
     words, tone = OUTCOMES[status]
     some = [(number, row) for number, row in enumerate(rows) if row["status"] == status]
@@ -93,8 +93,8 @@ def _section(
     )
 
 
-def _figure(row: Mapping[str, Any], page: Seen | str, tone: Tone) -> Figure:
-    if isinstance(page, Seen) and page.thumbnail is not None:
+def _figure(row: Mapping[str, Any], page: DecodedPage | str, tone: Tone) -> Figure:
+    if isinstance(page, DecodedPage) and page.thumbnail is not None:
         original, form = page.thumbnail, page.form
         size = times((page.width, page.height))
     else:

@@ -5,7 +5,13 @@ from typing import Any, NamedTuple
 
 from tasks.errors import DigitflowError
 from tasks.inputs.base import Inputs, unprintable
-from tasks.processes.page_process import Lend, PageProcesses, PageSettings, Seen, Wanted
+from tasks.processes.page_process import (
+    AcquireProcess,
+    DecodedPage,
+    PageProcesses,
+    PageRequest,
+    PageSettings,
+)
 from tasks.reporting.reading_report import Sample, Unshown
 
 FILE_S = 10.0  # seconds for one file: what takes longer is not shown
@@ -24,7 +30,7 @@ class Samples(NamedTuple):
 def opened(
     rows: Iterable[Mapping[str, Any]],
     inputs: Inputs,
-    lend: Lend | None = None,
+    acquire: AcquireProcess | None = None,
     seconds: float = ALL_S,
 ) -> Samples:
     """Return rows with their pictures, and those whose picture is not to be had.
@@ -32,12 +38,12 @@ def opened(
     Args:
         rows: of the results table, with path, page, status, reason, digit and confidence.
         inputs: where the paths lie.
-        lend: lends a process that can decode, if there is one already.
+        acquire: acquires a process that can decode, where there are some already.
         seconds: for all of them.
     """
     samples, rows = Samples([], []), list(rows)
     places = [(unprintable(row["path"]), row["page"]) for row in rows]
-    found = pages_at(inputs, places, lend=lend, seconds=seconds)
+    found = pages_at(inputs, places, acquire=acquire, seconds=seconds)
     for row, page in zip(rows, found, strict=True):
         if isinstance(page, str):
             samples.unshown.append(Unshown(row["path"], row["page"], page))
@@ -51,17 +57,17 @@ def pages_at(
     inputs: Inputs,
     places: Sequence[Place],
     *,
-    lend: Lend | None = None,
+    acquire: AcquireProcess | None = None,
     thumbnails: bool = False,
     file_seconds: float = FILE_S,
     seconds: float | None = ALL_S,
-) -> list[Seen | str]:
+) -> list[DecodedPage | str]:
     """Return each page, or why it cannot be shown; a file is decoded once for all of its pages.
 
     Args:
         inputs: where the paths lie.
         places: of the pages.
-        lend: lends a process that can decode, if there is one already.
+        acquire: acquires a process that can decode, where there are some already.
         thumbnails: whether to make them, too.
         file_seconds: for one file.
         seconds: for all of them; None: as long as each file may take.
@@ -69,15 +75,15 @@ def pages_at(
     by_path: dict[bytes, set[int]] = {}
     for path, page in places:
         by_path.setdefault(path, set()).add(page)
-    wanted = [Wanted(path, tuple(sorted(pages))) for path, pages in by_path.items()]
-    processes = PageProcesses(PageSettings(inputs, file_seconds, thumbnails), lend)
-    found: dict[Place, Seen | str] = {}
+    wanted = [PageRequest(path, tuple(sorted(pages))) for path, pages in by_path.items()]
+    processes = PageProcesses(PageSettings(inputs, file_seconds, thumbnails), acquire)
+    found: dict[Place, DecodedPage | str] = {}
     late = f"there was no time left of {seconds} s for all pictures"
     try:
-        for one, answer in zip(wanted, processes.answers(wanted, seconds), strict=False):
+        for one, answer in zip(wanted, processes.decode(wanted, seconds), strict=False):
             for page in one.pages:
                 there = answer.get(page, "the file has no such page any more")
-                found[one.path, page] = there if isinstance(there, Seen) else str(there)
+                found[one.path, page] = there if isinstance(there, DecodedPage) else str(there)
     except DigitflowError as error:  # a report goes on without its pictures
         late = str(error)
     return [found.get(place, late) for place in places]

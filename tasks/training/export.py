@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks.atomic import whole_file
 from tasks.device import cpu
 from tasks.inference.model_file import model_in
-from tasks.inference.session import INPUT, OUTPUT, SCORE, Reader
+from tasks.inference.session import INPUT, OUTPUT, SCORE, ModelSession
 from tasks.metrics.classification import Parity
 from tasks.training.network import DIGIT_LOGIT, LOGITS, SIDE, keras, tf
 
@@ -66,7 +66,7 @@ def to_onnx(model: keras.Model, path: Path, metadata: dict[str, str], temperatur
     Args:
         model: takes uint8 (N, 28, 28), has a layer `logits` and perhaps a layer `digit_logit`.
         path: the file; it appears whole or not at all.
-        metadata: put into the file's properties, where `Reader` looks for the version.
+        metadata: put into the file's properties, where `ModelSession` looks for the version.
         temperature: as calibration found it.
     """
     proto = _converted(_calibrated(model, temperature))
@@ -99,7 +99,7 @@ def parity(
         images: uint8 (N, 28, 28).
         temperature: by which the file was made.
     """
-    reader, in_keras = Reader(model_in(onnx_path), cpu()), _calibrated(model, temperature)
+    reader, in_keras = ModelSession(model_in(onnx_path), cpu()), _calibrated(model, temperature)
     same, differences = True, [0.0]
     for size in PARITY_BATCHES:
         for start in range(0, len(images), size):

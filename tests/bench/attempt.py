@@ -56,7 +56,7 @@ class Outcome:
     summary: dict[str, Any]  # of `--json`; empty if it did not come to its end
     said: str  # on standard error
     seconds: float
-    peak: int = 0  # bytes of the largest reading process
+    peak: int = 0  # bytes of the largest worker
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -105,7 +105,7 @@ def ended(run: Run, limit: float = LONGEST_S) -> Outcome:
 
 
 def watched(run: Run, limit: float = LONGEST_S, folder: Path | None = None) -> Outcome:
-    """Wait for a run of one reading process, and watch it.
+    """Wait for a run of one worker, and watch it.
 
     Args:
         run: as `started` has started it, with `--workers 1`.

@@ -2,8 +2,8 @@
 
     python -m tests.bench.chaos [--rounds 20] [--files 100000] [--seed 1]
 
-In every second round the whole run is killed with SIGKILL, its reading processes with it, in the
-others one reading process. The same command is then run again. Its rows have to be those of a run
+In every second round the whole run is killed with SIGKILL, its workers with it, in the
+others one worker. The same command is then run again. Its rows have to be those of a run
 that nobody disturbed; how many files were read twice is counted by the kernel (inotify).
 """
 
@@ -30,7 +30,7 @@ from tasks.results import table as results
 from tests.bars import bar, encoded, save_bar_model
 from tests.bench.watched import children_of, telling_opens
 
-WORKERS = 2  # reading processes
+WORKERS = 2  # workers
 SAME = ["path", "page", "size", "mtime_ns", "content_hash", "status", "reason", "detail"]
 SAME += ["digit", "confidence", "p0", "p9", "ink", "model_version"]
 
@@ -88,7 +88,7 @@ def rows_of(home: Path) -> list[dict[str, Any]]:
 def one_round(
     folder: Path, model: Path, home: Path, expected: list[dict[str, Any]], whole: bool, after: float
 ) -> Round:
-    """Kill the run, or one of its reading processes, and run the same command again."""
+    """Kill the run, or one of its workers, and run the same command again."""
     first, second = Counter[bytes](), Counter[bytes]()
     with telling_opens(folder, lambda name: first.update([name])):
         run = start(folder, model, home)

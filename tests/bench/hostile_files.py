@@ -15,7 +15,7 @@ from tests.flows.test_hostile import HOSTILE
 # for one file: a low one, and the usual one, since what is ended early takes less memory
 LIMITS_S = (2, 30)
 MARGIN_S = 1.0  # that an attempt may take above the limit
-MEMORY = 600 * 2**20  # bytes of a reading process, beside those of the file
+MEMORY = 600 * 2**20  # bytes of a worker, beside those of the file
 A_FILE_S = 0.2  # that a run may take for each file, beside LONGEST_S
 LONGEST_S = 200.0  # that a run may take for a few
 PICTURES = {".png", ".jpg", ".tif"}
@@ -108,7 +108,7 @@ def _rows(home: Path) -> tuple[int, int]:
 def _memory(attack: str, outcome: Outcome, file: int) -> Line:
     limit = MEMORY + file
     worst = f"{outcome.peak / 2**20:,.0f} MB of {limit / 2**20:,.0f}"
-    return Line(attack, "memory of a reading process", 1, int(outcome.peak <= limit), worst)
+    return Line(attack, "memory of a worker", 1, int(outcome.peak <= limit), worst)
 
 
 def _time(attack: str, outcome: Outcome, limit: float) -> Line:

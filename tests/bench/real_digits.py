@@ -23,7 +23,7 @@ from tasks.imaging.canonical import Ink, canonical
 from tasks.imaging.decode import Picture, decode, pages
 from tasks.inference.decision import decide, guaranteed
 from tasks.inference.model_file import model_in
-from tasks.inference.session import Reader
+from tasks.inference.session import ModelSession
 from tasks.outcomes import STATUSES, Status, Undecodable
 from tasks.synthesis.generate import simulate
 
@@ -67,13 +67,13 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         """Load it."""
-        self._reader = Reader(model_in(path), cpu())
-        promise, self.thresholds = guaranteed(MAX_ERROR, self._reader.calibration)
+        self._session = ModelSession(model_in(path), cpu())
+        promise, self.thresholds = guaranteed(MAX_ERROR, self._session.calibration)
         self.promise = promise.sentence()
 
     def answer(self, forms: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities (N, 10) and digit scores (N,), which every shipped model gives."""
-        answers = self._reader.answers(forms)
+        answers = self._session.answers(forms)
         if answers.digit_scores is None:
             raise SystemExit("this model gives no digit score: train it with recipe standard")
         return answers.probabilities, answers.digit_scores

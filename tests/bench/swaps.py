@@ -176,7 +176,7 @@ def swaps(work: Path, model: Path, count: int, seed: int) -> Iterator[Line]:
 
 
 class _Changes:
-    """Changes files as they are opened, while the reading processes rest.
+    """Changes files as they are opened, while the workers rest.
 
     They are halted between whichever two steps of theirs it happens to be.
     """

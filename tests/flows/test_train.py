@@ -8,7 +8,7 @@ from flows.engine import PlainEngine
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.device import cpu
-from tasks.inference.session import Reader
+from tasks.inference.session import ModelSession
 from tasks.registry.registry import Registry
 from tasks.settings import TrainSettings
 from tests.bars import save_bar_model
@@ -52,9 +52,9 @@ def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: 
     }
     assert card["metrics"]["count"] == SAMPLE_PICTURES
     assert card["metrics"]["accuracy"] == outcome.accuracy > 0.8
-    reader = Reader(champion.model(), cpu())
-    assert reader.version == champion.name
-    assert json.loads(reader.calibration.to_json()) == card["calibration"]
+    session = ModelSession(champion.model(), cpu())
+    assert session.version == champion.name
+    assert json.loads(session.calibration.to_json()) == card["calibration"]
     assert card["calibration"]["curve"]["digits"] == sum(card["dataset"]["counts"]["calibration"])
     assert "Model says" in Path(outcome.report).read_text(encoding="utf-8")
 

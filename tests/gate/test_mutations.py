@@ -28,7 +28,7 @@ from tasks.gate.resources import batches
 from tasks.gate.slices import DRAWN, NOTHING, TEST, SliceFiles, draw_slices, required
 from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import model_in
-from tasks.inference.session import Reader
+from tasks.inference.session import ModelSession
 from tasks.inputs.open import open_inputs
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured, fails_closed
@@ -93,7 +93,7 @@ class World:
     def parity(self, model: Path) -> Parity:
         """Return how far a model agrees with the good one."""
         ours, theirs = (
-            Reader(model_in(file), cpu()).answers(self.images).probabilities
+            ModelSession(model_in(file), cpu()).answers(self.images).probabilities
             for file in (model, SHIPPED)
         )
         same = bool((ours.argmax(1) == theirs.argmax(1)).all())

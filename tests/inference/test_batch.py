@@ -1,4 +1,4 @@
-"""Every file of a stretch has its row, whatever it is."""
+"""Every file of a batch has its row, whatever it is."""
 
 import hashlib
 import os
@@ -14,17 +14,17 @@ from PIL import Image
 from tasks.device import cpu
 from tasks.imaging import png_batch
 from tasks.imaging.decode import MAX_PIXELS
-from tasks.inference import batch as stretch_file
-from tasks.inference.batch import ReadPlan, read_parts
+from tasks.inference import batch as batch_module
+from tasks.inference.batch import ReadPlan, read_chunks
 from tasks.inference.decision import Thresholds
 from tasks.inference.model_file import model_in
-from tasks.inference.session import Reader
+from tasks.inference.session import ModelSession
 from tasks.inputs.listing import discover, entries_of
 from tasks.inputs.open import open_inputs
 from tasks.outcomes import MAX_BYTES, Reason, Status, Undecodable
 from tasks.results.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar, encoded, save_bar_model
-from tests.helpers import NoWatch, read_stretch
+from tests.helpers import NoWatchdog, read_batch
 
 SURE = Thresholds(0.8, 0.5)
 
@@ -38,12 +38,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reader(model_file: Path) -> Reader:
+def session(model_file: Path) -> ModelSession:
     """Return the reader of bars."""
-    return Reader(model_in(model_file), cpu())
+    return ModelSession(model_in(model_file), cpu())
 
 
-def rows_of(folder: Path, reader: Reader, thresholds: Thresholds = SURE) -> list[dict[str, Any]]:
+def rows_of(
+    folder: Path, session: ModelSession, thresholds: Thresholds = SURE
+) -> list[dict[str, Any]]:
     """Return the rows of everything in a folder, as it was listed before it vanished."""
     file = folder.parent / "listing.parquet"
     inputs = open_inputs(str(folder))
@@ -51,19 +53,19 @@ def rows_of(folder: Path, reader: Reader, thresholds: Thresholds = SURE) -> list
     for name in folder.glob("*vanishing*"):
         name.unlink()
     plan = ReadPlan("run", inputs, thresholds)
-    stretch = read_stretch(plan, entries_of(file, 0, listing.count), reader)
-    assert stretch.rows.schema == SCHEMA
-    assert len(stretch.pages) == stretch.rows.num_rows
-    rows: list[dict[str, Any]] = stretch.rows.to_pylist()
+    batch = read_batch(plan, entries_of(file, 0, listing.count), session)
+    assert batch.rows.schema == SCHEMA
+    assert len(batch.pages) == batch.rows.num_rows
+    rows: list[dict[str, Any]] = batch.rows.to_pylist()
     return rows
 
 
 def test_a_picture_is_a_row_with_its_digit_and_the_facts_of_its_file(
-    folder: Path, reader: Reader
+    folder: Path, session: ModelSession
 ) -> None:
     content = encoded(bar(7))
     (folder / "seven.png").write_bytes(content)
-    [row] = rows_of(folder, reader)
+    [row] = rows_of(folder, session)
     facts = (folder / "seven.png").stat()
     expected = {
         "root": str(folder),
@@ -77,7 +79,7 @@ def test_a_picture_is_a_row_with_its_digit_and_the_facts_of_its_file(
         "detail": None,
         "digit": 7,
         "confidence": row["p7"],
-        "model_version": reader.version,
+        "model_version": session.version,
         "run_id": "run",
     }
     assert {name: row[name] for name in expected} == expected
@@ -86,24 +88,26 @@ def test_a_picture_is_a_row_with_its_digit_and_the_facts_of_its_file(
     assert (row["ink"]["left"], row["ink"]["width"]) == (6, 16)
 
 
-def test_an_unsure_answer_goes_to_review_with_its_digit(folder: Path, reader: Reader) -> None:
+def test_an_unsure_answer_goes_to_review_with_its_digit(
+    folder: Path, session: ModelSession
+) -> None:
     (folder / "between.png").write_bytes(encoded(bar(3.5)))
-    [row] = rows_of(folder, reader)
+    [row] = rows_of(folder, session)
     assert (row["status"], row["reason"]) == (Status.REVIEW, Reason.LOW_CONFIDENCE)
     assert row["digit"] in (3, 4)
     assert row["confidence"] == pytest.approx(0.5, abs=0.01)
 
 
-def test_what_is_sure_enough_is_a_setting(folder: Path, reader: Reader) -> None:
+def test_what_is_sure_enough_is_a_setting(folder: Path, session: ModelSession) -> None:
     (folder / "between.png").write_bytes(encoded(bar(3.5)))
-    [row] = rows_of(folder, reader, Thresholds(0.4))
+    [row] = rows_of(folder, session, Thresholds(0.4))
     assert row["status"] == Status.READ
 
 
 def test_what_is_no_digit_is_rejected_with_its_score_and_without_an_answer(
     folder: Path, tmp_path: Path
 ) -> None:
-    scored = Reader(model_in(save_bar_model(tmp_path / "scored.onnx", scored=True)), cpu())
+    scored = ModelSession(model_in(save_bar_model(tmp_path / "scored.onnx", scored=True)), cpu())
     hollow = bar(6)
     hollow[10:18, 10:18] = 0
     (folder / "digit.png").write_bytes(encoded(bar(6)))
@@ -117,7 +121,7 @@ def test_what_is_no_digit_is_rejected_with_its_score_and_without_an_answer(
 
 
 def test_files_without_a_picture_are_rejected_with_their_reason(
-    folder: Path, reader: Reader, tmp_path: Path
+    folder: Path, session: ModelSession, tmp_path: Path
 ) -> None:
     (folder / "a-blank.png").write_bytes(encoded(np.full((40, 40), 200, np.uint8)))
     (folder / "b-empty.png").touch()
@@ -132,7 +136,7 @@ def test_files_without_a_picture_are_rejected_with_their_reason(
     (folder / "j-vanishing.png").touch()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(folder / "k-socket"))
-        rows = rows_of(folder, reader)
+        rows = rows_of(folder, session)
     assert {row["path"]: row["reason"] for row in rows} == {
         "a-blank.png": Reason.BLANK,
         "b-empty.png": Reason.EMPTY_FILE,
@@ -151,14 +155,14 @@ def test_files_without_a_picture_are_rejected_with_their_reason(
 
 
 def test_a_page_is_a_row_and_a_bad_page_does_not_shift_the_answers(
-    folder: Path, reader: Reader
+    folder: Path, session: ModelSession
 ) -> None:
     blank = np.full((28, 28), 255, np.uint8)
     more = [Image.fromarray(page) for page in (blank, bar(4))]
     content = encoded(bar(9), "TIFF", save_all=True, append_images=more)
     (folder / "pages.tif").write_bytes(content)
     (folder / "z.png").write_bytes(encoded(bar(2)))
-    rows = [(row["path"], row["page"], row["digit"]) for row in rows_of(folder, reader)]
+    rows = [(row["path"], row["page"], row["digit"]) for row in rows_of(folder, session)]
     assert rows == [
         ("pages.tif", 0, 9),
         ("pages.tif", 1, None),
@@ -168,23 +172,25 @@ def test_a_page_is_a_row_and_a_bad_page_does_not_shift_the_answers(
 
 
 def test_a_name_without_encoding_is_read_and_written_in_escapes(
-    folder: Path, reader: Reader
+    folder: Path, session: ModelSession
 ) -> None:
     (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(encoded(bar(5)))
-    [row] = rows_of(folder, reader)
+    [row] = rows_of(folder, session)
     assert (row["path"], row["digit"]) == (r"caf\xe9.png", 5)
 
 
-def test_a_folder_whose_own_name_has_no_encoding_is_read(tmp_path: Path, reader: Reader) -> None:
+def test_a_folder_whose_own_name_has_no_encoding_is_read(
+    tmp_path: Path, session: ModelSession
+) -> None:
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()
     (folder / "five.png").write_bytes(encoded(bar(5)))
-    [row] = rows_of(folder, reader)
+    [row] = rows_of(folder, session)
     assert (row["root"], row["digit"]) == (rf"{tmp_path}/caf\xe9", 5)
 
 
 def test_a_small_png_that_only_the_decoders_can_refuse_is_a_row_among_the_others(
-    folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    folder: Path, session: ModelSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rough = np.random.default_rng(2).integers(0, 255, (20, 20), np.uint8)
     smooth = np.asarray(cv2.GaussianBlur(rough, (0, 0), 4), np.uint8)
@@ -192,10 +198,10 @@ def test_a_small_png_that_only_the_decoders_can_refuse_is_a_row_among_the_others
     assert packed
     assert png_batch.pictures([packed]) == [None]  # rows are less what lies on two sides
     refused = Undecodable(Reason.UNREADABLE, "of tomorrow")
-    monkeypatch.setattr(stretch_file, "pages_of", lambda data, packed: iter([refused]))
+    monkeypatch.setattr(batch_module, "pages_of", lambda data, packed: iter([refused]))
     for name, picture in (("a", bar(1)), ("b", smooth), ("c", bar(3))):
         (folder / f"{name}.png").write_bytes(encoded(picture))
-    rows = rows_of(folder, reader)
+    rows = rows_of(folder, session)
     assert [(row["digit"], row["reason"]) for row in rows] == [
         (1, "ok"),
         (None, "unreadable"),
@@ -204,13 +210,13 @@ def test_a_small_png_that_only_the_decoders_can_refuse_is_a_row_among_the_others
 
 
 def test_what_was_read_is_handed_over_after_a_while_in_the_same_order(
-    folder: Path, reader: Reader
+    folder: Path, session: ModelSession
 ) -> None:
     for digit in range(6):
         (folder / f"{digit}.png").write_bytes(encoded(bar(digit)))
     inputs = open_inputs(str(folder))
     plan, entries = ReadPlan("run", inputs, SURE), list(inputs.entries())
-    parts = list(read_parts(plan, entries, reader, NoWatch(), handed_over=0))
+    parts = list(read_chunks(plan, entries, session, NoWatchdog(), chunk_seconds=0))
     assert [part.files for part in parts] == [1] * 6
     digits = [digit for part in parts for digit in part.rows["digit"].to_pylist()]
-    assert digits == read_stretch(plan, entries, reader).rows["digit"].to_pylist() == [*range(6)]
+    assert digits == read_batch(plan, entries, session).rows["digit"].to_pylist() == [*range(6)]

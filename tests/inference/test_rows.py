@@ -64,8 +64,8 @@ def test_a_name_is_shown_as_it_is_where_that_can_be(name: bytes, text: str) -> N
 
 
 def page(name: str, **facts: Any) -> Page:
-    """Return a page; with ink unless it has a trouble."""
-    shown = {} if "trouble" in facts else {"form": bar(3), "ink": INK}
+    """Return a page; with ink unless it has an error."""
+    shown = {} if "error" in facts else {"form": bar(3), "ink": INK}
     return Page(
         os.fsencode(name), **{"size": 5, "mtime_ns": 6, "content_hash": "ab"} | shown | facts
     )
@@ -88,11 +88,11 @@ def table(pages: list[Page], answered: Answers) -> list[dict[str, Any]]:
 
 
 def test_answers_belong_to_the_pages_with_ink_in_their_order() -> None:
-    trouble = Undecodable(Reason.TRUNCATED, "cut")
+    error = Undecodable(Reason.TRUNCATED, "cut")
     pages = [
-        page("0", trouble=trouble),
+        page("0", error=error),
         page("1"),
-        page("2", number=1, trouble=trouble),
+        page("2", number=1, error=error),
         page("3"),
         page("4", number=7),
     ]
@@ -119,7 +119,7 @@ def test_answers_belong_to_the_pages_with_ink_in_their_order() -> None:
 
 def test_what_is_rejected_has_no_answer_but_the_facts_that_are_known() -> None:
     rivals = Ink("canonical", contrast=9, share=0.5, box=(0, 0, 9, 9), groups=3, rivals=2)
-    blank = page("blank", trouble=Undecodable(Reason.BLANK, "contrast 3 of 255"))
+    blank = page("blank", error=Undecodable(Reason.BLANK, "contrast 3 of 255"))
     blank.ink = Ink("none", contrast=3)
     pages = [page("several", ink=rivals), page("none"), blank]
     rows = table(pages, answers(0.9, 0.9, scores=[0.9, 0.25]))
@@ -158,7 +158,7 @@ def test_one_answer_for_all_pictures_is_not_spread_over_them(count: int) -> None
 
 
 def test_facts_about_ink_stand_in_their_fields_and_are_null_without_a_picture() -> None:
-    missing = page("gone", trouble=Undecodable(Reason.VANISHED, "gone"), size=None, mtime_ns=None)
+    missing = page("gone", error=Undecodable(Reason.VANISHED, "gone"), size=None, mtime_ns=None)
     with_ink, without = table([page("a"), missing], answers(0.9))
     assert with_ink["ink"] == {
         "polarity": "dark_on_light",
@@ -178,7 +178,7 @@ def test_facts_about_ink_stand_in_their_fields_and_are_null_without_a_picture() 
 
 
 def test_what_a_decoder_says_is_kept_up_to_a_limit() -> None:
-    long = page("a", trouble=Undecodable(Reason.UNREADABLE, "x" * 10_000))
+    long = page("a", error=Undecodable(Reason.UNREADABLE, "x" * 10_000))
     [row] = table([long], answers())
     assert row["detail"] == "x" * LONGEST_DETAIL
 

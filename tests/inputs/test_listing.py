@@ -127,21 +127,21 @@ def test_shards_of_large_files_have_fewer_of_them() -> None:
 
 
 @given(start=st.integers(0, 12), length=st.integers(0, 12))
-def test_a_stretch_of_a_listing_is_that_slice(
+def test_a_range_of_a_listing_is_that_slice(
     tmp_path_factory: pytest.TempPathFactory, start: int, length: int
 ) -> None:
-    base = tmp_path_factory.getbasetemp() / "stretch"
+    base = tmp_path_factory.getbasetemp() / "range"
     names = [f"{number:02}" for number in range(10)]
     if not base.exists():
         (base / "in").mkdir(parents=True)
         for name in names:
             (base / "in" / name).touch()
         discover(open_inputs(str(base / "in")), base / "listing.parquet")
-    stretch = entries_of(base / "listing.parquet", start, start + length)
-    assert [entry.path.decode() for entry in stretch] == names[start : start + length]
+    entries = entries_of(base / "listing.parquet", start, start + length)
+    assert [entry.path.decode() for entry in entries] == names[start : start + length]
 
 
-def test_size_and_time_are_listed_and_a_stretch_of_entries_is_that_slice(folder: Path) -> None:
+def test_size_and_time_are_listed_and_a_range_of_entries_is_that_slice(folder: Path) -> None:
     (folder / "a").write_bytes(b"123")
     (folder / "b").symlink_to("nowhere")
     (folder / "c").touch()
@@ -208,7 +208,7 @@ def test_numbers_that_no_column_holds_are_the_nearest_that_fit_in_listing_and_ro
     fitting = [None if n is None else min(max(n, -(2**63)), 2**63 - 1) for n in numbers]
     assert [(entry.size, entry.mtime_ns) for entry in entries] == [(n, n) for n in fitting]
     trouble = Undecodable(Reason.UNREADABLE, "made up")
-    pages = [Page(b"%d" % at, 0, n, n, trouble=trouble) for at, n in enumerate(numbers)]
+    pages = [Page(b"%d" % at, 0, n, n, error=trouble) for at, n in enumerate(numbers)]
     same = {"root": "", "model_version": "", "canonical_version": "", "run_id": ""}
     none = Answers(np.empty((0, 10), np.float32), None)
     rows = rows_of(pages, none, Thresholds(0.5), same | {"read_at": datetime.now(UTC)}).to_pylist()

@@ -68,15 +68,15 @@ def test_a_reading_process_ends_though_what_it_decodes_takes_for_ever(
 import os, threading, time
 from pathlib import Path
 from tasks.device import cpu
-from tasks.model import model_in
-from tasks.reading_process import ReadingProcess, Start
-from tasks.stretch import Earlier
+from tasks.inference.model_file import model_in
+from tasks.inference.worker import Worker, WorkerStart
+from tasks.inference.batch import PriorAttempts
 from tests.deadly import once
 from tests.inference.test_worker import plan_of
 marker = Path({str(tmp_path / "decoding")!r})
-reads = ReadingProcess(Start(model_in(Path({str(model_file)!r})), cpu(), 600.0))
+reads = Worker(WorkerStart(model_in(Path({str(model_file)!r})), cpu(), 600.0))
 plan = plan_of({{b"slow": once(marker)}})
-rows = reads.read(plan, list(plan.inputs.entries()), Earlier())
+rows = reads.read(plan, list(plan.inputs.entries()), PriorAttempts())
 threading.Thread(target=list, args=(rows,)).start()
 while not marker.exists():
     time.sleep(0.01)

@@ -10,7 +10,7 @@ from tasks.atomic import sha256
 from tasks.data.snapshot import MNIST_DIGEST, Part, load
 from tasks.device import cpu
 from tasks.imaging.form import CANONICAL_VERSION
-from tasks.inference.session import Answers, Reader
+from tasks.inference.session import Answers, ModelSession
 from tasks.metrics.calibration import calibration_error, threshold_for
 from tasks.metrics.classification import evaluate
 from tasks.registry.registry import bundled_model
@@ -32,7 +32,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> Version:
 @pytest.fixture
 def answers(mnist_datasets: Path, shipped: Version) -> tuple[Answers, np.ndarray]:
     images, labels = load(mnist_datasets / "mnist" / MNIST_DIGEST).part(Part.TEST)
-    return Reader(shipped.model(), cpu(), threads=2).answers(images), labels
+    return ModelSession(shipped.model(), cpu(), threads=2).answers(images), labels
 
 
 def test_it_is_small_cheap_accepted_and_the_file_of_its_card(shipped: Version) -> None:
@@ -42,7 +42,7 @@ def test_it_is_small_cheap_accepted_and_the_file_of_its_card(shipped: Version) -
     assert shipped.card["settings"]["recipe"] == "standard"
     assert shipped.onnx.stat().st_size <= LARGEST
     assert sum(layer["multiply_adds"] for layer in shipped.card["layers"]) <= MOST_MULTIPLY_ADDS
-    metadata = Reader(shipped.model(), cpu()).metadata
+    metadata = ModelSession(shipped.model(), cpu()).metadata
     assert (metadata["version"], metadata["canonical_version"]) == (shipped.name, CANONICAL_VERSION)
 
 
@@ -59,7 +59,7 @@ def test_it_answers_mnists_test_part_as_its_card_says(
 def test_it_keeps_digits_and_promises_the_default_error(
     shipped: Version, answers: tuple[Answers, np.ndarray]
 ) -> None:
-    calibration = Reader(shipped.model(), cpu()).calibration
+    calibration = ModelSession(shipped.model(), cpu()).calibration
     scores = answers[0].digit_scores
     assert scores is not None
     assert (scores >= calibration.min_digit_score).mean() > 0.998

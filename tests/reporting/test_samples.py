@@ -12,7 +12,7 @@ from tasks.inputs.base import Content, printable
 from tasks.inputs.local import Folder
 from tasks.inputs.open import open_inputs
 from tasks.inputs.path_filter import Chosen
-from tasks.processes.page_process import Seen
+from tasks.processes.page_process import DecodedPage
 from tasks.reporting.reading_report import Sample
 from tasks.reporting.samples import opened, pages_at
 from tests.bars import bar, encoded
@@ -81,7 +81,7 @@ def test_a_page_is_shown_with_its_size_and_a_small_original(tmp_path: Path) -> N
     (tmp_path / "colour.png").write_bytes(encoded(picture))
     inputs = open_inputs(str(tmp_path))
     [page] = pages_at(inputs, [(b"colour.png", 0)], thumbnails=True)
-    assert isinstance(page, Seen)
+    assert isinstance(page, DecodedPage)
     assert (page.width, page.height) == (600, 300)
     assert page.thumbnail is not None
     assert page.thumbnail.shape == (72, 144, 3)
@@ -109,7 +109,7 @@ def test_a_file_is_decoded_once_for_all_of_its_pages(tmp_path: Path) -> None:
     (tmp_path / "many.tif").write_bytes(encoded(bar(0), "TIFF", save_all=True, append_images=more))
     opened_files = Opened(str(tmp_path))
     pages = pages_at(opened_files, [(b"many.tif", page) for page in (7, 2, 9)])
-    assert [page.form.tolist() for page in pages if isinstance(page, Seen)] == [
+    assert [page.form.tolist() for page in pages if isinstance(page, DecodedPage)] == [
         bar(digit).tolist() for digit in (7, 2, 9)
     ]
     assert (tmp_path / "opened").read_text() == "many.tif\n"
@@ -120,7 +120,7 @@ def test_files_that_end_or_keep_their_decoder_are_not_shown_and_the_others_are()
     inputs = InMemory("memory", files | {b"e.png": encoded(bar(5))})
     places = [(path, 0) for path in inputs.files]
     shown = pages_at(inputs, places, file_seconds=2, seconds=60)
-    assert [isinstance(page, Seen) for page in shown] == [True, False, True, False, True]
+    assert [isinstance(page, DecodedPage) for page in shown] == [True, False, True, False, True]
     assert str(shown[1]).startswith("decoder_crashed")
     assert str(shown[3]).startswith("decoder_timeout")
 

@@ -10,7 +10,7 @@ import pytest
 from tasks.device import cpu
 from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.model_file import model_in
-from tasks.inference.session import CALIBRATION, Reader
+from tasks.inference.session import CALIBRATION, ModelSession
 from tasks.metrics.calibration import sigmoid, softmax
 from tasks.training.export import OPSET, parity, raw_answers, to_onnx
 from tasks.training.network import RECIPES, build, keras
@@ -68,7 +68,7 @@ def test_the_file_takes_any_number_of_pictures_by_the_names_of_the_contract(
 def test_the_file_states_its_opset_and_carries_its_metadata(exported: Path) -> None:
     versions = {opset.domain: opset.version for opset in onnx.load(exported).opset_import}
     assert versions[""] == OPSET
-    assert Reader(model_in(exported), cpu()).metadata == METADATA
+    assert ModelSession(model_in(exported), cpu()).metadata == METADATA
 
 
 def test_both_runtimes_agree_at_two_batch_sizes(network: keras.Model, exported: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_file_divides_the_logits_by_the_temperature(
 ) -> None:
     logits, digit_logits = raw_answers(network, PICTURES)
     assert digit_logits is None
-    found = Reader(model_in(exported), cpu()).answers(PICTURES)
+    found = ModelSession(model_in(exported), cpu()).answers(PICTURES)
     assert found.digit_scores is None
     assert np.allclose(found.probabilities, softmax(logits / TEMPERATURE), atol=1e-5)
     assert not np.allclose(found.probabilities, softmax(logits), atol=1e-3)
@@ -95,7 +95,7 @@ def test_a_network_with_a_digit_logit_exports_a_digit_score(
     to_onnx(scored, tmp_path / "model.onnx", METADATA, TEMPERATURE)
     logits, digit_logits = raw_answers(scored, PICTURES)
     assert digit_logits is not None
-    found = Reader(model_in(tmp_path / "model.onnx"), cpu()).answers(PICTURES)
+    found = ModelSession(model_in(tmp_path / "model.onnx"), cpu()).answers(PICTURES)
     assert found.digit_scores is not None
     assert found.digit_scores.shape == (len(PICTURES),)
     assert np.allclose(found.probabilities, softmax(logits / TEMPERATURE), atol=1e-5)
