@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.engine import Engine
-from tasks.data.labelled_folder import checked_name, labelled_files
+from tasks.data.labelled_folder import checked_name, evaluation_folder
 from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device, cpu, reading_device
 from tasks.errors import InputError, OutdatedModel
@@ -141,7 +141,7 @@ def slices_to_measure(settings: GateSettings) -> tuple[dict[str, Named], list[Sl
         InputError: the settings name a folder or a slice that there is not.
     """
     for folder in settings.slices.values():
-        labelled_files(folder)
+        evaluation_folder(folder)
     named = named_slices(settings)
     return named, required(settings, {name: one.floor for name, one in named.items()})
 

@@ -237,7 +237,9 @@ class AddAcceptance(Command):
         name = self.name or label_of(self.folder)
         added = _sets().add(self.folder, name, self.floor, self.reason)
         self.answer(_row(added))
-        self.engine().say("Acceptance", f"{name}: {added.pictures:,} files, {added.digest[:16]}")
+        ignored = f", {added.ignored:,} ignored" if added.ignored else ""
+        files = f"{added.pictures:,} files{ignored}"
+        self.engine().say("Acceptance", f"{name}: {files}, {added.digest[:16]}")
 
 
 class ListAcceptance(Command):
@@ -306,6 +308,7 @@ def _row(one: Any) -> dict[str, Any]:
     return {
         "name": one.name,
         "pictures": one.pictures,
+        "ignored": one.ignored,
         "floor": one.floor,
         "digest": one.digest,
         "folder": str(one.folder),

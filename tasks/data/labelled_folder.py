@@ -1,65 +1,143 @@
-"""A folder with one sub-folder per digit, as files to be judged on: bytes stay as they are."""
+"""A folder with one sub-folder per digit: which files it holds, of which digit; none is opened."""
 
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.atomic import absolute
-from tasks.errors import InputError
+from tasks.errors import DatasetError, InputError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9 ._-]*")
 LABELS = tuple("0123456789")
+# By operating systems and file managers, beside what is hidden; in small letters.
+LEFT_BEHIND = frozenset(
+    {
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini"),  # Windows
+        *("$recycle.bin", "recycler", "system volume information"),  # the same, on each disk
+        *("__macosx", "icon\r", "network trash folder", "temporary items"),  # macOS
+        *("@eadir", "#recycle", "#snapshot"),  # network storage
+        "lost+found",  # Linux
+    }
+)
+DOWNLOADED = ":zone.identifier"  # ends a file that says where another came from (Windows)
 
 
-def labelled_files(folder: Path) -> list[tuple[Path, int]]:
-    """Return every file of a labelled folder with its digit, in a fixed order.
+@dataclass(frozen=True)
+class LabelledFile:
+    """A file that should be a picture of a digit."""
 
-    Hidden files are left out, everything else counts: what is no picture will be answered wrong.
+    path: Path
+    label: int  # 0 to 9
+
+
+@dataclass(frozen=True)
+class LabelledFolder:
+    """What a folder with one sub-folder per digit holds."""
+
+    files: list[LabelledFile]  # digit by digit, in a fixed order
+    unlabelled: list[Path]  # files beside the sub-folders
+    ignored: int  # files and folders that are hidden or that systems leave behind
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What lies in one folder, each in the order of names."""
+
+    files: list[Path]  # and whatever is no folder: links to folders or to nothing, pipes
+    folders: list[Path]
+    ignored: int  # as in LabelledFolder
+
+
+def is_ignored(name: str) -> bool:
+    """Tell whether a file or folder is hidden, or one that operating systems leave behind."""
+    small = name.lower()
+    return name.startswith(".") or small in LEFT_BEHIND or small.endswith(DOWNLOADED)
+
+
+def entries(folder: Path, *, follow_links: bool = True) -> Entries:
+    """Return what lies in a folder.
+
+    Args:
+        folder: which.
+        follow_links: a link to a folder is taken for a folder.
 
     Raises:
-        InputError: there is no such folder, a sub-folder is no digit, or there are no files.
+        DatasetError: it cannot be listed.
+    """
+    try:
+        with os.scandir(folder) as listing:
+            found = sorted(listing, key=lambda entry: entry.name)
+        kept = [entry for entry in found if not is_ignored(entry.name)]
+        folders = [entry for entry in kept if entry.is_dir(follow_symlinks=follow_links)]
+    except OSError as error:
+        raise _unreadable(error) from error
+    names = {entry.name for entry in folders}
+    return Entries(
+        files=[Path(entry.path) for entry in kept if entry.name not in names],
+        folders=[Path(entry.path) for entry in folders],
+        ignored=len(found) - len(kept),
+    )
+
+
+def labelled_folder(folder: Path) -> LabelledFolder:
+    """Return what a folder with one sub-folder per digit holds; digits may be missing.
+
+    Raises:
+        DatasetError: it cannot be listed, or a sub-folder is named otherwise.
+    """
+    top = entries(folder)
+    if unknown := [path.name for path in top.folders if path.name not in LABELS]:
+        raise DatasetError(
+            f"{folder}: unknown label folder {unknown[0]!r}; expected sub-folders named 0 to 9 "
+            "and no others"
+        )
+    files, ignored = [], top.ignored
+    for digit in top.folders:
+        for inside in _tree(digit):
+            files += [LabelledFile(path, int(digit.name)) for path in inside.files]
+            ignored += inside.ignored
+    return LabelledFolder(files, top.files, ignored)
+
+
+def _tree(folder: Path) -> Iterator[Entries]:
+    """Yield what lies in a folder and in those below it; a link could lead round in a circle."""
+    pending = [folder]
+    while pending:
+        inside = entries(pending.pop(), follow_links=False)
+        yield inside
+        pending += reversed(inside.folders)
+
+
+def evaluation_folder(folder: Path) -> LabelledFolder:
+    """Return the same of a folder that models are judged on, where each file has to count.
+
+    What is no picture will be answered wrong.
+
+    Raises:
+        InputError: it is no labelled folder, has no files, or something in it would be left out.
     """
     folder = absolute(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give one with a sub-folder for each digit")
-    try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise _unreadable(error) from error
-    if unknown := [entry.name for entry in entries if entry.name not in LABELS]:
+    found = labelled_folder(folder)
+    if found.unlabelled:
         raise InputError(
-            f"{folder} holds {unknown[0]!r}: expected sub-folders named 0 to 9 and nothing else"
+            f"{found.unlabelled[0]} is in no sub-folder named 0 to 9, so that it has no digit: "
+            "move it or remove it"
         )
-    files = [(file, int(entry.name)) for entry in entries for file in _files_below(entry)]
-    if not files:
+    if odd := [file.path for file in found.files if not file.path.is_file()]:
+        raise InputError(f"{odd[0]} is neither a file nor a folder: remove it, or copy it in")
+    if not found.files:
         raise InputError(f"{folder} has no files in sub-folders named 0 to 9")
-    return files
+    return found
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield every file below a folder; what is none would be left out, or waited for for ever.
-
-    Raises:
-        InputError: something there is neither a file nor a folder, or a link to a folder.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: expected one with the pictures of that digit")
-
-    def stop(error: OSError) -> None:
-        raise _unreadable(error) from error
-
-    for inside, folders, names in os.walk(folder, onerror=stop):
-        paths = [Path(inside, name) for name in sorted(names) if not name.startswith(".")]
-        links = [path for name in folders if (path := Path(inside, name)).is_symlink()]
-        if odd := [path for path in paths if not path.is_file()] + links:
-            raise InputError(f"{odd[0]} is neither a file nor a folder: remove it, or copy it in")
-        yield from paths
-
-
-def _unreadable(error: OSError) -> InputError:
-    return InputError(f"{error.filename} cannot be read: {error.strerror}")
+def _unreadable(error: OSError) -> DatasetError:
+    """Return the error of a file or folder that cannot be read."""
+    return DatasetError(f"{error.filename} cannot be read: {error.strerror}")
 
 
 def copy_file(source: Path, target: Path) -> None:

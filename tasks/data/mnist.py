@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from tasks.atomic import sha256
 from tasks.data import idx
-from tasks.data.labelled_arrays import Labelled, OnProgress, checked, joined
+from tasks.data.labelled import Labelled, OnProgress
+from tasks.data.labelled_arrays import checked, joined
 from tasks.errors import DatasetError
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.atomic import absolute, make_folder, sha256, sync_folder, whole_file, write_text
-from tasks.data import labelled_arrays, mnist
-from tasks.data.labelled_arrays import Labelled, Labels, OnProgress
+from tasks.data import mnist, sources
+from tasks.data.labelled import Labelled, Labels, OnProgress
 from tasks.errors import DatasetError
 from tasks.imaging.pixels import Pixels
 
@@ -85,7 +85,7 @@ def ingest(data: str, datasets: Path, on_progress: OnProgress | None = None) -> 
         if made.is_dir():
             return load(made)
         return save(mnist.fetch(datasets / "downloads", on_progress), datasets)
-    return save(labelled_arrays.read(absolute(data), on_progress), datasets)
+    return save(sources.read(absolute(data), on_progress), datasets)
 
 
 def load(folder: Path) -> Snapshot:
@@ -231,7 +231,7 @@ def _facts(labelled: Labelled, groups: Groups, splits: Splits) -> dict[str, Any]
             "conflicting_labels": len(labels_per_picture) - len(np.unique(groups)),
         },
         "first_labels": labelled.labels[:10].tolist(),
-        "skipped": labelled.skipped.facts(),
+        "skipped": labelled.skipped.to_dict(),
     }
 
 

@@ -5,6 +5,7 @@ and content, so a version never changes. `acceptance/history.jsonl` says which v
 """
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tasks.atomic import absolute, make_folder, sha256, sync_folder, sync_tree
-from tasks.data.labelled_folder import checked_name, copy_file, labelled_files
+from tasks.data.labelled_folder import checked_name, copy_file, evaluation_folder
 from tasks.errors import InputError
 from tasks.settings import SEEN, home
 from tasks.storage.journal import Entry, FileHistory, Kind, damaged
@@ -36,6 +37,7 @@ class AcceptanceSet:
     digest: str
     pictures: int
     floor: float  # of the share answered right, for its lower bound
+    ignored: int  # files and folders that were not copied: hidden, or left behind by systems
 
     def verified(self) -> Path:
         """Return the folder, whose content is what was registered.
@@ -44,7 +46,7 @@ class AcceptanceSet:
             InputError: it is missing or was changed.
         """
         found = _digest(self.folder)
-        if found != self.digest:
+        if found != self.digest and _earlier_digest(self.folder) != self.digest:
             raise InputError(
                 f"acceptance set {self.name!r}: {self.folder} is not what was registered (digest "
                 f"{found[:SHORT]}, expected {self.digest[:SHORT]}): add the folder again"
@@ -73,11 +75,11 @@ class AcceptanceSets:
         """
         checked_name(name)
         source = absolute(source)
-        files = labelled_files(source)
+        found = evaluation_folder(source)
         building = self.folder / f".writing-{uuid4().hex}"
         try:
-            for file, _ in files:
-                copy_file(file, building / file.relative_to(source))
+            for file in found.files:
+                copy_file(file.path, building / file.path.relative_to(source))
             digest = _digest(building)
             kept = self.folder / name / digest[:SHORT]
             if kept.exists() and not _holds(kept, digest):
@@ -89,9 +91,15 @@ class AcceptanceSets:
                 sync_folder(kept.parent)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-        facts = {"digest": digest, "pictures": len(files), "floor": floor, "reason": reason}
+        facts = {
+            "digest": digest,
+            "pictures": len(found.files),
+            "ignored": found.ignored,
+            "floor": floor,
+            "reason": reason,
+        }
         self._history.append(lambda _: [{"action": "add", "name": name, **facts}])
-        return AcceptanceSet(name, kept, digest, len(files), floor)
+        return AcceptanceSet(name, kept, digest, len(found.files), floor, found.ignored)
 
     def remove(self, name: str, reason: str) -> None:
         """Judge without a set from the next candidate on; its files and history stay.
@@ -138,8 +146,14 @@ class AcceptanceSets:
 
     def _set_of(self, entry: Entry) -> AcceptanceSet:
         digest, name = str(entry["digest"]), checked_name(entry["name"])
-        folder = self.folder / name / digest[:SHORT]
-        return AcceptanceSet(name, folder, digest, int(entry["pictures"]), float(entry["floor"]))
+        return AcceptanceSet(
+            name=name,
+            folder=self.folder / name / digest[:SHORT],
+            digest=digest,
+            pictures=int(entry["pictures"]),
+            floor=float(entry["floor"]),
+            ignored=int(entry.get("ignored", 0)),
+        )
 
 
 def acceptance_sets() -> AcceptanceSets:
@@ -161,8 +175,30 @@ def _holds(folder: Path, digest: str) -> bool:
 
 def _digest(folder: Path) -> str:
     """Return the SHA-256 over the names and contents of a labelled folder's files."""
+    return _digest_of(folder, [file.path for file in evaluation_folder(folder).files])
+
+
+def _earlier_digest(folder: Path) -> str:
+    """Return the digest that sets of earlier versions were registered by.
+
+    It also covers what systems leave behind, which was copied then, and sub-folders of a digit's
+    come as the disk lists them. No picture that is judged on is outside of it.
+    """
+    return _digest_of(
+        folder,
+        [
+            Path(inside, name)
+            for digit in sorted(folder.glob("[0-9]"))
+            for inside, _, names in os.walk(digit)
+            for name in sorted(names)
+            if not name.startswith(".") and Path(inside, name).is_file()
+        ],
+    )
+
+
+def _digest_of(folder: Path, files: Iterable[Path]) -> str:
     whole = hashlib.sha256()
-    for file, _ in labelled_files(folder):
+    for file in files:
         whole.update(
             f"{file.relative_to(folder)}\0{sha256(file)}\n".encode(errors="surrogateescape")
         )

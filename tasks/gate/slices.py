@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.data.labelled_folder import copy_file, labelled_files
+from tasks.data.labelled_folder import copy_file, evaluation_folder
 from tasks.errors import InputError
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.settings import GateSettings
@@ -231,11 +231,11 @@ def copied(name: str, folder: Path, root: Path) -> SliceFiles:
     Raises:
         InputError: it is no labelled folder.
     """
-    files = labelled_files(folder)
+    files = evaluation_folder(folder).files
     paths = []
-    for number, (source, label) in enumerate(files):
-        path = f"{name.replace(' ', '-')}/{label}/{number:06}{source.suffix}"
-        copy_file(source, root / path)
+    for number, file in enumerate(files):
+        path = f"{name.replace(' ', '-')}/{file.label}/{number:06}{file.path.suffix}"
+        copy_file(file.path, root / path)
         paths.append(path)
-    labels = np.array([label for _, label in files], np.int8)
+    labels = np.array([file.label for file in files], np.int8)
     return SliceFiles(name, paths, labels, np.full(len(files), -1, np.int64))

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.data import npz
-from tasks.data.labelled_arrays import read
+from tasks.data.sources import read
 from tasks.errors import DatasetError
 
 IMAGES = np.zeros((20, 28, 28), np.uint8)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tasks.data import idx
-from tasks.data.labelled_arrays import Labelled, Skipped, SkippedFile
+from tasks.data.labelled import Labelled, Skipped, SkippedFile
 from tasks.data.snapshot import MNIST_DIGEST, Part, Snapshot, cut, ingest, load, save
 from tasks.errors import DatasetError
 from tasks.outcomes import Reason

@@ -1,5 +1,6 @@
 """Registered folders are copies that never change, and a change of one is noticed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tasks.data.labelled_folder import labelled_files
+from tasks.data.labelled_folder import evaluation_folder
 from tasks.errors import InputError
-from tasks.gate.acceptance_sets import AcceptanceSets
+from tasks.gate.acceptance_sets import SETS, AcceptanceSets
 from tasks.gate.slices import copied
 from tasks.storage.journal import FileHistory
 from tests.bars import bar, encoded
@@ -42,7 +43,7 @@ def test_what_is_added_is_a_copy_that_a_later_change_of_the_folder_does_not_reac
     [current] = sets.current()
     assert current == added
     assert (current.pictures, current.floor) == (2, 0.9)
-    assert [label for _, label in labelled_files(current.verified())] == [3, 8]
+    assert [file.label for file in evaluation_folder(current.verified()).files] == [3, 8]
 
 
 def test_adding_again_makes_a_new_version_and_the_old_one_stays_on_disk(
@@ -56,6 +57,54 @@ def test_adding_again_makes_a_new_version_and_the_old_one_stays_on_disk(
     assert first.folder != second.folder
     assert first.verified() == first.folder
     assert not list(sets.folder.glob(".writing-*"))
+
+
+def leave_behind(folder: Path) -> None:
+    """Add to each digit's folder what Windows and macOS leave there."""
+    for digit in (3, 8):
+        for name in ("Thumbs.db", "desktop.ini", "scans/thumbs.DB"):
+            (folder / str(digit) / name).write_bytes(b"no picture")
+
+
+def test_what_systems_leave_behind_is_not_copied_and_counted_apart(
+    sets: AcceptanceSets, mine: Path
+) -> None:
+    clean = sets.add(mine, "mine", 0.9, "first")
+    leave_behind(mine)
+    added = sets.add(mine, "mine", 0.9, "opened in Windows since")
+    assert (added.pictures, added.ignored) == (2, clean.ignored + 6)
+    assert (added.digest, added.folder) == (clean.digest, clean.folder)
+    assert sets.current() == [added]
+    leave_behind(added.folder)
+    assert len(evaluation_folder(added.verified()).files) == 2
+
+
+def test_a_set_of_an_earlier_version_that_holds_such_files_is_judged_on_without_them(
+    sets: AcceptanceSets, mine: Path
+) -> None:
+    leave_behind(mine)
+    for name in ("b", "a"):
+        (mine / "3" / name).mkdir()
+        (mine / "3" / name / "c.png").write_bytes(encoded(bar(3)))
+    whole, pictures = hashlib.sha256(), 0
+    for digit in ("3", "8"):
+        for inside, _, names in os.walk(mine / digit):
+            for file in sorted(Path(inside, name) for name in names if name != ".hidden"):
+                content = hashlib.sha256(file.read_bytes()).hexdigest()
+                whole.update(f"{file.relative_to(mine)}\0{content}\n".encode())
+                pictures += 1
+    facts = {"digest": whole.hexdigest(), "pictures": pictures, "floor": 0.9, "reason": "first"}
+    kept = sets.folder / "mine" / facts["digest"][:16]
+    kept.parent.mkdir(parents=True)
+    mine.rename(kept)
+    history = FileHistory(sets.folder / "history.jsonl", SETS)
+    history.append(lambda _: [{"action": "add", "name": "mine", **facts}])
+    [found] = sets.current()
+    assert (found.pictures, found.ignored) == (10, 0)
+    assert len(evaluation_folder(found.verified()).files) == 4
+    (kept / "3" / "a" / "c.png").write_bytes(encoded(bar(4)))
+    with pytest.raises(InputError, match=r"is not what was registered .*: add the folder again"):
+        found.verified()
 
 
 def test_a_set_is_removed_with_a_reason_and_its_history_stays(
@@ -128,7 +177,7 @@ def test_what_is_no_file_is_named_and_not_waited_for_or_left_out(
         lambda: copied("mine", mine, tmp_path / "slices"),
         registered.verified,
     ):
-        with pytest.raises(InputError, match=r"is (neither a file nor a folder|no folder: expect)"):
+        with pytest.raises(InputError, match=r"is (neither a file nor a folder|in no sub-folder)"):
             use()
     assert [one.name for one in sets.current()] == ["before"]
 
@@ -172,7 +221,9 @@ def test_what_is_no_labelled_folder_is_refused_and_nothing_is_copied(
         (tmp_path / "empty").mkdir()
         sets.add(tmp_path / "empty", "mine", 0.9, "first")
     (mine / "ten").mkdir()
-    with pytest.raises(InputError, match="holds 'ten': expected sub-folders named 0 to 9"):
+    with pytest.raises(
+        InputError, match="unknown label folder 'ten'; expected sub-folders named 0 to 9"
+    ):
         sets.add(mine, "mine", 0.9, "first")
     assert not sets.folder.exists()
 
