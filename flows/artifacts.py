@@ -1,19 +1,44 @@
-"""What a verdict and a history look like outside: artifacts, evidence of history entries."""
+"""What a flow shows in the Prefect UI: reports and tables as artifacts of its run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from flows.engine import Engine
 from flows.judge import Judgement
 from tasks.registry.registry import Registry
+from tasks.reporting.document import Report, as_markdown, to_markdown
 from tasks.settings import FlowSettings
+from tasks.task import in_flow_run
+from tasks.visible import visible
 
 S = TypeVar("S", bound=FlowSettings)
 
 NEWEST = 100  # entries of the history in its artifact
 
 
-def publish_verdict(judgement: Judgement, engine: Engine) -> None:
+def publish_report(key: str, report: Report) -> None:
+    """Make a report a markdown artifact of the flow run, if this is one."""
+    if not in_flow_run():
+        return
+    from prefect.artifacts import create_markdown_artifact
+
+    create_markdown_artifact(to_markdown(report), key=key, description=as_markdown(report.lead))
+
+
+def publish_table(key: str, rows: Sequence[Mapping[str, str | int | None]], lead: str) -> None:
+    """Make rows a table artifact of the flow run under a plain sentence, if this is one."""
+    if not in_flow_run():
+        return
+    from prefect.artifacts import create_table_artifact
+
+    cells = [{name: _shown(value) for name, value in row.items()} for row in rows]
+    create_table_artifact(cells, key=key, description=as_markdown(lead))
+
+
+def _shown(value: str | int | None) -> str | int | None:
+    return visible(value) if isinstance(value, str) else value
+
+
+def publish_verdict(judgement: Judgement) -> None:
     """Show every check as a table under one plain sentence, and what real pictures would change."""
     rows = [
         {
@@ -26,11 +51,11 @@ def publish_verdict(judgement: Judgement, engine: Engine) -> None:
         }
         for check in sorted(judgement.verdict.checks, key=lambda check: check.passed)
     ]
-    engine.publish_table("verdict", rows, judgement.verdict.sentence)
-    engine.publish("flips", judgement.flips)
+    publish_table("verdict", rows, judgement.verdict.sentence)
+    publish_report("flips", judgement.flips)
 
 
-def publish_history(registry: Registry, engine: Engine) -> None:
+def publish_history(registry: Registry) -> None:
     """Show who let which version serve, and why, the newest first."""
     entries = registry.history()[::-1][:NEWEST]
     rows = [
@@ -43,7 +68,7 @@ def publish_history(registry: Registry, engine: Engine) -> None:
     ]
     champion = next((e["version"] for e in entries if e["action"] in ("promote", "rollback")), None)
     sentence = f"{champion} serves" if champion else "No version was promoted yet"
-    engine.publish_table("model-history", rows, sentence)
+    publish_table("model-history", rows, sentence)
 
 
 def evidence_of(verdict: Mapping[str, Any]) -> dict[str, Any]:

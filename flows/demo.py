@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.engine import PlainEngine
+from flows.console import Console
 from flows.train import Outcome
 from tasks.data.sample_folder import write_sample_folder
 from tasks.data.snapshot import Part, load
@@ -40,40 +40,40 @@ class Demo:
 def demo(
     train: Callable[[TrainSettings], Outcome],
     predict: Callable[[PredictSettings], Summary],
-    engine: PlainEngine,
+    console: Console,
 ) -> Demo:
     """Run both flows on MNIST; the model that serves, the shipped one or another, goes on serving.
 
     Raises:
         GateRefused: the network did not pass.
     """
-    engine.heading("1. Train a network on MNIST, and let the gate judge it")
+    console.heading("1. Train a network on MNIST, and let the gate judge it")
     first = serving(Registry(models_place())) is None
     outcome = train(TrainSettings(recipe="quick", promote=first, judge_on="clean"))
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
 
-    engine.heading("2. Write a folder of pictures that the network has never seen")
+    console.heading("2. Write a folder of pictures that the network has never seen")
     images, labels = load(Path(outcome.dataset)).part(Part.TEST)
     folder = open_run("demo", home()) / "pictures"
     made = write_sample_folder(folder, images[:PICTURES], labels[:PICTURES])
-    engine.say("Folder", f"{made.pictures} pictures and {made.broken} broken files in {folder}")
+    console.log("Folder", f"{made.pictures} pictures and {made.broken} broken files in {folder}")
 
-    engine.heading("3. Read the folder")
+    console.heading("3. Read the folder")
     summary = predict(PredictSettings(source=str(folder), model=outcome.version))
 
-    engine.heading("4. What came out")
-    right = _show(summary, engine)
+    console.heading("4. What came out")
+    right = _show(summary, console)
     share = right / made.pictures
-    engine.say("Accuracy", f"{right} of {made.pictures} pictures answered right ({share:.1%})")
-    engine.say("Reports", outcome.report)
-    engine.say("", str(home() / "runs" / summary.run_id / REPORT_FILE))
-    engine.say("Results", f"{summary.results} (a Delta Lake table; run {summary.run_id})")
-    engine.say("Next", "digitflow predict YOUR_FOLDER    digitflow up    digitflow --help")
+    console.log("Accuracy", f"{right} of {made.pictures} pictures answered right ({share:.1%})")
+    console.log("Reports", outcome.report)
+    console.log("", str(home() / "runs" / summary.run_id / REPORT_FILE))
+    console.log("Results", f"{summary.results} (a Delta Lake table; run {summary.run_id})")
+    console.log("Next", "digitflow predict YOUR_FOLDER    digitflow up    digitflow --help")
     return Demo(outcome, summary, right)
 
 
-def _show(summary: Summary, engine: PlainEngine) -> int:
+def _show(summary: Summary, console: Console) -> int:
     """Print rows of every kind and return how many answers were right, by the folders' names."""
     columns = ["path", "status", "reason", "digit", "confidence"]
     rows = results.select(summary.results, run=summary.run_id, columns=columns).to_pylist()
@@ -85,5 +85,5 @@ def _show(summary: Summary, engine: PlainEngine) -> int:
         digit = "" if row["digit"] is None else str(row["digit"])
         lines.append((row["path"], row["status"], row["reason"], digit, sure))
     lines.append((f"... {len(rows)} rows in all", "", "", "", ""))
-    engine.table(columns, lines)
+    console.table(columns, lines)
     return sum(row["path"].split("/")[0] == str(row["digit"]) for row in answered)

@@ -4,7 +4,7 @@ Never loads TensorFlow; ONNX Runtime and OpenCV are for workers and the report a
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,15 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flows.engine import LOCAL, Crew, Engine
-from flows.reading import lanes_for, read_all
-from flows.reading_lines import tell_pending, tell_reading
+from flows.artifacts import publish_report
+from flows.console import Console
+from flows.reading import Reading, cluster_of, lanes_for, read_all
+from flows.reading_log import log_pending, log_reading
+from flows.runner import LOCAL, Runner, ThreadRunner
 from tasks.atomic import write_text
 from tasks.device import Device, reading_device
 from tasks.errors import DigitflowError, ModelError
 from tasks.gc_control import settled
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import guaranteed
+from tasks.inference.model_file import Model
 from tasks.inference.worker import SessionFacts, WorkerStart
 from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Inputs, printable
@@ -44,7 +47,8 @@ from tasks.results.repair import require_sound
 from tasks.results.summary import Summary, Tally, summarise, tally
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
 from tasks.settings import PredictSettings, home, models_place, results_table
-from tasks.timing import Stages
+from tasks.task import task
+from tasks.timing import Stages, timed
 
 PENDING_FILE = "pending.parquet"
 
@@ -61,90 +65,103 @@ class Run:
     stages: Stages
 
 
-def predict(settings: PredictSettings, engine: Engine) -> Summary:
+def predict(
+    settings: PredictSettings, console: Console | None = None, runner: Runner | None = None
+) -> Summary:
     """Read every picture of the source that is not read yet into the results table.
+
+    Args:
+        settings: what is read, with which model, and how.
+        console: shows what is done; by default on the terminal.
+        runner: runs the shards; by default in threads of this program.
 
     Raises:
         InputError: the source, the model, the device, the runner or the output file cannot be
             used, or the model cannot promise the error that is accepted.
         DigitflowError: it could not come to its end; what was committed before stays.
     """
-    stages, started = Stages(), datetime.now(UTC)
-    engine.require(Crew(1, settings.runner, settings.address))
-    inputs = open_inputs(settings.source, settings.include, settings.exclude)
-    if settings.out:
-        results.check_out(settings.out)
-    require_sound(results_table())
-    registry = Registry(models_place())
-    model, overridden = find_model(settings.model, registry), registry.overridden()
-    device = reading_device(settings.device)
-    run = Run(open_run("predict", home()), inputs, results_table(), device, started, stages)
+    console, runner = console or Console(), runner or ThreadRunner()
+    with Stages() as stages:
+        started = datetime.now(UTC)
+        runner.require(cluster_of(settings))
+        inputs = open_inputs(settings.source, settings.include, settings.exclude)
+        if settings.out:
+            results.check_out(settings.out)
+        require_sound(results_table())
+        registry = Registry(models_place())
+        model = find_model(settings.model, registry)
+        device = reading_device(settings.device)
+        folder = open_run("predict", home())
+        run = Run(folder, inputs, results_table(), device, started, stages)
+        start = WorkerStart(model, device, settings.decode_timeout)
+        with settled(), in_use(Path(model.place)), WorkerPool(start) as processes:
+            listing = discover(inputs, folder / LISTING_FILE, allow_empty=settings.allow_empty)
+            console.log("Source", f"{listing.root}: {plural(listing.count, 'file')}")
+            start_early(processes, listing, settings)
+            with timed("start"):
+                reader = processes.session_facts()
+            calibration = Calibration.from_json(reader.calibration)
+            threshold, thresholds = guaranteed(settings.max_error, calibration)
+            bounds_of = bounds_by_model(reader.version, thresholds.bounds, registry)
+            log_model(model, reader, registry, device, console)
+            console.log("Promise", threshold.sentence())
 
-    with (
-        settled(),
-        in_use(Path(model.place)),
-        WorkerPool(WorkerStart(model, device, settings.decode_timeout)) as processes,
-    ):
-        with stages.of("list"):
-            listing = engine.stage(
-                discover, inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty
-            )
-        engine.say("Source", f"{listing.root}: {plural(listing.count, 'file')}")
-        lanes = lanes_for(listing, settings) if settings.runner == LOCAL else 1
-        if lanes > 1 and (settings.again or not results.is_table(run.table)):
-            # all is to be read, so the other processes start while the first loads the model
-            processes.resize(lanes)
-        with stages.of("start"):
-            reader = processes.session_facts()
-        threshold, thresholds = guaranteed(
-            settings.max_error, Calibration.from_json(reader.calibration)
-        )
-        bounds_of = bounds_by_model(reader.version, thresholds.bounds, registry)
-        engine.say("Model", f"{model}, by {reader.provider} on {device}")
-        if reason := overridden.get(reader.version):
-            engine.say("", f"promoted against the gate: {reason}")
-        engine.say("Promise", threshold.sentence())
-
-        purpose = purpose_of(settings, inputs, reader)
-        choice = choice_of(settings, interrupted(run.folder, purpose))
-        origin = Origin(run.table, inputs.root, run.folder.name, make_table(run.table))
-        with alive(run.folder, purpose, origin.version):
-            with stages.of("list"):
-                pending = engine.stage(
-                    find_pending,
-                    listing,
-                    inputs,
-                    run.table,
-                    choice,
-                    run.folder / PENDING_FILE,
-                    bounds_of,
+            purpose = purpose_of(settings, inputs, reader)
+            choice = choice_of(settings, interrupted(folder, purpose))
+            origin = Origin(run.table, inputs.root, folder.name, make_table(run.table))
+            with alive(folder, purpose, origin.version):
+                pending = find_pending(
+                    listing, inputs, run.table, choice, folder / PENDING_FILE, bounds_of
                 )
-            tell_pending(pending, choice, engine)
-            plan = ReadPlan(run.folder.name, inputs, thresholds)
-            others = read_all(plan, pending.listing, processes, origin, settings, stages, engine)
-            with stages.of("decide"):
-                found = (listing, pending.listing, origin, settings.max_error, bounds_of)
+                log_pending(pending, choice, console)
+                plan = ReadPlan(folder.name, inputs, thresholds)
+                reading = Reading(plan, pending.listing, processes, origin, settings)
+                others = read_all(reading, stages, console, runner)
+                anew = Anew(0, 0)
                 # where no other run has read anything, this one has decided everything
-                anew = (
-                    engine.stage(decide_anew, *found) if pending.unchanged or others else Anew(0, 0)
-                )
-            others -= anew.others
-            keep_compact(run.table, stages, engine)
-            with stages.of("check"):
+                if pending.unchanged or others:
+                    accepted = settings.max_error
+                    anew = decide_anew(listing, pending.listing, origin, accepted, bounds_of)
+                others -= anew.others
+                keep_compact(run.table, console)
                 expected = pending.listing.count - others + anew.unchanged
-                counted = engine.stage(tally, run.table, run.folder.name, expected)
-            summary = summary_of(
-                run, settings, listing, pending, choice, counted, reader, threshold, others, anew
-            )
-            if settings.strict:
-                summary = replace(summary, rejected_now=rejected_now(run.table, listing))
-            if settings.out:
-                engine.stage(write_out, run.table, listing, settings, bounds_of)
-            engine.publish(
-                "reading-report", engine.stage(write_report, run, summary, counted, processes)
-            )
-    tell_reading(summary, run.folder, engine)
+                counted = tally(run.table, folder.name, expected)
+                summary = summary_of(
+                    run,
+                    settings,
+                    listing,
+                    pending,
+                    choice,
+                    counted,
+                    reader,
+                    threshold,
+                    others,
+                    anew,
+                )
+                if settings.out:
+                    write_out(run.table, listing, settings, bounds_of)
+                report = write_report(run, summary, counted, processes)
+                publish_report("reading-report", report)
+    log_reading(summary, folder, console)
     return summary
+
+
+def start_early(processes: WorkerPool, listing: Listing, settings: PredictSettings) -> None:
+    """WorkerStart the other processes while the first loads the model, where all is to be read."""
+    if settings.runner != LOCAL:
+        return
+    lanes = lanes_for(listing, settings)
+    if lanes > 1 and (settings.again or not results.is_table(results_table())):
+        processes.resize(lanes)
+
+
+def log_model(
+    model: Model, reader: SessionFacts, registry: Registry, device: Device, console: Console
+) -> None:
+    """Say what reads, and where it does so against the gate."""
+    console.log("Model", f"{model}, by {reader.provider} on {device}")
+    if reason := registry.overridden().get(reader.version):
+        console.log("", f"promoted against the gate: {reason}")
 
 
 def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry) -> BoundsOf:
@@ -211,6 +228,7 @@ def summary_of(
         stages=stages,
         resumed=list(choice.resumed) if pending.resumed else [],
         out=str(settings.out) if settings.out else None,
+        rejected_now=rejected_now(run.table, listing) if settings.strict else None,
     )
 
 
@@ -227,17 +245,17 @@ def rejected_now(table: str, listing: Listing) -> int:
     return int(current_rows(table, listing, status="rejected", columns=["path"]).num_rows)
 
 
-def keep_compact(table: str, stages: Stages, engine: Engine) -> None:
+def keep_compact(table: str, console: Console) -> None:
     """Compact a table of many small files; where that fails, its rows are there all the same."""
     if small_files(table) < MANY:
         return
-    with stages.of("compact"):
-        try:
-            engine.stage(compact, table)
-        except DigitflowError as error:
-            engine.say("Compact", f"left for another run: {error}")
+    try:
+        compact(table)
+    except DigitflowError as error:
+        console.log("Compact", f"left for another run: {error}")
 
 
+@task(name="write the output file")
 def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of: BoundsOf) -> None:
     """Write the current rows to the file the user asked for.
 
@@ -248,6 +266,7 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
     results.export(rows, settings.out)
 
 
+@task(name="write the report")
 def write_report(run: Run, summary: Summary, counted: Tally, processes: WorkerPool) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
     samples = opened(counted.samples(), run.inputs, processes.acquire)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.engine import Engine
+from flows.console import Console
 from tasks.atomic import write_text
 from tasks.device import reading_device
 from tasks.inference.batch import ReadPlan
@@ -26,7 +26,7 @@ from tasks.runs import LISTING_FILE, REPORT_FILE, open_run
 from tasks.settings import PreviewSettings, home, models_place
 
 
-def preview(settings: PreviewSettings, engine: Engine) -> Preview:
+def preview(settings: PreviewSettings, console: Console) -> Preview:
     """Decide on some files of a folder as a reading would, and write a page instead of results.
 
     Raises:
@@ -41,12 +41,12 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
         calibration = Calibration.from_json(reader.calibration)
         threshold, thresholds = guaranteed(settings.max_error, calibration)
         run = open_run("preview", home())
-        listing = engine.stage(discover, inputs, run / LISTING_FILE)
+        listing = discover(inputs, run / LISTING_FILE)
         some = spread(listing, settings.limit)
         plan = ReadPlan(run.name, inputs, thresholds)
-        table, _ = engine.stage(read_rows, plan, some, processes)
+        table, _ = read_rows(plan, some, processes)
         rows = table.to_pylist()
-        pictures = engine.stage(pictures_of, rows, inputs, processes)
+        pictures = pictures_of(rows, inputs, processes)
     counts = Counter(row["status"] for row in rows)
     found = Preview(
         folder=inputs.root,
@@ -59,8 +59,8 @@ def preview(settings: PreviewSettings, engine: Engine) -> Preview:
     )
     report = preview_report(found, rows, pictures)
     write_text(run / REPORT_FILE, to_html(report))
-    engine.say("Preview", report.lead)
-    engine.say("Report", found.report)
+    console.log("Preview", report.lead)
+    console.log("Report", found.report)
     return found
 
 

@@ -11,18 +11,19 @@ from typing import Any
 import pyarrow.compute as pc
 
 from flows.artifacts import evidence_of, known_settings
-from flows.engine import Engine
-from flows.judge import Judgement, judge
-from flows.telling import tell_verdict
+from flows.console import Console
+from flows.judge import Candidate, Judgement, judge
+from flows.training_log import log_verdict
 from tasks.atomic import absolute, write_text
 from tasks.data.snapshot import Snapshot, load
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.gate.acceptance_sets import acceptance_sets, digests
+from tasks.inference.model_file import ONNX_FILE
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured
 from tasks.registry.golden import check_golden
 from tasks.registry.registry import READY, Registry, bundled_model
-from tasks.registry.version import ONNX_FILE, Known, Unusable, Version
+from tasks.registry.version import Known, Unusable, Version
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import plural, to_html
 from tasks.results import table
@@ -122,14 +123,14 @@ def _facts(card: Mapping[str, Any]) -> Row:
     return plain | {"accepted": card["verdict"]["accepted"]} | rows
 
 
-def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Version:
+def promote(name: str, reason: str, *, override: bool, console: Console) -> Version:
     """Let a version serve; one that was judged against another champion is judged again first.
 
     Args:
         name: the version.
         reason: why, for the history.
         override: promote it whatever the gate says.
-        engine: what runs the stages.
+        console: shows what is done.
 
     Raises:
         GateRefused: the gate does not accept it.
@@ -147,9 +148,9 @@ def promote(name: str, reason: str, *, override: bool, engine: Engine) -> Versio
     evidence, against = evidence_of(verdict), verdict.get("against")
     stale = _stale(verdict, champion)
     if not override and version.accepted and stale:
-        engine.say("Gate", f"{name} was judged {stale}: judging it again")
+        console.log("Gate", f"{name} was judged {stale}: judging it again")
         settings = GateSettings(**known_settings(GateSettings, version.card))
-        judgement, evidence = judge_version(version, settings, engine)
+        judgement, evidence = judge_version(version, settings, console)
         if not judgement.verdict.accepted:
             known.record("refuse", name, judgement.verdict.failures(), evidence=evidence)
             raise GateRefused(f"{name} is not promoted: {judgement.verdict.failures()}")
@@ -168,7 +169,7 @@ def _stale(verdict: Mapping[str, Any], champion: str | None) -> str | None:
 
 
 def judge_version(
-    version: Version, settings: GateSettings, engine: Engine
+    version: Version, settings: GateSettings, console: Console
 ) -> tuple[Judgement, Row]:
     """Judge a version as it is against what serves; the verdict is a file of a run of its own.
 
@@ -182,14 +183,14 @@ def judge_version(
     parity = Parity(**facts) if facts else NotMeasured("its card holds none")
     snapshot = snapshot_of(version)
     with in_use(version.onnx):
-        judgement = judge(version.name, version.onnx, snapshot, parity, settings, run, engine)
+        judgement = judge(Candidate(version.name, version.onnx, snapshot, parity), settings, run)
     if judgement.verdict.sha256 != version.card["files"][ONNX_FILE]:
         raise ModelError(f"{version.name}: its file was changed before it was judged: try again")
-    tell_verdict(judgement.verdict, engine)
+    log_verdict(judgement.verdict, console)
     verdict = judgement.verdict.to_dict()
     write_text(run / VERDICT_FILE, json.dumps(verdict, indent=2) + "\n")
     write_text(run / FLIPS_FILE, to_html(judgement.flips))
-    engine.say("Verdict", f"{run / VERDICT_FILE}, {run / FLIPS_FILE}")
+    console.log("Verdict", f"{run / VERDICT_FILE}, {run / FLIPS_FILE}")
     evidence = evidence_of(verdict) | {"run": run.name}
     registry().record("judge", version.name, judgement.verdict.sentence, evidence=evidence)
     return judgement, evidence

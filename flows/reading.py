@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 
-from flows.engine import LOCAL, AdvanceBy, Crew, Engine
+from flows.console import AdvanceBy, Console
+from flows.runner import LOCAL, ClusterConfig, Runner
 from tasks.inference.batch import ReadPlan, Seconds
 from tasks.inference.shard import ShardDone, pack, read_shard, read_shard_remotely
 from tasks.inference.worker_pool import WorkerPool, workers_for
@@ -19,40 +21,40 @@ from tasks.timing import Stages
 WORTH_A_TASK = 500  # files; a cluster's task run costs what reading so many does
 
 
-def read_all(
-    plan: ReadPlan,
-    pending: Listing,
-    processes: WorkerPool,
-    origin: Origin,
-    settings: PredictSettings,
-    stages: Stages,
-    engine: Engine,
-) -> int:
+@dataclass(frozen=True)
+class Reading:
+    """What is read, by whom, and where its rows go."""
+
+    plan: ReadPlan
+    pending: Listing
+    processes: WorkerPool  # of this machine; a cluster's machines start their own
+    origin: Origin
+    settings: PredictSettings
+
+
+def read_all(reading: Reading, stages: Stages, console: Console, runner: Runner) -> int:
     """Read all shards and commit their rows; return how many files another run has read.
 
     Args:
-        plan: what every shard has to know.
-        pending: the files to read.
-        processes: read here; a cluster's machines start their own.
-        origin: which run commits.
-        settings: how many processes, and on which runner.
+        reading: what is read.
         stages: is told where the time went.
-        engine: runs the shards.
+        console: shows how far it is.
+        runner: runs the shards.
 
     Raises:
         DigitflowError: a shard could not be read; those that were stay.
     """
     began = time.perf_counter()
     done: list[ShardDone] = []
+    lanes = lanes_for(reading.pending, reading.settings)
     with (
-        telling_how_to_go_on(plan, pending, done, engine),
-        engine.reading(pending.count) as advance,
+        logging_how_to_go_on(reading, done, console),
+        console.reading(reading.pending.count) as advance,
     ):
-        lanes = lanes_for(pending, settings)
-        if settings.runner == LOCAL:
-            done.extend(_here(plan, pending, processes, origin, lanes, advance, engine))
+        if reading.settings.runner == LOCAL:
+            done.extend(_here(reading, lanes, advance, runner))
         else:
-            for shard_done in _on_cluster(plan, pending, processes, origin, settings, engine):
+            for shard_done in _on_cluster(reading, runner):
                 done.append(shard_done)
                 advance(shard_done.files, shard_done.rejected)
     spent = Seconds()
@@ -63,64 +65,60 @@ def read_all(
     return sum(shard_done.others for shard_done in done)
 
 
+def cluster_of(settings: PredictSettings) -> ClusterConfig:
+    """Return where the shards are read."""
+    return ClusterConfig(settings.runner, settings.address)
+
+
 def lanes_for(listing: Listing, settings: PredictSettings) -> int:
     """Return how many processes of this machine are to read so many files."""
     return settings.workers or workers_for(listing.count, listing.size)
 
 
 def _here(
-    plan: ReadPlan,
-    pending: Listing,
-    processes: WorkerPool,
-    origin: Origin,
-    workers: int,
-    advance: AdvanceBy,
-    engine: Engine,
+    reading: Reading, workers: int, advance: AdvanceBy, runner: Runner
 ) -> Iterator[ShardDone]:
-    processes.resize(workers)
+    reading.processes.resize(workers)
+    parts = shards(reading.pending, workers)
+    plan = replace(reading.plan, shards=len(parts))
     jobs = (
-        (plan, shard.number, _files_of(pending, shard), processes, origin, advance)
-        for shard in shards(pending, workers)
+        (plan, part.number, _files_of(reading, part), reading.processes, reading.origin, advance)
+        for part in parts
     )
     # one more than processes: its shard is committed while the others read
-    return engine.spread(read_shard, jobs, Crew(workers + 1), processes.close)
+    here, stop = cluster_of(reading.settings), reading.processes.close
+    return runner.map(read_shard, jobs, workers + 1, here, stop)
 
 
-def _on_cluster(
-    plan: ReadPlan,
-    pending: Listing,
-    processes: WorkerPool,
-    origin: Origin,
-    settings: PredictSettings,
-    engine: Engine,
-) -> Iterator[ShardDone]:
+def _on_cluster(reading: Reading, runner: Runner) -> Iterator[ShardDone]:
     """Hand the shards to a cluster whose machines share source and results, and nothing else."""
-    stretches = shards(pending, max(1, pending.count // WORTH_A_TASK))
+    parts = shards(reading.pending, max(1, reading.pending.count // WORTH_A_TASK))
+    plan, start = replace(reading.plan, shards=len(parts)), reading.processes.start
     jobs = (
-        (plan, shard.number, pack(_files_of(pending, shard)()), processes.start, origin)
-        for shard in stretches
+        (plan, part.number, pack(_files_of(reading, part)()), start, reading.origin)
+        for part in parts
     )
-    crew = Crew(len(stretches), settings.runner, settings.address)
-    return engine.spread(read_shard_remotely, jobs, crew, processes.close)
+    cluster, stop = cluster_of(reading.settings), reading.processes.close
+    return runner.map(read_shard_remotely, jobs, len(parts), cluster, stop)
 
 
-def _files_of(listing: Listing, shard: Shard) -> Callable[[], list[Entry]]:
+def _files_of(reading: Reading, shard: Shard) -> Callable[[], list[Entry]]:
     """Return what gives the files of a shard when it is read."""
-    return partial(entries_of, listing.file, shard.start, shard.stop)
+    return partial(entries_of, reading.pending.file, shard.start, shard.stop)
 
 
 @contextmanager
-def telling_how_to_go_on(
-    plan: ReadPlan, pending: Listing, done: list[ShardDone], engine: Engine
+def logging_how_to_go_on(
+    reading: Reading, done: list[ShardDone], console: Console
 ) -> Iterator[None]:
     """Say what is safe when reading is stopped, whatever stops it."""
     try:
         yield
     except BaseException:
         files = sum(shard_done.files for shard_done in done)
-        engine.say(
+        console.log(
             "Interrupted",
-            f"run {plan.run_id} has read and kept {files:,} of {plural(pending.count, 'file')}; "
-            "the same command goes on from there",
+            f"run {reading.plan.run_id} has read and kept {files:,} of "
+            f"{plural(reading.pending.count, 'file')}; the same command goes on from there",
         )
         raise

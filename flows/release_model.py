@@ -8,7 +8,7 @@ export and judge them anew
 import sys
 from pathlib import Path
 
-from flows.engine import PlainEngine
+from flows.console import Console
 from flows.train import train, train_again
 from tasks.errors import DigitflowError, GateRefused
 from tasks.registry.registry import Registry, ship
@@ -24,13 +24,13 @@ def make(weights: Path | None = None) -> None:
     Raises:
         GateRefused: it did not pass; what shipped before is unchanged.
     """
-    engine = PlainEngine()
+    console = Console()
     settings = TrainSettings(promote=False)
-    outcome = train_again(weights, settings, engine) if weights else train(settings, engine)
+    outcome = train_again(weights, settings, console) if weights else train(settings, console)
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
     ship(Registry(models_place()).load(outcome.version))
-    engine.say("Ready model", outcome.version)
+    console.log("Ready model", outcome.version)
 
 
 if __name__ == "__main__":

@@ -7,21 +7,23 @@ from typing import Any
 import numpy as np
 
 from flows.artifacts import known_settings
-from flows.candidate import (
-    calibrate_candidate,
-    evaluate_candidate,
-    export_candidate,
-    fit_candidate,
-    require_tensorflow,
-)
-from flows.engine import Engine
+from flows.console import Console
 from flows.promote import registry, snapshot_of
 from tasks.errors import DigitflowError, InputError
+from tasks.inference.model_file import KERAS_FILE
+from tasks.not_measured import NotMeasured
 from tasks.provenance import git_commit, package_versions
-from tasks.registry.version import KERAS_FILE, Version
+from tasks.registry.version import Version
 from tasks.registry.version_lock import in_use
 from tasks.runs import open_run
 from tasks.settings import TrainSettings, home
+from tasks.training.steps import (
+    calibrate_model,
+    evaluate_model,
+    export_model,
+    fit_model,
+    require_tensorflow,
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Reproduction:
         return asdict(self) | {"reproduced": self.reproduced, "sentence": self.sentence()}
 
 
-def reproduce(name: str, engine: Engine) -> Reproduction:
+def reproduce(name: str, console: Console) -> Reproduction:
     """Fit a version again by its card and compare weights, then accuracy; nothing is registered.
 
     Raises:
@@ -69,16 +71,17 @@ def reproduce(name: str, engine: Engine) -> Reproduction:
     if not first.is_file():
         raise InputError(f"{name} has no {KERAS_FILE} to compare with: it ships without")
     with in_use(version.onnx):  # its weights are compared with at the end
-        return _reproduced(version, first, engine)
+        return _reproduced(version, first, console)
 
 
-def _reproduced(version: Version, first: Path, engine: Engine) -> Reproduction:
+def _reproduced(version: Version, first: Path, console: Console) -> Reproduction:
     name, settings = version.name, TrainSettings(**known_settings(TrainSettings, version.card))
     run, snapshot = open_run("reproduce", home()), snapshot_of(version)
-    training = engine.stage(fit_candidate, snapshot, settings, run, engine)
-    calibration = engine.stage(calibrate_candidate, snapshot, training.recipe, settings.seed, run)
-    onnx = engine.stage(export_candidate, run, name, calibration, engine)
-    metrics = engine.stage(evaluate_candidate, snapshot, onnx, settings).metrics
+    training = fit_model(snapshot, settings, run, console)
+    calibration = calibrate_model(snapshot, training.recipe, settings.seed, run)
+    onnx = export_model(run, name, calibration)
+    evaluation = evaluate_model(snapshot, onnx, settings)
+    metrics = None if isinstance(evaluation, NotMeasured) else evaluation.metrics
     difference = _largest_difference(first, run / KERAS_FILE)
     expected = version.card["metrics"]
     accuracy = metrics.accuracy if metrics else float("nan")
@@ -90,7 +93,7 @@ def _reproduced(version: Version, first: Path, engine: Engine) -> Reproduction:
         within_bounds=expected["accuracy_low"] <= accuracy <= expected["accuracy_high"],
         changed=_changed(version.card, training.device.facts()),
     )
-    engine.say("Reproduced", found.sentence())
+    console.log("Reproduced", found.sentence())
     if not found.reproduced:
         raise DigitflowError(found.sentence())
     return found

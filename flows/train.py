@@ -1,42 +1,51 @@
 """Make a model: ingest, train, calibrate, export, evaluate, compare, judge, register, promote."""
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.artifacts import evidence_of, publish_history, publish_verdict
-from flows.candidate import (
-    Evaluation,
-    Training,
-    calibrate_candidate,
-    compare_runtimes,
-    evaluate_candidate,
-    export_candidate,
-    fit_candidate,
-    ingest_data,
-    require_tensorflow,
+from flows.artifacts import evidence_of, publish_history, publish_report, publish_verdict
+from flows.console import Console
+from flows.judge import Candidate, Judgement, find_champion, judge
+from flows.training_log import (
+    log_calibration,
+    log_data,
+    log_evaluation,
+    log_export,
+    log_verdict,
 )
-from flows.engine import Engine
-from flows.judge import Judgement, find_serving, judge, slices_to_measure
-from flows.telling import tell_calibration, tell_data, tell_evaluation, tell_verdict
 from tasks.atomic import write_text
-from tasks.data.snapshot import Part, Snapshot
+from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.device import Device
 from tasks.errors import GateRefused, InputError
 from tasks.gate.prediction_changes import facts as flip_facts
+from tasks.gate.steps import slices_to_measure
+from tasks.inference.model_file import KERAS_FILE, Model, model_in
 from tasks.metrics.calibration import Calibration
 from tasks.metrics.classification import Parity
-from tasks.not_measured import NotMeasured, fails_closed
+from tasks.not_measured import NotMeasured
 from tasks.provenance import git_commit, package_versions
+from tasks.registry.golden import golden_answers
 from tasks.registry.registry import Registry
-from tasks.registry.version import KERAS_FILE, Version, verified
+from tasks.registry.version import Version, verified
 from tasks.reporting.document import Report, to_html
 from tasks.reporting.training_report import TrainingPictures, training_report
 from tasks.runs import REPORT_FILE, open_run
 from tasks.settings import TrainSettings, home, models_place
 from tasks.storage.journal import actor
+from tasks.task import task
+from tasks.training.steps import (
+    Evaluation,
+    Training,
+    calibrate_model,
+    compare_runtimes,
+    evaluate_model,
+    export_model,
+    fit_model,
+    require_tensorflow,
+)
 
 FIRST_PICTURES = 10
 NO_CHAMPION = "there is still no champion"
@@ -60,43 +69,45 @@ class Outcome:
         return asdict(self)
 
 
-def train(settings: TrainSettings, engine: Engine) -> Outcome:
+def train(settings: TrainSettings, console: Console | None = None) -> Outcome:
     """Train a network, judge the exported file, and let it serve if the gate accepts it.
+
+    Args:
+        settings: the data, the recipe, and what the gate requires.
+        console: shows what is done; by default on the terminal.
 
     Raises:
         InputError: the data, the device or the place of the models cannot be used, or TensorFlow is
             not installed.
     """
-    require_tensorflow()
-    slices_to_measure(settings)  # a wrong folder or name is found before the fit
-    Registry(models_place()).require_writable()
+    console = console or Console()
+    require_ready(settings)
     run = open_run("train", home())
-    snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
-    tell_data(snapshot, engine)
-    training = engine.stage(fit_candidate, snapshot, settings, run, engine)
-    return candidate(snapshot, training, settings, run, engine)
+    snapshot = ingested(settings.data, console)
+    log_data(snapshot, console)
+    training = fit_model(snapshot, settings, run, console)
+    return make_version(snapshot, training, settings, run, console)
 
 
-def train_again(weights: Path, settings: TrainSettings, engine: Engine) -> Outcome:
+def train_again(weights: Path, settings: TrainSettings, console: Console | None = None) -> Outcome:
     """Make a candidate of weights that were fitted before: calibrate, export and judge anew.
 
     Args:
         weights: folder of a version, with its Keras file and its card, which say how and on what
             data it was fitted.
         settings: of the gate; data, recipe and seed are those of the card.
-        engine: what runs the stages.
+        console: shows what is done.
 
     Raises:
         InputError: the data is not what the weights were fitted on, or TensorFlow is missing.
     """
-    require_tensorflow()
-    slices_to_measure(settings)
-    Registry(models_place()).require_writable()
+    console = console or Console()
+    require_ready(settings)
     fitted = verified(weights)
     card, run = fitted.card, open_run("train", home())
     fit = {name: card["settings"][name] for name in ("data", "recipe", "seed")}
     settings = settings.model_copy(update=fit)
-    snapshot = engine.download(ingest_data, settings.data, home() / "datasets", engine)
+    snapshot = ingested(settings.data, console)
     if snapshot.digest != card["dataset"]["digest"]:
         raise InputError(
             f"{settings.data} is snapshot {snapshot.digest[:12]} by now, {fitted.name} was fitted "
@@ -106,42 +117,62 @@ def train_again(weights: Path, settings: TrainSettings, engine: Engine) -> Outco
     training = Training(
         Device(**card["device"]), card["recipe"], card["layers"], card["history"], fitted.name
     )
-    return candidate(snapshot, training, settings, run, engine)
+    return make_version(snapshot, training, settings, run, console)
 
 
-def candidate(
-    snapshot: Snapshot, training: Training, settings: TrainSettings, run: Path, engine: Engine
+def require_ready(settings: TrainSettings) -> None:
+    """Find out before the fit what would stop the training after it.
+
+    Raises:
+        InputError: TensorFlow is missing, the gate is given a folder or a name that there is not,
+            or no version can be registered.
+    """
+    require_tensorflow()
+    slices_to_measure(settings)
+    Registry(models_place()).require_writable()
+
+
+def ingested(data: str, console: Console) -> Snapshot:
+    """Return the checked snapshot of the data, and show how far fetching or reading it is."""
+    with console.bar("Data", 100) as advance:
+        show = lambda _, done, total: advance(100 * done / max(1, total))  # noqa: E731
+        return ingest(data, home() / "datasets", show)
+
+
+def make_version(
+    snapshot: Snapshot, training: Training, settings: TrainSettings, run: Path, console: Console
 ) -> Outcome:
     """Calibrate, export, judge, register and perhaps promote the fitted model of a run."""
     version = run.name.removeprefix("train-")
-    calibration = engine.stage(calibrate_candidate, snapshot, training.recipe, settings.seed, run)
-    tell_calibration(calibration, engine)
-    onnx = engine.stage(export_candidate, run, version, calibration, engine)
-    evaluation = engine.stage(fails_closed(evaluate_candidate), snapshot, onnx, settings)
+    calibration = calibrate_model(snapshot, training.recipe, settings.seed, run)
+    log_calibration(calibration, console)
+    onnx = export_model(run, version, calibration)
+    log_export(onnx, console)
+    evaluation = evaluate_model(snapshot, onnx, settings)
     parity: Parity | NotMeasured
     if isinstance(evaluation, NotMeasured):
         parity, evaluation = evaluation, Evaluation()  # so that the gate refuses it for that
     else:
-        tell_evaluation(evaluation, engine)
-        compare = fails_closed(compare_runtimes)
-        parity = engine.stage(compare, snapshot, run, calibration.temperature)
-    judgement = judge(version, onnx, snapshot, parity, settings, run, engine)
-    tell_verdict(judgement.verdict, engine)
+        golden = golden_answers(model_in(onnx), snapshot.part(Part.TEST)[0])
+        evaluation = replace(evaluation, golden=golden)
+        log_evaluation(evaluation, console)
+        parity = compare_runtimes(snapshot, run, calibration.temperature)
+    judgement = judge(Candidate(version, onnx, snapshot, parity), settings, run)
+    log_verdict(judgement.verdict, console)
 
     card = make_card(
         version, settings, snapshot, training, calibration, evaluation, parity, judgement
     )
     registry = Registry(models_place())
-    registered = engine.stage(registry.register, card, onnx, run / KERAS_FILE)
-    outcome = engine.stage(promote_or_refuse, registry, registered, snapshot, settings, run)
-    engine.publish(
-        "training-report", engine.stage(write_report, snapshot, registered, judgement.flips, run)
-    )
-    publish_verdict(judgement, engine)
-    publish_history(registry, engine)
-    engine.say("Verdict", outcome.sentence)
-    engine.say("Model", registry.where(registered))
-    engine.say("Report", outcome.report)
+    registered = registry.register(card, onnx, run / KERAS_FILE)
+    outcome = promote_or_refuse(registry, registered, snapshot, settings, run)
+    report = write_report(snapshot, registered, judgement.flips, run)
+    publish_report("training-report", report)
+    publish_verdict(judgement)
+    publish_history(registry)
+    console.log("Verdict", outcome.sentence)
+    console.log("Model", registry.where(registered))
+    console.log("Report", outcome.report)
     return outcome
 
 
@@ -180,6 +211,7 @@ def make_card(
     }
 
 
+@task(name="promote or refuse")
 def promote_or_refuse(
     registry: Registry, version: Version, snapshot: Snapshot, settings: TrainSettings, run: Path
 ) -> Outcome:
@@ -200,8 +232,8 @@ def promote_or_refuse(
         sentence = f"accepted: {version.name} is kept, not promoted"
     if not accepted:
         registry.record("refuse", version.name, sentence, evidence=evidence)
-        champion = find_serving()
-        stays = f"champion {champion.name} stays" if isinstance(champion, Version) else NO_CHAMPION
+        champion = find_champion()
+        stays = f"champion {champion.name} stays" if isinstance(champion, Model) else NO_CHAMPION
         sentence = f"{sentence}, {stays}"
     return Outcome(
         version=version.name,
@@ -215,6 +247,7 @@ def promote_or_refuse(
     )
 
 
+@task(name="write the report")
 def write_report(snapshot: Snapshot, version: Version, flips: Report, run: Path) -> Report:
     """Write the HTML report into the folder of the run and return the report."""
     metrics, sample = version.card["metrics"] or {"mistakes": []}, version.card["sample"]

@@ -5,11 +5,14 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from flows.cli.main import main
 from tasks.inference.batch import Chunk, ReadPlan, read_chunks
@@ -93,6 +96,21 @@ def register_champion(
     champion = serving(registry)
     registry.promote(version, "made for a test", against=champion.name if champion else None)
     return version
+
+
+def do_once_before(
+    patch: pytest.MonkeyPatch, module: ModuleType, name: str, act: Callable[[], object]
+) -> None:
+    """Do something once, just before a function is called that a module knows by that name."""
+    function = getattr(module, name)
+
+    @wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        patch.setattr(module, name, function)
+        act()
+        return function(*args, **kwargs)
+
+    patch.setattr(module, name, called)
 
 
 def reason_of(inputs: Inputs, path: bytes) -> Reason | None:

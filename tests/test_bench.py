@@ -13,8 +13,9 @@ import pytest
 
 from tasks.device import usable_cores
 from tasks.imaging.canonical import canonical
+from tasks.inference.model_file import KERAS_FILE, ONNX_FILE
 from tasks.registry.registry import Registry
-from tasks.registry.version import KERAS_FILE, ONNX_FILE, Version
+from tasks.registry.version import Version
 
 BENCH = Path(__file__).parent / "bench"
 

@@ -10,7 +10,7 @@ HEAVY = ("tensorflow", "keras", "tf2onnx", "onnx", "prefect", "s3fs")
 STARTS = [
     "flows.cli.main",
     "flows.predict",
-    "flows.engine",
+    "flows.runner",
     "flows.cli.doctor",
     "flows.demo",
     "flows.train",

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from flows.engine import PlainEngine
+from flows.console import Console
 from tasks.settings import WithVariables
 
 
@@ -17,9 +17,9 @@ class Command(WithVariables):
 
     as_json: bool = Field(False, alias="json", description="Print one JSON value and no lines.")
 
-    def engine(self) -> PlainEngine:
+    def console(self) -> Console:
         """Return what writes to the terminal, or nothing where the answer is JSON."""
-        return PlainEngine(quiet=self.as_json)
+        return Console(quiet=self.as_json)
 
     def answer(self, facts: Any) -> None:
         """Print the facts as JSON if that was asked for."""
@@ -32,14 +32,14 @@ class Command(WithVariables):
         """Print rows as JSON or as a table, or say that there are none."""
         self.answer(rows)
         if rows:
-            print_table(self.engine(), columns or list(rows[0]), rows)
+            print_table(self.console(), columns or list(rows[0]), rows)
         else:
-            self.engine().say("", nothing)
+            self.console().log("", nothing)
 
 
-def print_table(engine: PlainEngine, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def print_table(console: Console, columns: list[str], rows: list[dict[str, Any]]) -> None:
     """Write rows as a table."""
-    engine.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+    console.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
 def values_of(settings: type[BaseSettings], command: BaseSettings) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Flow(Command):
         if self.no_prefect:
             from flows.train import train
 
-            return train(settings, self.engine())
+            return train(settings, self.console())
         from flows.orchestration.launch import run_train
 
         return run_train(settings, quiet=self.as_json)
@@ -67,7 +67,7 @@ class Flow(Command):
         if self.no_prefect:
             from flows.predict import predict
 
-            return predict(settings, self.engine())
+            return predict(settings, self.console())
         from flows.orchestration.launch import run_predict
 
         return run_predict(settings, quiet=self.as_json)
@@ -80,7 +80,7 @@ class Demo(Flow):
         """Run the demo."""
         from flows.demo import demo
 
-        self.answer(demo(self.train, self.predict, self.engine()).facts())
+        self.answer(demo(self.train, self.predict, self.console()).facts())
 
 
 class Train(TrainSettings, Flow):
@@ -124,7 +124,7 @@ class Preview(PreviewSettings, Command):
         from flows.preview import preview
 
         settings = PreviewSettings(**values_of(PreviewSettings, self))
-        self.answer(preview(settings, self.engine()).facts())
+        self.answer(preview(settings, self.console()).facts())
 
 
 class Results(Command):
@@ -161,7 +161,7 @@ class Results(Command):
         )
         if self.out:
             results.export(rows, self.out)
-            self.engine().say("Output", f"{rows.num_rows:,} rows in {self.out}")
+            self.console().log("Output", f"{rows.num_rows:,} rows in {self.out}")
         elif self.as_json:
             self.answer(list(results.plain_rows(rows)))
         else:
@@ -176,8 +176,8 @@ class Results(Command):
                 "run_id",
             ]
             shown = rows.select(columns).slice(0, self.limit).to_pylist()
-            print_table(self.engine(), columns, shown)
-            self.engine().say("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")
+            print_table(self.console(), columns, shown)
+            self.console().log("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")
 
 
 class Repair(Command):
@@ -187,17 +187,17 @@ class Repair(Command):
         """Mend it and say what was damaged."""
         from tasks.results.repair import ASIDE, repair
 
-        table, engine = results_table(), self.engine()
+        table, console = results_table(), self.console()
         mended = repair(table)
         rows = sum(damage.rows for damage in mended)
         self.answer({"table": table, "damaged": [damage.what for damage in mended], "rows": rows})
         if not mended:
-            engine.say("Results", f"nothing is damaged in {table}")
+            console.log("Results", f"nothing is damaged in {table}")
             return
         for damage in mended:
-            engine.say("Damaged", damage.what)
-        engine.say("Repaired", f"{table}; the next `digitflow predict` reads those files again")
-        engine.say("", f"what was damaged is kept in {Path(table) / ASIDE}")
+            console.log("Damaged", damage.what)
+        console.log("Repaired", f"{table}; the next `digitflow predict` reads those files again")
+        console.log("", f"what was damaged is kept in {Path(table) / ASIDE}")
 
 
 class Up(Command):
@@ -214,7 +214,7 @@ class Up(Command):
         """Run until Ctrl-C."""
         from flows.orchestration.up import up
 
-        up(self.port, self.engine().say, no_auth=self.no_auth)
+        up(self.port, self.console().log, no_auth=self.no_auth)
 
 
 class Credentials(Command):
@@ -247,7 +247,7 @@ class Doctor(Command):
         self.answer([asdict(finding) for finding in findings])
         rows = [(finding.name, finding.found, finding.advice) for finding in findings]
         styles = ["" if finding.good else "yellow" for finding in findings]
-        self.engine().table(("", "found", ""), rows, styles)
+        self.console().table(("", "found", ""), rows, styles)
 
 
 class Digitflow(WithVariables):

@@ -27,7 +27,7 @@ class ListModels(Command):
         self.table(rows, "no version yet: run `digitflow train`", columns)
         for row in rows:
             if row["trouble"]:
-                self.engine().say("Unusable", row["trouble"])
+                self.console().log("Unusable", row["trouble"])
 
 
 class ShowModel(Command):
@@ -41,22 +41,22 @@ class ShowModel(Command):
 
         found = models.shown(self.version)
         self.answer(found)
-        card, engine = found["card"], self.engine()
-        engine.say("Version", f"{self.version}{' (it serves)' if found['champion'] else ''}")
+        card, console = found["card"], self.console()
+        console.log("Version", f"{self.version}{' (it serves)' if found['champion'] else ''}")
         if found["override"]:
-            engine.say("Override", f"promoted against the gate: {found['override']}")
-        engine.say("Made", f"{card.get('created_at')} by {card.get('actor') or 'unknown'}")
-        engine.say("Code", str(card.get("git_commit")))
+            console.log("Override", f"promoted against the gate: {found['override']}")
+        console.log("Made", f"{card.get('created_at')} by {card.get('actor') or 'unknown'}")
+        console.log("Code", str(card.get("git_commit")))
         data = card.get("dataset") or {}
-        engine.say("Data", f"{data.get('name')}, snapshot {data.get('digest')}")
-        engine.say("Settings", ", ".join(f"{k} {v}" for k, v in card.get("settings", {}).items()))
-        engine.say("Verdict", card["verdict"].get("sentence") or str(card["verdict"]["accepted"]))
+        console.log("Data", f"{data.get('name')}, snapshot {data.get('digest')}")
+        console.log("Settings", ", ".join(f"{k} {v}" for k, v in card.get("settings", {}).items()))
+        console.log("Verdict", card["verdict"].get("sentence") or str(card["verdict"]["accepted"]))
         print_table(
-            engine, ["name", "requirement", "measured", "passed"], card["verdict"]["checks"]
+            console, ["name", "requirement", "measured", "passed"], card["verdict"]["checks"]
         )
         for entry in found["history"]:
-            engine.say(entry["action"], f"{entry['time']} {entry['actor']}: {entry['reason']}")
-        engine.say("Folder", found["folder"])
+            console.log(entry["action"], f"{entry['time']} {entry['actor']}: {entry['reason']}")
+        console.log("Folder", found["folder"])
 
 
 class PromoteModel(Command):
@@ -72,10 +72,10 @@ class PromoteModel(Command):
         """Promote it, or say why not (exit code 3)."""
         from flows import promote as models
 
-        engine = self.engine()
-        version = models.promote(self.version, self.reason, override=self.override, engine=engine)
+        console = self.console()
+        version = models.promote(self.version, self.reason, override=self.override, console=console)
         self.answer({"champion": version.name, "override": self.override})
-        engine.say("Champion", version.name)
+        console.log("Champion", version.name)
 
 
 class RollbackModel(Command):
@@ -89,7 +89,7 @@ class RollbackModel(Command):
 
         version = models.rollback(self.reason)
         self.answer({"champion": version.name})
-        self.engine().say("Champion", version.name)
+        self.console().log("Champion", version.name)
 
 
 class DiffModels(Command):
@@ -116,7 +116,7 @@ class JudgeModel(GateSettings, Command):
 
         settings = GateSettings(**values_of(GateSettings, self))
         version = models.registry().load(self.version)
-        judgement, _ = models.judge_version(version, settings, self.engine())
+        judgement, _ = models.judge_version(version, settings, self.console())
         self.answer(judgement.verdict.to_dict())
         if not judgement.verdict.accepted:
             raise GateRefused(f"{self.version}: {judgement.verdict.failures()}")
@@ -151,10 +151,10 @@ class CleanModels(Command):
 
         done = models.clean(self.keep, self.reason, referenced=self.even_referenced)
         self.answer(asdict(done))
-        engine = self.engine()
-        engine.say("Removed", ", ".join(done.removed) or "nothing")
+        console = self.console()
+        console.log("Removed", ", ".join(done.removed) or "nothing")
         for name, why in done.kept.items():
-            engine.say("Kept", f"{name}: {why}")
+            console.log("Kept", f"{name}: {why}")
 
 
 class ReproduceModel(Command):
@@ -166,7 +166,7 @@ class ReproduceModel(Command):
         """Train it again, which takes as long as it took."""
         from flows.reproduce import reproduce
 
-        self.answer(reproduce(self.version, self.engine()).facts())
+        self.answer(reproduce(self.version, self.console()).facts())
 
 
 class HistoryOfModels(Command):
@@ -194,8 +194,8 @@ class AcceptHistory(Command):
 
         done = models.accept_history(self.reason)
         self.answer(done)
-        self.engine().say("Accepted", done["change"])
-        self.engine().say("Champion", done["champion"] or "none")
+        self.console().log("Accepted", done["change"])
+        self.console().log("Champion", done["champion"] or "none")
 
 
 class Models(Command):
@@ -239,7 +239,7 @@ class AddAcceptance(Command):
         self.answer(_row(added))
         ignored = f", {added.ignored:,} ignored" if added.ignored else ""
         files = f"{added.pictures:,} files{ignored}"
-        self.engine().say("Acceptance", f"{name}: {files}, {added.digest[:16]}")
+        self.console().log("Acceptance", f"{name}: {files}, {added.digest[:16]}")
 
 
 class ListAcceptance(Command):
@@ -260,7 +260,7 @@ class RemoveAcceptance(Command):
         """Remove it."""
         _sets().remove(self.name, self.reason)
         self.answer({"removed": self.name})
-        self.engine().say("Acceptance", f"{self.name} is not judged on any more")
+        self.console().log("Acceptance", f"{self.name} is not judged on any more")
 
 
 class AcceptAcceptanceHistory(Command):
@@ -274,8 +274,8 @@ class AcceptAcceptanceHistory(Command):
         change = sets.accept_history(self.reason)
         rows = [_row(one) for one in sets.current()]
         self.answer({"change": change, "sets": rows})
-        self.engine().say("Accepted", change)
-        self.engine().say("Judged on", ", ".join(row["name"] for row in rows) or "no folder")
+        self.console().log("Accepted", change)
+        self.console().log("Judged on", ", ".join(row["name"] for row in rows) or "no folder")
 
 
 class Acceptance(Command):

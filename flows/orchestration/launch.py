@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from flows.console import quietly
 from flows.orchestration.credentials import new_login
 from flows.orchestration.defaults import set_defaults
-from flows.orchestration.quiet import quietly
 from flows.orchestration.server_process import (
     Server,
     listening_socket,

@@ -1,43 +1,85 @@
-"""Who runs the task runs of spread stages: Prefect's task runners for threads, Dask and Ray."""
+"""Stages run many times as task runs: by Prefect's task runners for threads, Dask and Ray."""
 
 import logging
 import socket
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.utilities.callables import get_call_parameters
 
-from flows.engine import LOCAL, Crew
+from flows.runner import LOCAL, ClusterConfig
 from tasks.device import usable_cores
 from tasks.errors import InputError
+from tasks.task import prefect_task
+
+T = TypeVar("T")
 
 CONNECT_S = 10.0  # until who answers at all has answered
 
 
-def task_runner(crew: Crew) -> TaskRunner[Any]:
-    """Return the task runner of a crew; it starts and ends as a context.
+class PrefectRunner:
+    """Submits stages as task runs; needs a flow run around it."""
+
+    def require(self, cluster: ClusterConfig) -> None:
+        """Refuse a runner whose extra is not installed, and an address where nobody answers.
+
+        Raises:
+            InputError: with what to do.
+        """
+        task_runner(cluster, workers=1)
+        require_reachable(cluster)
+
+    def map(
+        self,
+        function: Callable[..., T],
+        jobs: Iterable[tuple[Any, ...]],
+        workers: int,
+        cluster: ClusterConfig,
+        stop: Callable[[], None],
+    ) -> Iterator[T]:
+        """Submit a stage for each job; yield the results in order."""
+        task = prefect_task(function)
+        with task_runner(cluster, workers) as runner:
+            arguments = (get_call_parameters(function, job, {}) for job in jobs)
+            futures = [runner.submit(task, one) for one in arguments]
+            try:
+                for future in futures:
+                    yield future.result()
+            except BaseException:
+                stop()
+                raise
+
+
+def task_runner(cluster: ClusterConfig, workers: int) -> TaskRunner[Any]:
+    """Return the task runner of a cluster; it starts and ends as a context.
+
+    Args:
+        cluster: which one.
+        workers: threads, where it is this program.
 
     Raises:
         InputError: the extra of that runner is not installed.
     """
-    if crew.runner == LOCAL:
-        return ThreadPoolTaskRunner(max_workers=crew.width)
+    if cluster.runner == LOCAL:
+        return ThreadPoolTaskRunner(max_workers=workers)
     try:
-        return _dask(crew.address) if crew.runner == "dask" else _ray(crew.address)
+        return _dask(cluster.address) if cluster.runner == "dask" else _ray(cluster.address)
     except ImportError as error:
         raise InputError(
-            f"--runner {crew.runner}: {error}. "
-            f"Install it with pip install 'digitflow[{crew.runner}]'"
+            f"--runner {cluster.runner}: {error}. "
+            f"Install it with pip install 'digitflow[{cluster.runner}]'"
         ) from error
 
 
-def require_reachable(crew: Crew) -> None:
+def require_reachable(cluster: ClusterConfig) -> None:
     """Refuse an address where nobody answers, before any work is done.
 
     Raises:
         InputError: nobody does.
     """
-    address = crew.address
+    address = cluster.address
     if address is None:
         return
     try:
@@ -48,7 +90,7 @@ def require_reachable(crew: Crew) -> None:
     except (OSError, ValueError) as error:
         raise InputError(
             f"--address {address}: nobody answers there ({error}); give the address that the "
-            f"scheduler of the {crew.runner.title()} cluster prints when it starts"
+            f"scheduler of the {cluster.runner.title()} cluster prints when it starts"
         ) from error
 
 

@@ -19,6 +19,7 @@ from tasks.data import mnist, sources
 from tasks.data.labelled import Labelled, Labels, OnProgress
 from tasks.errors import DatasetError
 from tasks.imaging.pixels import Pixels
+from tasks.task import may_pass_later, task
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,12 @@ class Snapshot:
         return self.images[chosen], self.labels[chosen]
 
 
+@task(
+    name="ingest the data",
+    retries=2,  # a download may fail
+    retry_delay_seconds=[5.0, 30.0],
+    retry_condition_fn=may_pass_later,
+)
 def ingest(data: str, datasets: Path, on_progress: OnProgress | None = None) -> Snapshot:
     """Return the snapshot of some data, made in `datasets/<name>/<digest>/` if it is not there.
 

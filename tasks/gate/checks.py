@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from tasks.contracts.verdict import Check, Verdict
 from tasks.gate.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers
 from tasks.gate.requirements import Baseline, Limits, at_least, failed, holds, verdict_of, within
 from tasks.gate.slices import NOTHING, TEST, Slice
@@ -19,7 +20,6 @@ from tasks.metrics.classification import DIGITS, Share
 from tasks.metrics.paired_test import LUCK, Paired, each_once, paired
 from tasks.not_measured import NotMeasured
 from tasks.settings import GateSettings
-from tasks.verdict import Check, Verdict
 
 T = TypeVar("T")
 

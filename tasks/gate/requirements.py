@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tasks.contracts.verdict import Check, Verdict, failures
 from tasks.metrics.classification import Z_95, Share
-from tasks.verdict import Check, Verdict, failures
 
 MISSING = "missing"
 

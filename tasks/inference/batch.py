@@ -39,6 +39,7 @@ class ReadPlan:
     run_id: str
     inputs: Inputs
     thresholds: Thresholds
+    shards: int = 1  # that the run is cut into
 
 
 @dataclass(frozen=True)

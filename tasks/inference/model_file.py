@@ -13,6 +13,9 @@ from tasks.errors import ModelError
 HASH_DIGITS = 16  # of a SHA-256, in a name
 
 
+ONNX_FILE, KERAS_FILE = "model.onnx", "model.keras"  # in the folder of a run or of a version
+
+
 @dataclass(frozen=True)
 class Model:
     """An ONNX file as it was when it was read."""

@@ -2,11 +2,12 @@
 
 import pickle
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,7 @@ from tasks.inputs.base import Entry
 from tasks.outcomes import Status
 from tasks.processes.watched_process import ProcessDied
 from tasks.results.commit import Origin, commit
+from tasks.task import task
 
 FILE_BATCH = 1_024  # files that a worker is sent at once: enough for the network
 
@@ -39,6 +41,11 @@ class ShardDone:
     commit_seconds: float
 
 
+def _shard_name(parameters: Mapping[str, Any]) -> str:
+    return f"read shard {parameters['number'] + 1} of {parameters['plan'].shards}"
+
+
+@task(name="read shard", task_run_name=_shard_name)
 def read_shard(
     plan: ReadPlan,
     number: int,
@@ -100,6 +107,7 @@ def pack(entries: Sequence[Entry]) -> bytes:
     return pickle.dumps([tuple(entry) for entry in entries])
 
 
+@task(name="read shard", task_run_name=_shard_name)
 def read_shard_remotely(
     plan: ReadPlan, number: int, packed: bytes, start: WorkerStart, origin: Origin
 ) -> ShardDone:

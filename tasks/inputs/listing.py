@@ -13,6 +13,7 @@ from tasks.atomic import whole_file
 from tasks.errors import InputError
 from tasks.inputs.base import Entry, Inputs
 from tasks.outcomes import MAX_BYTES
+from tasks.task import task
 
 # A commit and a task run each, so not too many; a run that is stopped reads one anew.
 USUAL_FILES, USUAL_BYTES = 16_384, 160_000_000  # of a shard, whichever comes first
@@ -47,6 +48,7 @@ class Shard:
     stop: int
 
 
+@task(name="list the files", stage="list")
 def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listing:
     """Write the listing of everything in the inputs, however much it is, in little memory.
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from tasks.atomic import new_folder
 from tasks.errors import DigitflowError
+from tasks.inference.model_file import KERAS_FILE, ONNX_FILE
 from tasks.registry.events import MODELS
 from tasks.registry.store import HISTORY_FILE
-from tasks.registry.version import CARD_FILE, KERAS_FILE, ONNX_FILE
+from tasks.registry.version import CARD_FILE
 from tasks.storage.bucket_journal import BucketHistory
 from tasks.storage.conditional_objects import Conflict, Objects
 

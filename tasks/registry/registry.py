@@ -16,23 +16,15 @@ from typing import Any
 
 from tasks.atomic import absolute, sha256, whole_file, write_text
 from tasks.errors import GateRefused, InputError, ModelError
-from tasks.inference.model_file import Model, model_in
+from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, model_in
 from tasks.registry.card import CARD_DIGEST, card_of, read_card, sealed
 from tasks.registry.events import entry_of, named_within, overridden, registered, removed, served
 from tasks.registry.open import open_models
 from tasks.registry.serving_rules import require_accepted, require_registered, require_same
-from tasks.registry.version import (
-    CARD_FILE,
-    KERAS_FILE,
-    ONNX_FILE,
-    Known,
-    Unusable,
-    Version,
-    require_judged,
-    verified,
-)
+from tasks.registry.version import CARD_FILE, Known, Unusable, Version, require_judged, verified
 from tasks.registry.version_lock import unused
 from tasks.storage.journal import Entry
+from tasks.task import task
 
 READY = Path(__file__).parent / "bundled_model"  # ships with the package
 DAY = 86_400.0  # seconds: no registration takes that long
@@ -65,6 +57,7 @@ class Registry:
         """Return folder or URL of a version."""
         return str(READY) if version.folder == READY else f"{self.place}/{version.name}"
 
+    @task(name="register the version")
     def register(self, card: dict[str, Any], onnx: Path, keras: Path) -> Version:
         """Keep a candidate with its card under the card's version, whole or not at all.
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from tasks.atomic import sha256
 from tasks.errors import ModelError
-from tasks.inference.model_file import Model
+from tasks.inference.model_file import ONNX_FILE, Model
 from tasks.registry.card import read_card
 
-ONNX_FILE = "model.onnx"
-KERAS_FILE = "model.keras"
 CARD_FILE = "card.json"
 
 

@@ -27,6 +27,7 @@ from tasks.results.table_files import (
     sync_commit,
     write_rows,
 )
+from tasks.task import task
 
 MANY = 100  # small files: as many are worth a second
 SMALL, LARGE = 2**20, 2**24  # bytes: what counts as small, and what files grow to
@@ -39,6 +40,7 @@ def small_files(table: str) -> int:
     return sum(file.size < SMALL for file in _joinable(table))
 
 
+@task(name="compact the results", stage="compact")
 def compact(table: str) -> bool:
     """Write the small files anew as few; False if another run did so meanwhile, or kept writing.
 

@@ -21,6 +21,7 @@ from tasks.inputs.listing import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status, Undecodable
 from tasks.results.redecide import DECIDED_BY, BoundsOf, undecidable
 from tasks.results.table import RANKED_BY, is_table, ranks, scan
+from tasks.task import task
 
 BATCH = 16_384  # rows in memory at once
 UNLISTED, UNREAD = -1, -2  # size or time of what could not be looked at; never equal
@@ -66,6 +67,7 @@ class _Known:
         return np.where(found, at, -1)
 
 
+@task(name="find what is new", stage="list")
 def find_pending(
     listing: Listing, inputs: Inputs, table: str, choice: Choice, file: Path, bounds_of: BoundsOf
 ) -> Pending:

@@ -23,6 +23,7 @@ from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import BY_CONFIDENCE, Reason, Status
 from tasks.results.commit import Origin, commit
 from tasks.results.table import PLACE, RANKED_BY, current, dataset_of, open_table, ranks, reading
+from tasks.task import task
 
 PATHS = 16_384  # whose rows are looked up and committed together
 DECIDED_BY = ("path", "reason", "error_bound", "model_version")  # and of what
@@ -84,6 +85,7 @@ def undecidable(rows: pa.RecordBatch, bounds_of: BoundsOf) -> NDArray[np.bool_]:
     return np.asarray(missing, bool)
 
 
+@task(name="decide earlier rows anew", stage="decide")
 def decide_anew(
     listing: Listing, pending: Listing, origin: Origin, max_error: float, bounds_of: BoundsOf
 ) -> Anew:

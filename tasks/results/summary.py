@@ -11,6 +11,7 @@ from tasks.errors import DigitflowError
 from tasks.metrics.calibration import Threshold
 from tasks.outcomes import Status
 from tasks.results import table as results
+from tasks.task import task
 
 MOST_REJECTS = 50  # listed by name in a summary; all are in the table
 LEAST_SURE = 20  # rows of review, and of the least sure readings, that are kept for the report
@@ -101,6 +102,7 @@ class Tally:
         return list(chosen.values())
 
 
+@task(name="count the rows", stage="check")
 def tally(table: str, run_id: str, expected: int) -> Tally:
     """Return what the rows of a run add up to.
 

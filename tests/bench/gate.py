@@ -12,40 +12,20 @@ import argparse
 import os
 import resource
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
 import onnx
 
-from flows.engine import PlainEngine
-from flows.judge import judge
+from flows.judge import Candidate, judge
 from tasks.data.snapshot import ingest
 from tasks.device import usable_cores
 from tasks.metrics.classification import Parity
 from tasks.registry.registry import bundled_model
 from tasks.settings import GateSettings, home
+from tasks.timing import Stages
 
 TARGET = 60.0  # seconds, two cores
 PARITY = Parity(1, [1], same_digits=True, max_difference=0.0)  # Keras is no part of this
-
-
-class TimedEngine(PlainEngine):
-    """Runs the stages here and keeps how long each took, by the clock and in processor time."""
-
-    def __init__(self) -> None:
-        """Write nothing."""
-        super().__init__(quiet=True)
-        self.seconds: dict[str, tuple[float, float]] = {}
-
-    def stage(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run one stage and keep its seconds."""
-        start, used = perf_counter(), processor_seconds()
-        result = function(*args, **kwargs)
-        spent = perf_counter() - start, processor_seconds() - used
-        self.seconds[function.__name__.replace("_", " ")] = spent
-        return result
 
 
 def processor_seconds() -> float:
@@ -72,25 +52,28 @@ def main() -> None:
     if shipped is None:
         raise SystemExit("this package ships no model")
     snapshot = ingest("mnist", home() / "datasets")
-    engine = TimedEngine()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["DIGITFLOW_HOME"] = scratch  # nothing serves but what ships
         candidate = renamed(given or shipped.onnx, Path(scratch) / "candidate.onnx")
-        start = perf_counter()
-        settings = GateSettings(device="cpu")
-        judgement = judge("candidate", candidate, snapshot, PARITY, settings, Path(scratch), engine)
-        total = perf_counter() - start
+        settings, used = GateSettings(device="cpu"), processor_seconds()
+        with Stages() as stages:
+            judgement = judge(
+                Candidate("candidate", candidate, snapshot, PARITY), settings, Path(scratch)
+            )
+            seconds = stages.summed()
+        used = processor_seconds() - used
     verdict = judgement.verdict
     print(f"candidate {given or shipped.name}, {shipped.name} serves, {usable_cores()} cores\n")
     print(f"{'check':44} {'required':>18}   measured")
     for check in verdict.checks:
         mark = "" if check.passed else "   FAIL"
         print(f"{check.name:44} {check.requirement[-18:]:>18}   {check.measured}{mark}")
-    print(f"\n{verdict.sentence}\n\n{'stage':28} {'clock':>8} {'processors':>11}")
-    for stage, (clock, used) in engine.seconds.items():
-        print(f"{stage:28} {clock:6.1f} s {used:9.1f} s")
-    used = sum(used for _, used in engine.seconds.values())
-    print(f"{'the whole gate':28} {total:6.1f} s {used:9.1f} s   (target: {TARGET:.0f} s)")
+    print(f"\n{verdict.sentence}\n\n{'stage':28} {'clock':>8}")
+    for stage, clock in seconds.items():
+        print(f"{stage:28} {clock:6.1f} s")
+    total = sum(seconds.values())
+    print(f"{'the whole gate':28} {total:6.1f} s   (target: {TARGET:.0f} s)")
+    print(f"{'processors':28} {used:6.1f} s")
 
 
 if __name__ == "__main__":

@@ -43,10 +43,10 @@ from rich.table import Table
 from tasks.data.snapshot import Part, ingest
 from tasks.device import usable_cores
 from tasks.imaging.form import CANONICAL_VERSION
+from tasks.inference.model_file import KERAS_FILE, ONNX_FILE
 from tasks.inference.session import CALIBRATION
 from tasks.metrics.calibration import calibrate
 from tasks.registry.registry import READY, Registry
-from tasks.registry.version import KERAS_FILE, ONNX_FILE
 from tasks.results.commit import ROWS
 from tasks.settings import models_place
 from tasks.synthesis.rasterize import digit_ink

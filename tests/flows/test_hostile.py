@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.engine import PlainEngine
+from flows.console import Console
 from flows.predict import predict
 from tasks.inputs.base import printable
 from tasks.outcomes import MAX_BYTES, STATUSES, Reason
@@ -133,7 +133,7 @@ def hostile(tmp_path: Path, home: Path) -> Path:
 
 def test_every_hostile_file_has_one_row_that_fits(hostile: Path, model_file: Path) -> None:
     settings = PredictSettings(source=str(hostile), model=str(model_file))
-    summary = predict(settings, PlainEngine(quiet=True))
+    summary = predict(settings, Console(quiet=True))
     rows = table.select(summary.results).to_pylist()
     pages = {(row["path"], row["page"]): row["reason"] for row in rows}
     assert len(pages) == len(rows)
@@ -167,7 +167,7 @@ def test_files_of_times_that_no_column_holds_are_read_once(
     if (folder / "2300").stat().st_mtime_ns < 2**63:
         pytest.skip("this file system keeps no such time")
     settings = PredictSettings(source=str(folder), model=str(model_file))
-    first, second = (predict(settings, PlainEngine(quiet=True)) for _ in range(2))
+    first, second = (predict(settings, Console(quiet=True)) for _ in range(2))
     rows = table.select(first.results).to_pylist()
     assert {row["path"]: row["mtime_ns"] for row in rows} == {
         "2300": 2**63 - 1,

@@ -4,28 +4,29 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tasks.registry.registry
-from flows.engine import PlainEngine
-from flows.judge import Judgement, judge, named_slices
+from flows import judge as judge_file
+from flows.console import Console
+from flows.judge import Candidate, Judgement, judge
 from flows.predict import predict
 from tasks.atomic import sha256
 from tasks.data.snapshot import Snapshot, ingest
 from tasks.errors import InputError
 from tasks.gate.acceptance_sets import AcceptanceSets
+from tasks.gate.steps import named_slices
+from tasks.inference.model_file import ONNX_FILE
 from tasks.metrics.classification import Parity
 from tasks.registry.registry import Registry
-from tasks.registry.version import ONNX_FILE
 from tasks.reporting.document import to_html
 from tasks.settings import GateSettings, PredictSettings
 from tests import mutants
 from tests.bars import save_bar_model
-from tests.helpers import register_champion
+from tests.helpers import do_once_before, register_champion
 
 SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX_FILE
 PARITY = Parity(1000, [1], same_digits=True, max_difference=0.0)
@@ -55,8 +56,7 @@ def judged(snapshot: Snapshot, home: Path, tmp_path: Path) -> Judge:
         candidate = mutants.mutant(SHIPPED, tmp_path / "candidate.onnx", mutate)
         chosen = GateSettings.model_validate(LENIENT | settings)
         (tmp_path / "run").mkdir(exist_ok=True)
-        engine = PlainEngine(quiet=True)
-        return judge("mutant", candidate, snapshot, PARITY, chosen, tmp_path / "run", engine)
+        return judge(Candidate("mutant", candidate, snapshot, PARITY), chosen, tmp_path / "run")
 
     return run
 
@@ -90,33 +90,23 @@ def test_the_first_model_is_judged_without_a_comparison_and_nothing_is_left_behi
     assert list((tmp_path / "run").iterdir()) == []
 
 
-class Swapping(PlainEngine):
-    """Runs stages as ever, and puts another file in the place of one before a certain stage."""
-
-    def __init__(self, stage: str, file: Path, other: Path) -> None:
-        """Take the name of the stage, the file, and the one that takes its place."""
-        super().__init__(quiet=True)
-        self._stage, self._file, self._other = stage, file, other
-
-    def stage(self, function: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-        if function.__name__ == self._stage:
-            shutil.copyfile(self._other, self._file)
-        return super().stage(function, *arguments, **more)
-
-
 def test_a_verdict_names_the_file_that_was_judged(judged: Judge, tmp_path: Path) -> None:
     assert judged().verdict.sha256 == sha256(tmp_path / "candidate.onnx")
 
 
 @pytest.mark.parametrize("stage", ["draw", "read_candidate", "try_resources"])
 def test_a_verdict_is_on_the_file_as_it_was_read_whatever_lies_there_later(
-    snapshot: Snapshot, home: Path, tmp_path: Path, stage: str
+    snapshot: Snapshot,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
 ) -> None:
     candidate = mutants.mutant(SHIPPED, tmp_path / "candidate.onnx", mutants.unchanged)
     other = mutants.mutant(SHIPPED, tmp_path / "other.onnx", mutants.swapped_labels)
     settings, digest = GateSettings.model_validate(LENIENT), sha256(candidate)
-    engine = Swapping(stage, candidate, other)
-    judgement = judge("mutant", candidate, snapshot, PARITY, settings, tmp_path, engine)
+    do_once_before(monkeypatch, judge_file, stage, lambda: shutil.copyfile(other, candidate))
+    judgement = judge(Candidate("mutant", candidate, snapshot, PARITY), settings, tmp_path)
     assert (judgement.verdict.accepted, judgement.verdict.sha256) == (True, digest)
 
 
@@ -193,7 +183,7 @@ def test_real_pictures_that_were_read_are_read_again_and_a_change_is_shown(
     judged: Judge, home: Path, mine: Path
 ) -> None:
     register_champion(home, SHIPPED, "serving")
-    predict(PredictSettings(source=str(mine), device="cpu"), PlainEngine(quiet=True))
+    predict(PredictSettings(source=str(mine), device="cpu"), Console(quiet=True))
     same = judged(max_flips=0.0)
     assert findings(same) == []
     assert "0 of 40 pictures" in same.flips.lead

@@ -15,42 +15,31 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from PIL import Image
 
-from flows.engine import AdvanceBy, PlainEngine
+from flows import predict as predict_file
+from flows import reading as reading_file
+from flows.console import AdvanceBy, Console
 from flows.predict import predict
 from tasks.device import Device, cuda_provider_trouble, nvidia_gpu
 from tasks.errors import DeviceError, InputError, ModelError
 from tasks.inference.model_file import model_in
-from tasks.inputs.listing import discover
 from tasks.results import table
 from tasks.results.summary import Summary
 from tasks.settings import PredictSettings
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
-from tests.helpers import register_champion
+from tests.helpers import do_once_before, register_champion
 
 
-class Watcher(PlainEngine):
-    """Runs the stages plainly and keeps what a person would have seen."""
+class Watcher(Console):
+    """Keeps what a person would have seen."""
 
     def __init__(self) -> None:
         """Write nothing."""
         super().__init__(quiet=True)
         self.lines: dict[str, str] = {}
-        self.stages: list[str] = []
         self.steps: list[tuple[int, int]] = []
-        self.reports: list[str] = []
 
-    def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call the function."""
-        self.stages.append(function.__name__)
-        return function(*args, **kwargs)
-
-    def spread(self, function: Any, jobs: Any, crew: Any, stop: Any) -> Iterator[Any]:
-        """Call the function as it is called without a watcher."""
-        self.stages.append(function.__name__)
-        return super().spread(function, jobs, crew, stop)
-
-    def say(self, label: str, text: str) -> None:
+    def log(self, label: str, text: str) -> None:
         """Keep the line."""
         self.lines[label] = text
 
@@ -58,10 +47,6 @@ class Watcher(PlainEngine):
     def reading(self, total: int) -> Iterator[AdvanceBy]:
         """Keep the steps."""
         yield lambda files, rejected: self.steps.append((files, rejected))
-
-    def publish(self, key: str, report: Any) -> None:
-        """Keep the key."""
-        self.reports.append(key)
 
 
 @pytest.fixture
@@ -92,10 +77,10 @@ def mixed(folder: Path) -> Path:
     return folder
 
 
-def read(folder: Path, model: Path, engine: PlainEngine | None = None, **values: Any) -> Summary:
+def read(folder: Path, model: Path, console: Console | None = None, **values: Any) -> Summary:
     """Read a folder and return the summary."""
     settings = PredictSettings(source=str(folder), model=str(model), **{"workers": 1} | values)
-    return predict(settings, engine or Watcher())
+    return predict(settings, console or Watcher())
 
 
 def outcomes(summary: Summary, **conditions: Any) -> dict[tuple[str, int], tuple[str, int | None]]:
@@ -107,8 +92,8 @@ def outcomes(summary: Summary, **conditions: Any) -> dict[tuple[str, int], tuple
 
 
 def test_every_file_has_its_rows_and_the_counts_add_up(mixed: Path, model_file: Path) -> None:
-    engine = Watcher()
-    summary = read(mixed, model_file, engine)
+    console = Watcher()
+    summary = read(mixed, model_file, console)
     found = outcomes(summary, run=summary.run_id)
     assert found == {
         **{(f"{digit}/digit {digit}.png", 0): ("ok", digit) for digit in range(10)},
@@ -126,29 +111,21 @@ def test_every_file_has_its_rows_and_the_counts_add_up(mixed: Path, model_file: 
     }
     assert (summary.listed, summary.files, summary.found, len(found)) == (19, 19, 21, 21)
     assert (summary.read, summary.review, summary.rejected) == (13, 1, 7)
-    assert engine.lines["Outcome"].startswith("13 read + 1 for review + 7 rejected = 21 (")
-    assert [sum(step) for step in zip(*engine.steps, strict=True)] == [19, 7]
-    assert engine.lines["Promise"].startswith("Threshold 0.6: at most 0.10 % errors")
+    assert console.lines["Outcome"].startswith("13 read + 1 for review + 7 rejected = 21 (")
+    assert [sum(step) for step in zip(*console.steps, strict=True)] == [19, 7]
+    assert console.lines["Promise"].startswith("Threshold 0.6: at most 0.10 % errors")
     assert (summary.threshold.confidence, summary.threshold.coverage) == (0.6, 0.975)
 
 
 def test_a_run_leaves_a_summary_and_a_report_and_publishes_it(
     mixed: Path, home: Path, model_file: Path
 ) -> None:
-    engine = Watcher()
-    summary = read(mixed, model_file, engine)
+    console = Watcher()
+    summary = read(mixed, model_file, console)
     run = home / "runs" / summary.run_id
     assert json.loads((run / "summary.json").read_text())["rejected"] == 7
-    assert engine.lines["Report"] == str(run / "report.html")
+    assert console.lines["Report"] == str(run / "report.html")
     assert "unsupported_format" in (run / "report.html").read_text()
-    assert engine.reports == ["reading-report"]
-    assert engine.stages == [
-        "discover",
-        "find_pending",
-        "read_shard",
-        "tally",
-        "write_report",
-    ]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
@@ -182,11 +159,11 @@ def test_what_a_looser_run_has_read_is_held_against_the_error_that_is_accepted_n
 ) -> None:
     loose = read(mixed, model_file, max_error=0.05)
     assert (loose.read, loose.review) == (14, 0)
-    out, engine = tmp_path / "out.parquet", Watcher()
-    strict = read(mixed, model_file, engine, max_error=0.005, out=out)
+    out, console = tmp_path / "out.parquet", Watcher()
+    strict = read(mixed, model_file, console, max_error=0.005, out=out)
     assert (strict.decided_anew, strict.files, strict.found, strict.review) == (1, 2, 2, 1)
     assert strict.listed == strict.unchanged + strict.others + strict.files
-    assert "1 file of these as read before" in engine.lines[""]
+    assert "1 file of these as read before" in console.lines[""]
     for rows in (pq.read_table(out), table.select(strict.results)):
         found = {row["path"]: row["reason"] for row in rows.to_pylist()}
         assert (found["unsure.bmp"], len(found)) == ("low_confidence", 19)
@@ -198,26 +175,18 @@ def test_what_a_looser_run_has_read_is_held_against_the_error_that_is_accepted_n
 @pytest.mark.parametrize("stage", ["find_pending", "read_shard", "decide_anew", "tally"])
 @pytest.mark.parametrize("again", [False, True])
 def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
-    mixed: Path, model_file: Path, stage: str, again: bool
+    mixed: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, stage: str, again: bool
 ) -> None:
-    class Overtaken(Watcher):
-        def overtake(self, name: str) -> None:
-            if name == stage and stage not in self.stages:
-                self.stages.append(stage)
-                loose.append(read(mixed, model_file, max_error=0.05))
+    module = reading_file if stage == "read_shard" else predict_file
 
-        def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-            self.overtake(function.__name__)
-            return super().stage(function, *args, **kwargs)
-
-        def spread(self, function: Any, *args: Any) -> Iterator[Any]:
-            self.overtake(function.__name__)
-            return super().spread(function, *args)
+    def overtake() -> None:
+        loose.append(read(mixed, model_file, max_error=0.05))
 
     for found in (19, 20):
         loose: list[Summary] = []
         (mixed / f"unsure-{found}.png").write_bytes(encoded(bar(5.5)))
-        strict = read(mixed, model_file, Overtaken(), max_error=0.005, again=again)
+        do_once_before(monkeypatch, module, stage, overtake)
+        strict = read(mixed, model_file, max_error=0.005, again=again)
         for summary in (strict, *loose):
             counts = (summary.unchanged, summary.others, summary.files, summary.decided_anew)
             assert min(counts) >= 0
@@ -242,11 +211,11 @@ def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_fil
 def test_a_folder_that_was_read_is_read_again_only_where_something_is_new_or_changed(
     mixed: Path, model_file: Path
 ) -> None:
-    engine = Watcher()
+    console = Watcher()
     first = read(mixed, model_file)
-    again = read(mixed, model_file, engine)
+    again = read(mixed, model_file, console)
     assert (again.listed, again.files, again.found, again.unchanged) == (19, 1, 1, 18)
-    assert engine.lines["Up to date"].startswith("18 files as read before")
+    assert console.lines["Up to date"].startswith("18 files as read before")
     # what cannot be looked at has no size and time that could be the same
     assert outcomes(again, run=again.run_id) == {("dangling.png", 0): ("vanished", None)}
     (mixed / "dangling.png").unlink()
@@ -367,7 +336,7 @@ def test_a_folder_whose_name_has_no_encoding_is_read_and_reported(
     odd = folder / os.fsdecode(b"caf\xe9")
     odd.mkdir()
     (odd / "four.png").write_bytes(encoded(bar(4)))
-    summary = read(odd, model_file, PlainEngine())
+    summary = read(odd, model_file, Console())
     assert (summary.read, summary.found) == (1, 1)
 
 
@@ -410,14 +379,14 @@ def test_a_file_that_nobody_registered_reads_under_its_hash_whatever_it_says(
     (folder / "one.png").write_bytes(encoded(bar(1)))
     version = register_champion(home, model_file, "good")
     forged = mutants.mutant(version.onnx, tmp_path / "f.onnx", mutants.swapped_labels, "good")
-    engine = Watcher()
-    read(folder, forged, engine)
+    console = Watcher()
+    read(folder, forged, console)
     name = model_in(forged).name
-    assert engine.lines["Model"].startswith(f"{name} ({forged}), by ")
+    assert console.lines["Model"].startswith(f"{name} ({forged}), by ")
     copy = tmp_path / "copy.onnx"
     copy.write_bytes(version.onnx.read_bytes())
-    summary = read(folder, copy, engine, again=True)
-    assert engine.lines["Model"].startswith("good, by ")
+    summary = read(folder, copy, console, again=True)
+    assert console.lines["Model"].startswith("good, by ")
     rows = table.select(summary.results, history=True).to_pylist()
     assert [row["model_version"] for row in rows] == [name, "good"]
 
@@ -465,11 +434,9 @@ def test_a_file_that_vanishes_between_listing_and_reading_is_rejected(
     class Eraser(Watcher):
         """Removes a file once the folder was listed."""
 
-        def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-            answer = super().stage(function, *args, **kwargs)
-            if function is discover:
+        def log(self, label: str, text: str) -> None:
+            if label == "Source":
                 (mixed / "0" / "digit 0.png").unlink()
-            return answer
 
     summary = read(mixed, model_file, Eraser())
     assert (summary.found, summary.reasons["vanished"]) == (21, 2)

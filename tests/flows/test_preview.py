@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.engine import PlainEngine
+from flows.console import Console
 from flows.predict import predict
 from flows.preview import preview
 from tasks.reporting.preview import Preview
@@ -35,14 +35,14 @@ def folder(tmp_path: Path, home: Path) -> Path:
 def look(folder: Path, model: Path, limit: int = 50) -> tuple[Preview, str]:
     """Return what a preview found, and its page."""
     settings = PreviewSettings(source=str(folder), model=str(model), limit=limit)
-    found = preview(settings, PlainEngine(quiet=True))
+    found = preview(settings, Console(quiet=True))
     return found, Path(found.report).read_text(encoding="utf-8")
 
 
 def test_a_preview_agrees_with_the_reading_of_every_picture(folder: Path, model_file: Path) -> None:
     found, page = look(folder, model_file)
     settings = PredictSettings(source=str(folder), model=str(model_file), workers=1)
-    summary = predict(settings, PlainEngine(quiet=True))
+    summary = predict(settings, Console(quiet=True))
     assert found.outcomes == {
         "read": summary.read,
         "review": summary.review,
@@ -64,7 +64,7 @@ def test_a_file_that_keeps_its_decoder_costs_a_preview_no_more_than_its_time(
     slow = b"P5\n4000 4000\n1000\n" + bytes(2 * 4000 * 4000)
     (folder / "slow.pgm").write_bytes(slow)
     settings = PreviewSettings(source=str(folder), model=str(model_file), decode_timeout=1)
-    found = preview(settings, PlainEngine(quiet=True))
+    found = preview(settings, Console(quiet=True))
     page = Path(found.report).read_text(encoding="utf-8")
     assert "slow.pgm" in page
     assert "decoder_timeout" in page

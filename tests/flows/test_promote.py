@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.cli.main import main
-from flows.engine import PlainEngine
+from flows.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.registry import registry as registry_file
@@ -37,7 +37,7 @@ def trained(
         patch.setenv("DIGITFLOW_HOME", str(folder))
         patch.setattr(registry_file, "READY", folder / "bundled_model")
         outcomes = [
-            train(TrainSettings(data=str(npz_sample), **(LENIENT | more)), PlainEngine(quiet=True))
+            train(TrainSettings(data=str(npz_sample), **(LENIENT | more)), Console(quiet=True))
             for more in ({}, {"seed": 2}, {"min_accuracy": 1})
         ]
     yield folder, outcomes
@@ -232,7 +232,7 @@ def test_cleaning_up_spares_who_serves_whom_a_rollback_needs_and_whom_rows_name(
         register_champion(home, onnx, name)
         if name in "b":
             predict(
-                PredictSettings(source=str(tmp_path / "scans"), again=True), PlainEngine(quiet=True)
+                PredictSettings(source=str(tmp_path / "scans"), again=True), Console(quiet=True)
             )
     assert models("gc", "--keep", "1", "--json") == 0
     done = json.loads(capfd.readouterr().out)

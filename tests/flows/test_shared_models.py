@@ -12,7 +12,7 @@ import pytest
 
 from flows.cli.doctor import examine
 from flows.cli.main import main
-from flows.engine import PlainEngine
+from flows.console import Console
 from flows.train import train
 from tasks.registry.bucket_store import ModelBucket
 from tasks.registry.registry import Registry
@@ -152,7 +152,7 @@ def test_what_was_changed_in_the_bucket_reads_nowhere_and_is_found(
 def test_a_training_shares_what_the_gate_accepts(
     place: BucketPlace, home: Path, npz_sample: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    outcome = train(TrainSettings(data=str(npz_sample), **LENIENT), PlainEngine(quiet=True))
+    outcome = train(TrainSettings(data=str(npz_sample), **LENIENT), Console(quiet=True))
     assert outcome.promoted
     assert outcome.folder == f"{place.url}/{outcome.version}"
     assert not (home / "models").exists()

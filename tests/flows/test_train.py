@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flows.engine import PlainEngine
+from flows.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.device import cpu
@@ -31,7 +31,7 @@ def settings(npz_sample: Path, **others: Any) -> TrainSettings:
 
 
 def run(npz_sample: Path, **others: Any) -> Outcome:
-    return train(settings(npz_sample, **others), PlainEngine(quiet=True))
+    return train(settings(npz_sample, **others), Console(quiet=True))
 
 
 def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: Path) -> None:
@@ -89,13 +89,12 @@ def test_an_accepted_model_that_is_not_to_be_promoted_does_not_serve(
 def test_a_candidate_that_another_training_overtook_is_kept_and_does_not_serve(
     npz_sample: Path, home: Path, tmp_path: Path
 ) -> None:
-    class Overtaken(PlainEngine):
+    class Overtaken(Console):
         """Lets another version be promoted after the verdict and before the promotion."""
 
-        def stage(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-            if function.__name__ == "promote_or_refuse":
+        def log(self, label: str, text: str) -> None:
+            if label == "Gate":
                 register_champion(home, save_bar_model(tmp_path / "faster.onnx"), "faster")
-            return super().stage(function, *args, **kwargs)
 
     outcome = train(settings(npz_sample), Overtaken(quiet=True))
     assert not outcome.accepted

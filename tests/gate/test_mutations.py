@@ -12,6 +12,7 @@ import pytest
 
 import tasks.registry.registry
 from tasks.atomic import sha256
+from tasks.contracts.verdict import Verdict
 from tasks.device import cpu
 from tasks.gate.checks import BATCH_SIZES, judge
 from tasks.gate.evidence import (
@@ -27,14 +28,12 @@ from tasks.gate.evidence import (
 from tasks.gate.resources import batches
 from tasks.gate.slices import DRAWN, NOTHING, TEST, SliceFiles, draw_slices, required
 from tasks.inference.evaluate_files import answers_of_files
-from tasks.inference.model_file import model_in
+from tasks.inference.model_file import ONNX_FILE, model_in
 from tasks.inference.session import ModelSession
 from tasks.inputs.open import open_inputs
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured, fails_closed
-from tasks.registry.version import ONNX_FILE
 from tasks.settings import GateSettings
-from tasks.verdict import Verdict
 from tests import mutants
 
 SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX_FILE

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.contracts.verdict import SHOWN_FAILURES, Check, Verdict
 from tasks.gate.requirements import Baseline, Limits, at_least, failed, holds, verdict_of, within
 from tasks.metrics.classification import Share
-from tasks.verdict import SHOWN_FAILURES, Check, Verdict
 
 GOOD = holds("parity", "all the same", "the same", True, "text")
 BAD = failed("speed", "no device answered")

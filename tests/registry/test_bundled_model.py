@@ -10,11 +10,12 @@ from tasks.atomic import sha256
 from tasks.data.snapshot import MNIST_DIGEST, Part, load
 from tasks.device import cpu
 from tasks.imaging.form import CANONICAL_VERSION
+from tasks.inference.model_file import ONNX_FILE
 from tasks.inference.session import Answers, ModelSession
 from tasks.metrics.calibration import calibration_error, threshold_for
 from tasks.metrics.classification import evaluate
 from tasks.registry.registry import bundled_model
-from tasks.registry.version import CARD_FILE, ONNX_FILE, Version
+from tasks.registry.version import CARD_FILE, Version
 
 SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model"
 LARGEST = 2 * 2**20  # bytes of the file

@@ -11,8 +11,8 @@ import pytest
 from deltalake import DeltaTable
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.console import quietly
 from flows.orchestration.flows import predict
-from flows.orchestration.quiet import quietly
 from tasks.results import table as results
 from tasks.results.summary import Summary
 from tasks.settings import PredictSettings

@@ -5,16 +5,18 @@ import time
 
 import pytest
 
-from flows.engine import Crew, PlainEngine
+from flows.runner import LOCAL, ClusterConfig, ThreadRunner
 from tasks.errors import InputError
 
 SOON = 30.0  # seconds that nothing here takes
 
 
+HERE = ClusterConfig(LOCAL)
+
+
 @pytest.fixture
-def engine() -> PlainEngine:
-    """Return an engine that writes nothing."""
-    return PlainEngine(quiet=True)
+def runner() -> ThreadRunner:
+    return ThreadRunner()
 
 
 def nothing() -> None:
@@ -22,18 +24,18 @@ def nothing() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 50])
-def test_results_come_in_the_order_of_the_jobs(engine: PlainEngine, width: int) -> None:
+def test_results_come_in_the_order_of_the_jobs(runner: ThreadRunner, width: int) -> None:
     def slow_first(number: int) -> int:
         time.sleep(0.01 if number % 3 == 0 else 0)
         return number
 
     jobs = ((number,) for number in range(20))
-    assert list(engine.spread(slow_first, jobs, Crew(width), nothing)) == list(range(20))
-    assert list(engine.spread(slow_first, [], Crew(width), nothing)) == []
+    assert list(runner.map(slow_first, jobs, width, HERE, nothing)) == list(range(20))
+    assert list(runner.map(slow_first, [], width, HERE, nothing)) == []
 
 
 @pytest.mark.parametrize("width", [1, 2, 4])
-def test_as_many_jobs_as_asked_for_run_at_once(engine: PlainEngine, width: int) -> None:
+def test_as_many_jobs_as_asked_for_run_at_once(runner: ThreadRunner, width: int) -> None:
     together, most = threading.Barrier(width), 0
     running, lock = 0, threading.Lock()
 
@@ -48,12 +50,12 @@ def test_as_many_jobs_as_asked_for_run_at_once(engine: PlainEngine, width: int) 
         return number
 
     jobs = [(number,) for number in range(4 * width)]
-    assert list(engine.spread(meet, jobs, Crew(width), nothing)) == list(range(4 * width))
+    assert list(runner.map(meet, jobs, width, HERE, nothing)) == list(range(4 * width))
     assert most == width
 
 
 def test_an_error_of_one_job_stops_those_that_run_and_no_more_are_started(
-    engine: PlainEngine,
+    runner: ThreadRunner,
 ) -> None:
     started, stopped = [], threading.Event()
 
@@ -66,7 +68,7 @@ def test_an_error_of_one_job_stops_those_that_run_and_no_more_are_started(
         return number
 
     jobs = ((number,) for number in range(100))
-    results = engine.spread(fail_at_two, jobs, Crew(2), stopped.set)
+    results = runner.map(fail_at_two, jobs, 2, HERE, stopped.set)
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(KeyError):
         next(results)
@@ -74,15 +76,6 @@ def test_an_error_of_one_job_stops_those_that_run_and_no_more_are_started(
     assert len(started) <= 6
 
 
-def test_a_cluster_is_refused_without_the_orchestrator(engine: PlainEngine) -> None:
+def test_a_cluster_is_refused_without_the_orchestrator(runner: ThreadRunner) -> None:
     with pytest.raises(InputError, match="--runner dask is Prefect's: leave out --no-prefect"):
-        list(engine.spread(print, [], Crew(2, "dask"), nothing))
-
-
-def test_files_that_are_read_are_counted_from_any_thread(engine: PlainEngine) -> None:
-    with engine.reading(100) as advance:
-        threads = [threading.Thread(target=advance, args=(10, 1)) for _ in range(10)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        list(runner.map(print, [], 2, ClusterConfig("dask"), nothing))

@@ -1,4 +1,4 @@
-"""The stages that make a candidate: data, fit, calibration, export, evaluation, parity."""
+"""The stages of a training: fit, calibrate, export, evaluate, compare; each saves what it makes."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.engine import Engine
-from flows.telling import TrainingProgress
-from tasks.data.snapshot import Part, Snapshot, ingest
+from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device, reading_device, usable_cores
 from tasks.errors import InputError
 from tasks.imaging.form import CANONICAL_VERSION
-from tasks.inference.model_file import model_in
+from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, model_in
 from tasks.inference.session import CALIBRATION, ModelSession
 from tasks.metrics.calibration import Calibration, calibrate
 from tasks.metrics.classification import Metrics, Parity, evaluate
-from tasks.registry.golden import golden_answers
-from tasks.registry.version import KERAS_FILE, ONNX_FILE
+from tasks.not_measured import fails_closed
+from tasks.progress import Advance, ProgressLog
 from tasks.settings import TrainSettings
+from tasks.task import task
 from tasks.training.training_set import Pairs, as_read, learned
 
 if TYPE_CHECKING:
+    from tasks.training.fit import Epoch
     from tasks.training.network import Simulation
 
 PARITY_PICTURES = 1_000
@@ -45,8 +45,8 @@ class Evaluation:
     """How the ONNX file answers the test part."""
 
     metrics: Metrics | None = None
-    sample: dict[str, Any] | None = None
-    golden: dict[str, Any] | None = None
+    sample: dict[str, Any] | None = None  # how it answers the first picture
+    golden: dict[str, Any] | None = None  # how it answers some, to be kept in its card
 
 
 def require_tensorflow() -> None:
@@ -63,50 +63,65 @@ def require_tensorflow() -> None:
         )
 
 
-def ingest_data(data: str, datasets: Path, engine: Engine) -> Snapshot:
-    """Return the checked snapshot of the data, and show how far fetching or reading it is."""
-    with engine.progress("Data", 100) as advance:
-        return ingest(data, datasets, lambda _, done, total: advance(100 * done / max(1, total)))
+class EpochLog:
+    """Turns what the fit reports into a bar, and a line for each epoch."""
+
+    def __init__(self, log: ProgressLog, epochs: int, advance: Advance) -> None:
+        """Take where lines go, how many epochs there will be, and what moves the bar."""
+        self._log, self._epochs, self._advance, self._ended = log, epochs, advance, 0
+
+    def on_batch(self, done: int, total: int) -> None:
+        """Move the bar by the share of the epoch that is done."""
+        self._advance(self._ended + done / total)
+
+    def on_epoch(self, epoch: "Epoch") -> None:
+        """Write the line of the epoch."""
+        self._ended = epoch.epoch
+        self._log.log(
+            f"Epoch {epoch.epoch}/{self._epochs}",
+            f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  validation loss "
+            f"{epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}  {epoch.seconds:.1f} s",
+        )
 
 
-def fit_candidate(
-    snapshot: Snapshot, settings: TrainSettings, run: Path, engine: Engine
-) -> Training:
+@task(name="train the network")
+def fit_model(snapshot: Snapshot, settings: TrainSettings, run: Path, log: ProgressLog) -> Training:
     """Fit the recipe on the training part and save the float32 Keras model in the run's folder."""
     from tasks.training.fit import fit, training_device
     from tasks.training.network import RECIPES, layers
 
     device = training_device(settings.device)
     recipe = RECIPES[settings.recipe]
-    engine.say("Device", str(device))
-    pictures = training_pictures(snapshot, recipe.simulation, settings.seed, engine)
-    with engine.progress("Training", recipe.epochs) as advance:
+    log.log("Device", str(device))
+    pictures = training_pictures(snapshot, recipe.simulation, settings.seed, log)
+    with log.bar("Training", recipe.epochs) as advance:
         model, history = fit(
             pictures,
             snapshot.part(Part.CALIBRATION),
             recipe,
             settings.seed,
             device,
-            TrainingProgress(engine, recipe.epochs, advance),
+            EpochLog(log, recipe.epochs, advance),
         )
     model.save(run / KERAS_FILE)
     return Training(device, asdict(recipe), layers(model), [asdict(epoch) for epoch in history])
 
 
 def training_pictures(
-    snapshot: Snapshot, simulation: "Simulation | None", seed: int, engine: Engine
+    snapshot: Snapshot, simulation: "Simulation | None", seed: int, log: ProgressLog
 ) -> Pairs:
     """Return what a recipe learns: the training part, and what is simulated from it."""
     part = snapshot.part(Part.TRAIN)
     if simulation is None:
         return part
-    with engine.progress("Simulating", simulation.digits + simulation.no_digits) as advance:
+    with log.bar("Simulating", simulation.digits + simulation.no_digits) as advance:
         pictures = learned(part, **asdict(simulation), seed=seed, on_progress=advance)
-    engine.say("Simulated", f"{len(pictures[1]):,} pictures to learn from {len(part[1]):,}")
+    log.log("Simulated", f"{len(pictures[1]):,} pictures to learn from {len(part[1]):,}")
     return pictures
 
 
-def calibrate_candidate(
+@task(name="calibrate its confidence")
+def calibrate_model(
     snapshot: Snapshot, recipe: Mapping[str, Any], seed: int, run: Path
 ) -> Calibration:
     """Find out how far the confidence of the saved model can be trusted."""
@@ -122,9 +137,10 @@ def calibrate_candidate(
     return calibrate(logits, labels, digit_logits, np.arange(len(labels)) < clean)
 
 
-def export_candidate(run: Path, version: str, calibration: Calibration, engine: Engine) -> Path:
+@task(name="export it to ONNX")
+def export_model(run: Path, version: str, calibration: Calibration) -> Path:
     """Write the saved model as ONNX, with what a program needs to know inside the file."""
-    from tasks.training.export import OPSET, to_onnx
+    from tasks.training.export import to_onnx
     from tasks.training.network import keras
 
     onnx = run / ONNX_FILE
@@ -136,22 +152,26 @@ def export_candidate(run: Path, version: str, calibration: Calibration, engine: 
     }
     model = keras.models.load_model(run / KERAS_FILE, compile=False)
     to_onnx(model, onnx, metadata, calibration.temperature)
-    engine.say("Export", f"{ONNX_FILE}, opset {OPSET}, {onnx.stat().st_size / 1024:,.0f} KiB")
     return onnx
 
 
-def evaluate_candidate(snapshot: Snapshot, onnx: Path, settings: TrainSettings) -> Evaluation:
+@task(name="answer the test part")
+@fails_closed
+def evaluate_model(snapshot: Snapshot, onnx: Path, settings: TrainSettings) -> Evaluation:
     """Answer the test part with the ONNX file through ONNX Runtime."""
     images, labels = snapshot.part(Part.TEST)
     device = reading_device("cpu" if settings.device == "cpu" else "auto")
-    exported = model_in(onnx)
-    probabilities = ModelSession(exported, device, usable_cores()).answers(images).probabilities
+    probabilities = (
+        ModelSession(model_in(onnx), device, usable_cores()).answers(images).probabilities
+    )
     digit = int(probabilities[0].argmax())
     confidence = float(probabilities[0, digit])
     sample = {"index": 0, "label": int(labels[0]), "digit": digit, "confidence": confidence}
-    return Evaluation(evaluate(probabilities, labels), sample, golden_answers(exported, images))
+    return Evaluation(evaluate(probabilities, labels), sample)
 
 
+@task(name="compare Keras and ONNX Runtime")
+@fails_closed
 def compare_runtimes(snapshot: Snapshot, run: Path, temperature: float) -> Parity:
     """Answer the same calibration pictures with Keras and with ONNX Runtime."""
     from tasks.training.export import parity

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.contract import Contract
+from tasks.contracts.base import Contract
 
 SHOWN_FAILURES = 3  # in a sentence; the table has all
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flows.engine import Engine
+from tasks.progress import ProgressLog
 from tasks.reporting.document import plural
 from tasks.results.pending import Choice, Pending
 from tasks.results.summary import Summary
@@ -11,37 +11,37 @@ from tasks.runs import REPORT_FILE
 LEAST_SHOWN = 0.005  # seconds of a stage
 
 
-def tell_pending(pending: Pending, choice: Choice, engine: Engine) -> None:
+def log_pending(pending: Pending, choice: Choice, log: ProgressLog) -> None:
     """Say what is not read again, and why."""
     if pending.resumed:
         runs = ", ".join(choice.resumed)
-        engine.say("Resumed", f"{plural(pending.resumed, 'file')} stay as read by {runs}")
+        log.log("Resumed", f"{plural(pending.resumed, 'file')} stay as read by {runs}")
     if earlier := pending.unchanged - pending.resumed:
         files = plural(earlier, "file")
-        engine.say("Up to date", f"{files} as read before (--again reads all of them again)")
+        log.log("Up to date", f"{files} as read before (--again reads all of them again)")
 
 
-def tell_reading(summary: Summary, run: Path, engine: Engine) -> None:
+def log_reading(summary: Summary, run: Path, log: ProgressLog) -> None:
     """Say what came out, in counts that add up."""
     reasons = ", ".join(
         f"{count:,} {reason}" for reason, count in summary.reasons.items() if reason != "ok"
     )
-    engine.say("Found", f"{summary.found:,} pictures in {plural(summary.files, 'file')}")
+    log.log("Found", f"{summary.found:,} pictures in {plural(summary.files, 'file')}")
     if summary.decided_anew:
         files = plural(summary.decided_anew, "file")
-        engine.say("", f"{files} of these as read before, decided anew by the error accepted now")
+        log.log("", f"{files} of these as read before, decided anew by the error accepted now")
     if summary.others:
-        engine.say("", f"{plural(summary.others, 'file')} were read by another run meanwhile")
-    engine.say(
+        log.log("", f"{plural(summary.others, 'file')} were read by another run meanwhile")
+    log.log(
         "Outcome",
         f"{summary.read:,} read + {summary.review:,} for review + {summary.rejected:,} rejected"
         f" = {summary.found:,}" + (f" ({reasons})" if reasons else ""),
     )
-    engine.say("Speed", f"{summary.pictures_per_second:,.0f} pictures/s ({summary.provider})")
+    log.log("Speed", f"{summary.pictures_per_second:,.0f} pictures/s ({summary.provider})")
     longest = sorted(summary.stages.items(), key=lambda stage: -stage[1])
     spent = " + ".join(f"{name} {took:.2f}" for name, took in longest if took >= LEAST_SHOWN)
-    engine.say("Time", f"{summary.seconds:.2f} s = {spent}")
-    engine.say("Results", f"{summary.results} (run {summary.run_id})")
+    log.log("Time", f"{summary.seconds:.2f} s = {spent}")
+    log.log("Results", f"{summary.results} (run {summary.run_id})")
     if summary.out:
-        engine.say("Output", summary.out)
-    engine.say("Report", str(run / REPORT_FILE))
+        log.log("Output", summary.out)
+    log.log("Report", str(run / REPORT_FILE))

@@ -1,0 +1,105 @@
+"""The label `@task` of a stage: a task run inside a flow run of Prefect, elsewhere the function.
+
+It takes the options of Prefect's own `@task` and loads nothing, so that the same stages run in a
+notebook, in a test and with `--no-prefect`.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial, wraps
+from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, overload
+
+from tasks.errors import DigitflowError
+from tasks.timing import timed
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class TaskOptions(TypedDict, total=False):
+    """What Prefect's `@task` takes, as far as it is used here."""
+
+    name: str
+    task_run_name: str | Callable[[Mapping[str, Any]], str]  # may name parameters in braces
+    retries: int
+    retry_delay_seconds: float | list[float]
+    retry_condition_fn: Callable[[Any, Any, Any], bool]
+    timeout_seconds: float
+    tags: Iterable[str]
+
+
+@overload
+def task(function: Callable[P, T], /) -> Callable[P, T]: ...
+
+
+@overload
+def task(
+    *, stage: str | None = None, **options: Unpack[TaskOptions]
+) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
+
+
+def task(
+    function: Callable[P, T] | None = None,
+    /,
+    *,
+    stage: str | None = None,
+    **options: Unpack[TaskOptions],
+) -> Any:
+    """Label a function as a stage.
+
+    Args:
+        function: the stage.
+        stage: name under which its seconds are counted, where a run counts them.
+        options: of Prefect's `@task`.
+    """
+    if function is None:
+        return partial(_labelled, stage=stage, options=options)
+    return _labelled(function, stage, options)
+
+
+def _labelled(function: Callable[P, T], stage: str | None, options: TaskOptions) -> Callable[P, T]:
+    @cache
+    def as_prefect_task() -> Any:
+        from prefect import Task
+        from prefect.cache_policies import NO_CACHE
+
+        name = options.get("name", function.__name__.replace("_", " "))
+        named: dict[str, Any] = {"name": name, "task_run_name": name, **options}
+        # `call` and not the function: clusters find it by its name, and so never get our code
+        # NO_CACHE: hashing arguments costs more than it saves, and every stage is to run
+        return Task(call, cache_policy=NO_CACHE, **named)
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        if in_flow_run():
+            result: T = as_prefect_task()(*args, **kwargs)
+            return result
+        with timed(stage):
+            return function(*args, **kwargs)
+
+    call.as_prefect_task = as_prefect_task  # type: ignore[attr-defined] # for task runners
+    return call
+
+
+def prefect_task(function: Callable[..., Any]) -> Any:
+    """Return the Prefect task of a labelled function, to be submitted to a task runner."""
+    return function.as_prefect_task()  # type: ignore[attr-defined] # labelled ones have it
+
+
+def in_flow_run() -> bool:
+    """Tell whether this is called by a flow run of Prefect, and by none of its task runs."""
+    context = sys.modules.get("prefect.context")  # without it nothing runs with Prefect
+    if context is None:
+        return False
+    return bool(context.FlowRunContext.get()) and not context.TaskRunContext.get()
+
+
+def may_pass_later(_task: object, _run: object, state: Any) -> bool:
+    """Tell Prefect to try again whatever failed, unless its input is at fault."""
+    try:
+        state.result()
+    except DigitflowError:
+        return False
+    except Exception:  # what a broken connection raises is the library's choice
+        return True
+    return False
