@@ -39,13 +39,13 @@ from tasks.reporting.document import Report, plural, to_html
 from tasks.reporting.reading_report import reading_report
 from tasks.reporting.samples import opened
 from tasks.results import table as results
-from tasks.results.commit import Origin, make_table
+from tasks.results.commit import WriterContext, make_table
 from tasks.results.compact import MANY, compact, small_files
-from tasks.results.pending import Choice, Pending, find_pending
-from tasks.results.redecide import Anew, BoundsOf, decide_anew, decided
+from tasks.results.pending import Pending, ReprocessPolicy, find_pending
+from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_decisions
 from tasks.results.repair import require_sound
 from tasks.results.summary import Summary, Tally, summarise, tally
-from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, alive, interrupted, open_run
+from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, open_run, resumable_runs, run_lock
 from tasks.settings import PredictSettings, home, models_place, results_table
 from tasks.task import task
 from tasks.timing import Stages, timed
@@ -107,21 +107,21 @@ def predict(
             console.log("Promise", threshold.sentence())
 
             purpose = purpose_of(settings, inputs, reader)
-            choice = choice_of(settings, interrupted(folder, purpose))
-            origin = Origin(run.table, inputs.root, folder.name, make_table(run.table))
-            with alive(folder, purpose, origin.version):
+            choice = choice_of(settings, resumable_runs(folder, purpose))
+            writer = WriterContext(run.table, inputs.root, folder.name, make_table(run.table))
+            with run_lock(folder, purpose, writer.version):
                 pending = find_pending(
                     listing, inputs, run.table, choice, folder / PENDING_FILE, bounds_of
                 )
                 log_pending(pending, choice, console)
                 plan = ReadPlan(folder.name, inputs, thresholds)
-                reading = Reading(plan, pending.listing, processes, origin, settings)
+                reading = Reading(plan, pending.listing, processes, writer, settings)
                 others = read_all(reading, stages, console, runner)
-                anew = Anew(0, 0)
+                anew = RedecidedFiles(0, 0)
                 # where no other run has read anything, this one has decided everything
                 if pending.unchanged or others:
                     accepted = settings.max_error
-                    anew = decide_anew(listing, pending.listing, origin, accepted, bounds_of)
+                    anew = redecide(listing, pending.listing, writer, accepted, bounds_of)
                 others -= anew.others
                 keep_compact(run.table, console)
                 expected = pending.listing.count - others + anew.unchanged
@@ -190,9 +190,11 @@ def purpose_of(settings: PredictSettings, inputs: Inputs, reader: SessionFacts) 
     }
 
 
-def choice_of(settings: PredictSettings, resumed: list[str]) -> Choice:
+def choice_of(settings: PredictSettings, resumed: list[str]) -> ReprocessPolicy:
     """Return which files that were read before are read again."""
-    return Choice(settings.again, settings.retry_rejected, settings.by_content, tuple(resumed))
+    return ReprocessPolicy(
+        settings.again, settings.retry_rejected, settings.by_content, tuple(resumed)
+    )
 
 
 def summary_of(
@@ -200,12 +202,12 @@ def summary_of(
     settings: PredictSettings,
     listing: Listing,
     pending: Pending,
-    choice: Choice,
+    choice: ReprocessPolicy,
     counted: Tally,
     reader: SessionFacts,
     threshold: Threshold,
     others: int,
-    anew: Anew,
+    anew: RedecidedFiles,
 ) -> Summary:
     """Return what became of the files that were found."""
     stages = run.stages.summed()
@@ -262,7 +264,7 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
     They are decided by the error that is accepted here, whatever another run has accepted since.
     """
     assert settings.out  # noqa: S101 - asked for
-    rows = decided(current_rows(table, listing), settings.max_error, bounds_of)
+    rows = with_decisions(current_rows(table, listing), settings.max_error, bounds_of)
     results.export(rows, settings.out)
 
 

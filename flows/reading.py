@@ -14,7 +14,7 @@ from tasks.inference.worker_pool import WorkerPool, workers_for
 from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, Shard, entries_of, shards
 from tasks.reporting.document import plural
-from tasks.results.commit import Origin
+from tasks.results.commit import WriterContext
 from tasks.settings import PredictSettings
 from tasks.timing import Stages
 
@@ -28,7 +28,7 @@ class Reading:
     plan: ReadPlan
     pending: Listing
     processes: WorkerPool  # of this machine; a cluster's machines start their own
-    origin: Origin
+    writer: WriterContext
     settings: PredictSettings
 
 
@@ -82,7 +82,7 @@ def _here(
     parts = shards(reading.pending, workers)
     plan = replace(reading.plan, shards=len(parts))
     jobs = (
-        (plan, part.number, _files_of(reading, part), reading.processes, reading.origin, advance)
+        (plan, part.number, _files_of(reading, part), reading.processes, reading.writer, advance)
         for part in parts
     )
     # one more than processes: its shard is committed while the others read
@@ -95,7 +95,7 @@ def _on_cluster(reading: Reading, runner: Runner) -> Iterator[ShardDone]:
     parts = shards(reading.pending, max(1, reading.pending.count // WORTH_A_TASK))
     plan, start = replace(reading.plan, shards=len(parts)), reading.processes.start
     jobs = (
-        (plan, part.number, pack(_files_of(reading, part)()), start, reading.origin)
+        (plan, part.number, pack(_files_of(reading, part)()), start, reading.writer)
         for part in parts
     )
     cluster, stop = cluster_of(reading.settings), reading.processes.close

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from tasks.progress import ProgressLog
 from tasks.reporting.document import plural
-from tasks.results.pending import Choice, Pending
+from tasks.results.pending import Pending, ReprocessPolicy
 from tasks.results.summary import Summary
 from tasks.runs import REPORT_FILE
 
 LEAST_SHOWN = 0.005  # seconds of a stage
 
 
-def log_pending(pending: Pending, choice: Choice, log: ProgressLog) -> None:
+def log_pending(pending: Pending, choice: ReprocessPolicy, log: ProgressLog) -> None:
     """Say what is not read again, and why."""
     if pending.resumed:
         runs = ", ".join(choice.resumed)

@@ -19,7 +19,7 @@ NO_SYNC = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder that becomes `path` when the block ends well.
 
     Readers see the old file or the new one, never a part; after a block that ended well also when
@@ -103,7 +103,7 @@ def _sync(path: Path, flags: int) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole; what cannot be encoded (odd file names) is written escaped."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

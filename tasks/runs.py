@@ -14,7 +14,7 @@ from tasks.errors import InputError
 
 REPORT_FILE = "report.html"
 SUMMARY_FILE = "summary.json"  # of runs that came to their end
-PURPOSE_FILE = "purpose.json"
+RUN_KEY_FILE = "purpose.json"
 LISTING_FILE = "listing.parquet"
 BEGAN = "began"  # key in it: the version of the results table that the run found
 NO_VERSION = -1  # in runs of earlier versions of digitflow
@@ -46,52 +46,52 @@ def timestamp() -> str:
 
 
 @contextmanager
-def alive(run: Path, purpose: Mapping[str, Any], began: int) -> Iterator[None]:
-    """Note what a run is for, and hold a lock that others can ask whether it still lives.
+def run_lock(run: Path, key: Mapping[str, Any], began: int) -> Iterator[None]:
+    """Write a run's key, and hold a lock by which others see whether the run is going on.
 
     Args:
         run: its folder.
-        purpose: what it has in common with those that may go on where it was stopped.
+        key: what it has in common with those that may go on where it was stopped.
         began: the version of the results table that it found. Runs are ordered by that: clocks,
             by which they are named, are set back.
     """
-    write_text(run / PURPOSE_FILE, json.dumps({**purpose, BEGAN: began}) + "\n")
-    with (run / PURPOSE_FILE).open() as held:
+    write_text(run / RUN_KEY_FILE, json.dumps({**key, BEGAN: began}) + "\n")
+    with (run / RUN_KEY_FILE).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
 
-def interrupted(run: Path, purpose: Mapping[str, Any]) -> list[str]:
-    """Return the ids of runs with this purpose that did not come to their end, the newest first.
+def resumable_runs(run: Path, key: Mapping[str, Any]) -> list[str]:
+    """Return the ids of runs with this key that did not come to their end, the newest first.
 
     Those before the last one that did are not asked for: nothing of them is left to do.
     """
     kind = run.name.split("-")[0]
     ids = []
     newest = sorted(run.parent.glob(f"{kind}-*"), reverse=True)[:LOOK_BACK]
-    ours = {folder: began for folder in newest if (began := _began(folder, purpose)) is not None}
+    ours = {folder: began for folder in newest if (began := _began(folder, key)) is not None}
     ours.pop(run, None)
     ended = {folder: (folder / SUMMARY_FILE).exists() for folder in ours}
     for folder in sorted(ours, key=lambda one: (ours[one], ended[one], one.name), reverse=True):
         if ended[folder]:
             break
-        if not _lives(folder):
+        if not _is_running(folder):
             ids.append(folder.name)
     return ids
 
 
-def _began(folder: Path, purpose: Mapping[str, Any]) -> int | None:
-    """Return the version at which a run began, if it has this purpose."""
+def _began(folder: Path, key: Mapping[str, Any]) -> int | None:
+    """Return the version at which a run began, if it has this key."""
     try:
-        noted = json.loads((folder / PURPOSE_FILE).read_text(encoding="utf-8"))
+        noted = json.loads((folder / RUN_KEY_FILE).read_text(encoding="utf-8"))
         began = int(noted.pop(BEGAN, NO_VERSION))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    return began if noted == purpose else None
+    return began if noted == key else None
 
 
-def _lives(folder: Path) -> bool:
-    with (folder / PURPOSE_FILE).open() as asked:
+def _is_running(folder: Path) -> bool:
+    with (folder / RUN_KEY_FILE).open() as asked:
         try:
             fcntl.flock(asked, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

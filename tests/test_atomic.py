@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.atomic import make_folder, new_folder, sha256, whole_file, write_text
+from tasks.atomic import atomic_write, make_folder, new_folder, sha256, write_text
 from tests.helpers import as_ordinary_user
 
 
@@ -36,7 +36,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_a_file_appears_whole_with_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "file.txt"
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("content")
         assert not path.exists()
         assert (temporary.parent, temporary.suffix) == (path.parent, ".txt")
@@ -63,7 +63,7 @@ def test_a_file_and_its_name_are_on_the_disk_when_it_is_said_to_be_written(
     tmp_path: Path, synced: list[Path]
 ) -> None:
     path = tmp_path / "new" / "folder" / "file"
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         assert synced == [path.parent.parent, tmp_path]  # where the two folders have their names
         synced.clear()
     assert synced == [temporary, path.parent]
@@ -90,7 +90,7 @@ def test_a_folder_that_may_be_written_but_not_listed_is_good_enough(tmp_path: Pa
 def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole_file(path) as temporary:
+    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
         temporary.write_text("half of the n")
         raise RuntimeError
     assert path.read_text() == "old"
@@ -98,7 +98,7 @@ def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path: Path) -
 
 
 def test_a_block_that_makes_its_file_by_a_rename_counts_too(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "file") as temporary:
+    with atomic_write(tmp_path / "file") as temporary:
         (tmp_path / "other").write_text("content")
         (tmp_path / "other").replace(temporary)
     assert (tmp_path / "file").read_text() == "content"

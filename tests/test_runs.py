@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runs import PURPOSE_FILE, SUMMARY_FILE, alive, interrupted, open_run
+from tasks.runs import RUN_KEY_FILE, SUMMARY_FILE, open_run, resumable_runs, run_lock
 
 ROOT = Path(__file__).parents[1]
-PURPOSE = {"root": "/pictures", "model": "m", "include": ["*.png"], "again": False}
+KEY = {"root": "/pictures", "model": "m", "include": ["*.png"], "again": False}
 # holds the lock of a run until it is killed
 HOLDER = """
 import json, sys
 from pathlib import Path
-from tasks.runs import alive
-with alive(Path(sys.argv[1]), json.loads(sys.argv[2]), 0):
+from tasks.runs import run_lock
+with run_lock(Path(sys.argv[1]), json.loads(sys.argv[2]), 0):
     print("alive", flush=True)
     sys.stdin.read()
 """
@@ -33,12 +33,12 @@ def runs(tmp_path: Path) -> Path:
 
 
 def run_in(
-    runs: Path, name: str, purpose: object = PURPOSE, *, finished: bool = False, began: int = 0
+    runs: Path, name: str, key: object = KEY, *, finished: bool = False, began: int = 0
 ) -> Path:
     """Return a run that is over, or was interrupted."""
     folder = runs / name
     folder.mkdir()
-    with alive(folder, purpose, began):  # type: ignore[arg-type]
+    with run_lock(folder, key, began):  # type: ignore[arg-type]
         pass
     if finished:
         (folder / SUMMARY_FILE).write_text("{}")
@@ -54,25 +54,25 @@ def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(tmp_path: 
     )
 
 
-def test_interrupted_runs_are_those_of_the_same_purpose_that_did_not_end(runs: Path) -> None:
+def test_interrupted_runs_are_those_with_the_same_key_that_did_not_end(runs: Path) -> None:
     run_in(runs, "predict-2")
     run_in(runs, "predict-3")
-    run_in(runs, "predict-4", PURPOSE | {"again": True})
+    run_in(runs, "predict-4", KEY | {"again": True})
     run_in(runs, "preview-5")
     (runs / "predict-6").mkdir()
     (runs / "predict-7").mkdir()
-    (runs / "predict-7" / PURPOSE_FILE).write_text("no JSON")
+    (runs / "predict-7" / RUN_KEY_FILE).write_text("no JSON")
     ours = run_in(runs, "predict-9")
-    assert interrupted(ours, PURPOSE) == ["predict-3", "predict-2"]
-    assert interrupted(ours, PURPOSE | {"root": "/elsewhere"}) == []
+    assert resumable_runs(ours, KEY) == ["predict-3", "predict-2"]
+    assert resumable_runs(ours, KEY | {"root": "/elsewhere"}) == []
 
 
 def test_what_was_interrupted_before_a_run_that_ended_is_done(runs: Path) -> None:
     run_in(runs, "predict-1", began=1)
     run_in(runs, "predict-2", began=2, finished=True)
     run_in(runs, "predict-3", began=3)
-    run_in(runs, "predict-4", PURPOSE | {"model": "other"}, began=4, finished=True)
-    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-3"]
+    run_in(runs, "predict-4", KEY | {"model": "other"}, began=4, finished=True)
+    assert resumable_runs(runs / "predict-9", KEY) == ["predict-3"]
 
 
 def test_runs_are_in_the_order_in_which_they_found_the_table_whatever_the_clock_said(
@@ -81,14 +81,14 @@ def test_runs_are_in_the_order_in_which_they_found_the_table_whatever_the_clock_
     run_in(runs, "predict-8", began=3)  # by a clock that was set back after it
     run_in(runs, "predict-2", began=5, finished=True)
     run_in(runs, "predict-1", began=9)
-    assert interrupted(runs / "predict-3", PURPOSE) == ["predict-1"]
+    assert resumable_runs(runs / "predict-3", KEY) == ["predict-1"]
 
 
 def test_a_run_of_an_earlier_version_that_noted_no_table_comes_first(runs: Path) -> None:
     earlier = run_in(runs, "predict-8")
-    (earlier / PURPOSE_FILE).write_text(json.dumps(PURPOSE))
+    (earlier / RUN_KEY_FILE).write_text(json.dumps(KEY))
     run_in(runs, "predict-1", finished=True)
-    assert interrupted(runs / "predict-9", PURPOSE) == []
+    assert resumable_runs(runs / "predict-9", KEY) == []
 
 
 def test_a_run_that_lives_in_another_process_is_not_interrupted_until_that_is_killed(
@@ -97,7 +97,7 @@ def test_a_run_that_lives_in_another_process_is_not_interrupted_until_that_is_ki
     run_in(runs, "predict-1")
     (runs / "predict-2").mkdir()
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, runs / "predict-2", json.dumps(PURPOSE)],
+        [sys.executable, "-c", HOLDER, runs / "predict-2", json.dumps(KEY)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -105,18 +105,18 @@ def test_a_run_that_lives_in_another_process_is_not_interrupted_until_that_is_ki
     )
     assert holder.stdout
     assert holder.stdout.readline() == "alive\n"
-    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-1"]
+    assert resumable_runs(runs / "predict-9", KEY) == ["predict-1"]
     os.kill(holder.pid, signal.SIGKILL)
     holder.communicate()
-    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-2", "predict-1"]
+    assert resumable_runs(runs / "predict-9", KEY) == ["predict-2", "predict-1"]
 
 
 def test_a_run_that_lives_in_this_process_is_not_interrupted(runs: Path) -> None:
     (runs / "predict-1").mkdir()
-    with alive(runs / "predict-1", PURPOSE, 0):
-        assert interrupted(runs / "predict-9", PURPOSE) == []
-    assert interrupted(runs / "predict-9", PURPOSE) == ["predict-1"]
+    with run_lock(runs / "predict-1", KEY, 0):
+        assert resumable_runs(runs / "predict-9", KEY) == []
+    assert resumable_runs(runs / "predict-9", KEY) == ["predict-1"]
 
 
 def test_the_first_run_of_all_follows_none(runs: Path) -> None:
-    assert interrupted(runs / "predict-1", PURPOSE) == []
+    assert resumable_runs(runs / "predict-1", KEY) == []

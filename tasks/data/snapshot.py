@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.atomic import absolute, make_folder, sha256, sync_folder, whole_file, write_text
+from tasks.atomic import absolute, atomic_write, make_folder, sha256, sync_folder, write_text
 from tasks.data import mnist, sources
 from tasks.data.labelled import Labelled, Labels, OnProgress
 from tasks.errors import DatasetError
@@ -144,7 +144,7 @@ def save(labelled: Labelled, datasets: Path) -> Snapshot:
     try:
         temporary.mkdir()
         for name, array in zip(ARRAYS, (labelled.images, labelled.labels, splits), strict=True):
-            with whole_file(temporary / name) as file:
+            with atomic_write(temporary / name) as file:
                 np.save(file, array)
         hashes = {name: sha256(temporary / name) for name in ARRAYS}
         digest = _digest(hashes)

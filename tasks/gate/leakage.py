@@ -1,4 +1,4 @@
-"""What training and test part of a snapshot have in common, counted anew for each verdict."""
+"""What training and test part of a snapshot have in common, counted again for each verdict."""
 
 import hashlib
 

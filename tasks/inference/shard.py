@@ -20,7 +20,7 @@ from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Entry
 from tasks.outcomes import Status
 from tasks.processes.watched_process import ProcessDied
-from tasks.results.commit import Origin, commit
+from tasks.results.commit import WriterContext, commit
 from tasks.task import task
 
 FILE_BATCH = 1_024  # files that a worker is sent at once: enough for the network
@@ -51,7 +51,7 @@ def read_shard(
     number: int,
     files: Callable[[], Sequence[Entry]],
     pool: WorkerPool,
-    origin: Origin,
+    writer: WriterContext,
     on_files: OnFiles,
 ) -> ShardDone:
     """Read the files of a shard, a batch at a time, and commit their rows at once.
@@ -61,13 +61,13 @@ def read_shard(
         number: of this shard; with the run's id it names the commit.
         files: gives the files; a function, since orchestrators look through what they are passed.
         pool: its workers read them.
-        origin: which run commits.
+        writer: which run commits.
         on_files: is told after every chunk.
     """
     entries = files()
     whole, seconds = read_rows(plan, entries, pool, on_files)
     start = perf_counter()
-    committed = commit(whole, f"{plan.run_id}/{number}", origin)
+    committed = commit(whole, f"{plan.run_id}/{number}", writer)
     spent_committing = perf_counter() - start
     return ShardDone(
         files=len(entries),
@@ -109,7 +109,7 @@ def pack(entries: Sequence[Entry]) -> bytes:
 
 @task(name="read shard", task_run_name=_shard_name)
 def read_shard_remotely(
-    plan: ReadPlan, number: int, packed: bytes, start: WorkerStart, origin: Origin
+    plan: ReadPlan, number: int, packed: bytes, start: WorkerStart, writer: WriterContext
 ) -> ShardDone:
     """Read a shard on a machine that shares the source and the results with the run, and no more.
 
@@ -120,12 +120,12 @@ def read_shard_remotely(
         number: of this shard.
         packed: its files, by `pack`.
         start: what to load: it has the model in it.
-        origin: which run commits.
+        writer: which run commits.
 
     Raises:
         DigitflowError: source or results are not there on this machine.
     """
-    for place in (plan.inputs.root, origin.table):
+    for place in (plan.inputs.root, writer.table):
         if "://" not in place and not Path(place).exists():
             raise DigitflowError(
                 f"{place} is not there on {platform.node()}: the machines of a cluster have to "
@@ -133,7 +133,7 @@ def read_shard_remotely(
             )
     entries = [Entry(*each) for each in pickle.loads(packed)]  # noqa: S301 - packed by this run
     nobody: OnFiles = lambda files, rejected: None  # noqa: E731
-    return read_shard(plan, number, lambda: entries, _pool_of(start), origin, nobody)
+    return read_shard(plan, number, lambda: entries, _pool_of(start), writer, nobody)
 
 
 _pool_of = lru_cache(maxsize=2)(WorkerPool)

@@ -11,7 +11,7 @@ from tasks.inputs.local import too_large
 from tasks.inputs.path_filter import Chosen
 from tasks.inputs.s3 import refusal
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
-from tasks.storage.s3 import LASTING, PAUSES, said
+from tasks.storage.s3 import LASTING, PAUSES, error_text
 
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # as stores call it
 
@@ -30,7 +30,7 @@ class Store(Inputs):
         try:
             self._start = self._files.info(self._top)
         except Exception as error:  # each store has its own
-            raise InputError(f"{url} cannot be read: {said(error)}") from error
+            raise InputError(f"{url} cannot be read: {error_text(error)}") from error
         if self._start["type"] == "file":
             self.root = self.root.rpartition("/")[0]
             self._top = self._top.rpartition("/")[0]
@@ -88,7 +88,7 @@ class Store(Inputs):
         try:
             found = files.ls(folder, detail=True)
         except Exception as error:  # each store has its own
-            raise InputError(f"{folder} cannot be listed: {said(error)}") from error
+            raise InputError(f"{folder} cannot be listed: {error_text(error)}") from error
         files.invalidate_cache(folder)
         others = [info for info in found if info["name"].rstrip("/") != folder.rstrip("/")]
         return sorted(others, key=lambda info: str(info["name"]), reverse=True)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tasks.atomic import whole_file
+from tasks.atomic import atomic_write
 from tasks.errors import InputError
 from tasks.inputs.base import Entry, Inputs
 from tasks.outcomes import MAX_BYTES
@@ -56,7 +56,7 @@ def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listin
         InputError: there are no files, or the inputs turn out to be broken or out of reach.
     """
     count = size = 0
-    with whole_file(file) as temporary:
+    with atomic_write(file) as temporary:
         with pq.ParquetWriter(temporary, LISTING_SCHEMA, use_dictionary=False) as listing:
             for group in _groups(inputs.entries()):
                 listing.write_table(group)

@@ -53,8 +53,8 @@ def _existing(given: str) -> Path:
         path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         missing = isinstance(error, FileNotFoundError)
-        said = error.strerror if isinstance(error, OSError) else error
-        what = "does not exist" if missing else f"cannot be opened: {said}"
+        error_text = error.strerror if isinstance(error, OSError) else error
+        what = "does not exist" if missing else f"cannot be opened: {error_text}"
         raise InputError(
             f"{path} {what}: give a folder of pictures, a glob in quotes, a list or an archive"
         ) from None

@@ -11,7 +11,7 @@ from tasks.inputs.base import Content, Entry, Inputs
 from tasks.inputs.local import too_large
 from tasks.inputs.path_filter import Chosen
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
-from tasks.storage.s3 import ADVICE, PAGE, Connection, Got, listed, said
+from tasks.storage.s3 import ADVICE, PAGE, Connection, Got, error_text, listed
 
 IN_FLIGHT = 16  # objects of `read_each` that are on their way at a time
 AHEAD = 8 * 2**20  # bytes: what is larger is fetched when it is its turn, so that memory holds one
@@ -125,7 +125,9 @@ class S3Bucket(Inputs):
         except InputError:
             raise
         except Exception as error:  # of s3fs, botocore, aiohttp
-            raise InputError(f"{self.root} cannot be listed: {said(error)}; {ADVICE}") from error
+            raise InputError(
+                f"{self.root} cannot be listed: {error_text(error)}; {ADVICE}"
+            ) from error
 
 
 def refusal(error: Exception) -> Undecodable:
@@ -133,10 +135,10 @@ def refusal(error: Exception) -> Undecodable:
     if isinstance(error, Undecodable):
         return error
     if isinstance(error, FileNotFoundError):
-        return Undecodable(Reason.VANISHED, said(error))
+        return Undecodable(Reason.VANISHED, error_text(error))
     if isinstance(error, PermissionError):
-        return Undecodable(Reason.PERMISSION_DENIED, said(error))
-    return Undecodable(Reason.STORAGE_ERROR, said(error))
+        return Undecodable(Reason.PERMISSION_DENIED, error_text(error))
+    return Undecodable(Reason.STORAGE_ERROR, error_text(error))
 
 
 def _whole_seconds(time: datetime) -> int:

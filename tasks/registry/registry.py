@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.atomic import absolute, sha256, whole_file, write_text
+from tasks.atomic import absolute, atomic_write, sha256, write_text
 from tasks.errors import GateRefused, InputError, ModelError
 from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, model_in
 from tasks.registry.card import CARD_DIGEST, card_of, read_card, sealed
@@ -312,7 +312,7 @@ def ship(version: Version) -> None:
     if not version.accepted:
         raise GateRefused(f"{version.name} did not pass the gate and cannot ship")
     card = sealed({**version.card, "files": {ONNX_FILE: version.card["files"][ONNX_FILE]}})
-    with whole_file(READY / ONNX_FILE) as temporary:
+    with atomic_write(READY / ONNX_FILE) as temporary:
         shutil.copyfile(version.onnx, temporary)
     write_text(READY / CARD_FILE, json.dumps(card, indent=2) + "\n")
 

@@ -25,7 +25,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from tasks.atomic import make_folder
 from tasks.errors import DigitflowError
 from tasks.results.schema import SCHEMA
-from tasks.results.table import dataset_of, open_table, said, storage_options
+from tasks.results.table import dataset_of, error_text, open_table, storage_options
 from tasks.results.table_files import (
     append_partitioned,
     commit_files,
@@ -44,23 +44,23 @@ CONFIGURATION = {"delta.dataSkippingStatsColumns": "root,run_id,read_at"}
 # metadata of our commits
 ROOT, RUN, ROWS = "digitflow.root", "digitflow.run", "digitflow.rows"
 NUMBER = "digitflow.number"  # of the commit, as its rows have it
-DECIDES = "digitflow.decides"  # see `Origin.decides`
+DECIDES = "digitflow.decides"  # see `WriterContext.redecides`
 
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
 
 
 @dataclass
-class Origin:
+class WriterContext:
     """Which run writes about which root, and what it knows of other runs that do the same."""
 
     table: str  # folder or URL
     root: str
     run_id: str
     version: int  # of the table up to which other runs are known
-    decides: bool = False  # its rows are of pictures that were read before, and are not opened
-    others: set[str] = field(default_factory=set)  # runs that have written about the root since
-    theirs: set[int] = field(default_factory=set)  # numbers of those commits
-    ahead: int | None = None  # by which numbers are above versions
+    redecides: bool = False  # its rows are of pictures that were read before, and are not opened
+    other_runs: set[str] = field(default_factory=set)  # runs that have written about the root since
+    other_commits: set[int] = field(default_factory=set)  # numbers of those commits
+    number_offset: int | None = None  # by which numbers are above versions
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def make_table(table: str) -> int:
             return _made(table)
         except CommitFailedError as error:  # other runs do so at the same moment
             if time.monotonic() > deadline:
-                raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
+                raise DigitflowError(f"{table} cannot be written: {error_text(error)}") from error
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - to get out of step
         except (OSError, DeltaError) as error:
-            raise DigitflowError(f"{table} cannot be written: {said(error)}") from error
+            raise DigitflowError(f"{table} cannot be written: {error_text(error)}") from error
 
 
 def _made(table: str) -> int:
@@ -117,15 +117,15 @@ def _bring_up_to_date(made: DeltaTable, table: str) -> None:
         sync_commit(table, made.version())
 
 
-def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
+def commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committed:
     """Add the rows to the table, unless a commit of that transaction id is there.
 
-    Files that another run has read since `origin` was made are left out.
+    Files that another run has read since `writer` was made are left out.
 
     Args:
         rows: with the columns of SCHEMA, and others that somebody has added to the table.
         transaction: the run and shard these rows come from.
-        origin: is brought up to date.
+        writer: is brought up to date.
 
     Raises:
         DigitflowError: others kept writing for too long, or the table cannot be written.
@@ -134,46 +134,48 @@ def commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
     with _one_at_a_time:
         while True:
             try:
-                return _commit(rows, transaction, origin)
+                return _commit(rows, transaction, writer)
             except CommitFailedError as error:
                 if time.monotonic() > deadline:
                     raise DigitflowError(
-                        f"{origin.table}: other writers left no room for {PATIENCE:.0f} s: "
-                        f"{said(error)}"
+                        f"{writer.table}: other writers left no room for {PATIENCE:.0f} s: "
+                        f"{error_text(error)}"
                     ) from error
                 time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
             except (OSError, DeltaError, pa.ArrowException) as error:
-                raise DigitflowError(f"{origin.table} cannot be written: {said(error)}") from error
+                raise DigitflowError(
+                    f"{writer.table} cannot be written: {error_text(error)}"
+                ) from error
 
 
-def _commit(rows: pa.Table, transaction: str, origin: Origin) -> Committed:
+def _commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committed:
     # one handle for the questions and the commit: what others commit between is a conflict
-    latest = open_table(origin.table)
+    latest = open_table(writer.table)
     if latest.transaction_version(transaction) is not None:
         return Committed(rows.num_rows, 0)
-    _note_others(latest, origin)
-    fresh = _without(rows, latest, origin) if origin.others else rows
+    _note_others(latest, writer)
+    fresh = _without(rows, latest, writer) if writer.other_runs else rows
     others = int(pc.sum(pc.equal(rows["page"], 0)).as_py()) - _files(fresh)
     if fresh.num_rows:
-        guard = hashlib.sha256(origin.root.encode()).hexdigest()
+        guard = hashlib.sha256(writer.root.encode()).hexdigest()
         properties = CommitProperties(
             custom_metadata={
-                **{ROOT: origin.root, RUN: origin.run_id, ROWS: fresh.num_rows},
-                NUMBER: _number(latest, origin),
-                **({DECIDES: "yes"} if origin.decides else {}),
+                **{ROOT: writer.root, RUN: writer.run_id, ROWS: fresh.num_rows},
+                NUMBER: _number(latest, writer),
+                **({DECIDES: "yes"} if writer.redecides else {}),
             },
             app_transactions=[Transaction(transaction, 1), Transaction(f"root/{guard}", 1)],
             max_commit_retries=0,
         )
-        _append(latest, fresh, origin, properties)
+        _append(latest, fresh, writer, properties)
     return Committed(fresh.num_rows, others)
 
 
 def _append(
-    latest: DeltaTable, rows: pa.Table, origin: Origin, properties: CommitProperties
+    latest: DeltaTable, rows: pa.Table, writer: WriterContext, properties: CommitProperties
 ) -> None:
-    table = origin.table
-    number = pa.repeat(pa.scalar(_number(latest, origin), pa.int64()), rows.num_rows)
+    table = writer.table
+    number = pa.repeat(pa.scalar(_number(latest, writer), pa.int64()), rows.num_rows)
     place = rows.schema.get_field_index("commit_version")
     numbered = rows.set_column(place, rows.schema.field(place), number)
     if is_partitioned(latest):
@@ -188,11 +190,11 @@ def _append(
         raise
 
 
-def _number(latest: DeltaTable, origin: Origin) -> int:
+def _number(latest: DeltaTable, writer: WriterContext) -> int:
     """Return the number of the commit that follows a version."""
-    if origin.ahead is None:
-        origin.ahead = max(0, _highest_number(latest, origin.table) - latest.version())
-    return latest.version() + 1 + origin.ahead
+    if writer.number_offset is None:
+        writer.number_offset = max(0, _highest_number(latest, writer.table) - latest.version())
+    return latest.version() + 1 + writer.number_offset
 
 
 def _highest_number(latest: DeltaTable, table: str) -> int:
@@ -204,29 +206,29 @@ def _files(rows: pa.Table) -> int:
     return int(pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py())
 
 
-def _note_others(latest: DeltaTable, origin: Origin) -> None:
+def _note_others(latest: DeltaTable, writer: WriterContext) -> None:
     """Look at the commits since the last look for other runs that write about the same root."""
-    unseen = latest.version() - origin.version
+    unseen = latest.version() - writer.version
     if unseen > 0:
         for entry in latest.history(unseen):
             # a picture that is read stays so, whatever is made of its earlier reading meanwhile
-            counts = origin.decides or not entry.get(DECIDES)
-            if counts and entry.get(ROOT) == origin.root and entry.get(RUN) != origin.run_id:
-                origin.others.add(str(entry[RUN]))
-                origin.theirs.add(int(entry.get(NUMBER, entry["version"])))
-        origin.version = latest.version()
+            counts = writer.redecides or not entry.get(DECIDES)
+            if counts and entry.get(ROOT) == writer.root and entry.get(RUN) != writer.run_id:
+                writer.other_runs.add(str(entry[RUN]))
+                writer.other_commits.add(int(entry.get(NUMBER, entry["version"])))
+        writer.version = latest.version()
 
 
-def _without(rows: pa.Table, latest: DeltaTable, origin: Origin) -> pa.Table:
+def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Table:
     """Return the rows of files that no other run has read as they are."""
     key = ["path", "size", "mtime_ns"]
     wanted = (
-        (pc.field("root") == origin.root)
-        & pc.field("run_id").isin(sorted(origin.others))
-        & pc.field("commit_version").isin(sorted(origin.theirs))
+        (pc.field("root") == writer.root)
+        & pc.field("run_id").isin(sorted(writer.other_runs))
+        & pc.field("commit_version").isin(sorted(writer.other_commits))
         & pc.field("path").isin(rows["path"].combine_chunks())
     )
-    theirs = dataset_of(latest, origin.table).to_table(columns=key, filter=wanted)
+    theirs = dataset_of(latest, writer.table).to_table(columns=key, filter=wanted)
     known = set(_keys(theirs, key))
     return rows.filter(pa.array([each not in known for each in _keys(rows, key)], pa.bool_()))
 

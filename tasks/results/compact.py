@@ -15,7 +15,7 @@ from deltalake.transaction import AddAction
 from pyarrow.dataset import dataset
 
 from tasks.errors import DigitflowError
-from tasks.results.table import BATCH, dataset_of, open_table, said, storage_options
+from tasks.results.table import ROW_BATCH, dataset_of, error_text, open_table, storage_options
 from tasks.results.table_files import (
     DataFile,
     commit_files,
@@ -42,7 +42,7 @@ def small_files(table: str) -> int:
 
 @task(name="compact the results", stage="compact")
 def compact(table: str) -> bool:
-    """Write the small files anew as few; False if another run did so meanwhile, or kept writing.
+    """Rewrite the small files as few; False if another run did so meanwhile, or kept writing.
 
     Files that earlier compacting has replaced are deleted once that is a week ago.
 
@@ -53,7 +53,7 @@ def compact(table: str) -> bool:
         done = all(_join(files, table) for files in _groups(_joinable(table)))
         _delete_replaced(table)
     except (OSError, DeltaError, pa.ArrowException) as error:
-        raise DigitflowError(f"{table} cannot be compacted: {said(error)}") from error
+        raise DigitflowError(f"{table} cannot be compacted: {error_text(error)}") from error
     return done
 
 
@@ -102,7 +102,7 @@ def _join(files: list[DataFile], table: str) -> bool:
     storage, paths = storage_of(table, storage_options(table)), [file.path for file in files]
     schema = dataset_of(open_table(table), table).schema
     rows = dataset(paths, schema, format="parquet", filesystem=storage)
-    batches = rows.to_batches(batch_size=BATCH, batch_readahead=1, fragment_readahead=1)
+    batches = rows.to_batches(batch_size=ROW_BATCH, batch_readahead=1, fragment_readahead=1)
     added = write_rows(batches, schema, storage, table)
     added.data_change = False
     written = pq.read_metadata(added.path, filesystem=storage).num_rows

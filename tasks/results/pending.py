@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tasks.atomic import whole_file
+from tasks.atomic import atomic_write
 from tasks.inputs.base import Inputs, printable
 from tasks.inputs.listing import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status, Undecodable
@@ -23,14 +23,14 @@ from tasks.results.redecide import DECIDED_BY, BoundsOf, undecidable
 from tasks.results.table import RANKED_BY, is_table, ranks, scan
 from tasks.task import task
 
-BATCH = 16_384  # rows in memory at once
+FILE_BATCH = 16_384  # listed files in memory at once
 UNLISTED, UNREAD = -1, -2  # size or time of what could not be looked at; never equal
 KEY = np.dtype("S16")  # 128 bits of a hash: no two of a million names meet by chance
 REASONS = tuple(Reason)
 
 
 @dataclass(frozen=True)
-class Choice:
+class ReprocessPolicy:
     """Which of the files that were read before are read again."""
 
     again: bool = False  # all of them
@@ -69,7 +69,12 @@ class _Known:
 
 @task(name="find what is new", stage="list")
 def find_pending(
-    listing: Listing, inputs: Inputs, table: str, choice: Choice, file: Path, bounds_of: BoundsOf
+    listing: Listing,
+    inputs: Inputs,
+    table: str,
+    policy: ReprocessPolicy,
+    file: Path,
+    bounds_of: BoundsOf,
 ) -> Pending:
     """Write the listing of the files that have to be read.
 
@@ -77,22 +82,22 @@ def find_pending(
         listing: all that was found.
         inputs: where it was found; read for `by_content` alone.
         table: the results, which need not be there yet.
-        choice: what is read again.
+        policy: what is read again.
         file: the Parquet file to write, of the listing's schema.
         bounds_of: the error bounds of models that rows of earlier versions are from. A row whose
             model is gone cannot be held against the error that is accepted: it is read again.
     """
     if not is_table(table):
         return Pending(listing, 0)
-    known = _known(table, listing.root, choice, bounds_of)
+    known = _known(table, listing.root, policy, bounds_of)
     if not len(known.paths):
         return Pending(listing, 0)
     count = resumed = size = 0
-    with whole_file(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
+    with atomic_write(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
         waiting = LISTING_SCHEMA.empty_table()
-        for batch in pq.ParquetFile(listing.file).iter_batches(BATCH):
+        for batch in pq.ParquetFile(listing.file).iter_batches(FILE_BATCH):
             places = known.places(_hashes(printable(p) for p in batch["path"].to_pylist()))
-            wanted = _wanted(batch, places, known, choice, inputs)
+            wanted = _wanted(batch, places, known, policy, inputs)
             chosen = batch.filter(pa.array(wanted))
             count += chosen.num_rows
             size += bytes_of(chosen)
@@ -112,20 +117,20 @@ def _wanted(
     batch: pa.RecordBatch,
     places: NDArray[np.int64],
     known: _Known,
-    choice: Choice,
+    policy: ReprocessPolicy,
     inputs: Inputs,
 ) -> NDArray[np.bool_]:
     """Tell which files of a batch have to be read; `places` is where their readings are."""
     read_before = places >= 0
     done = np.zeros(len(places), bool)
     done[read_before] = known.resumed[places[read_before]]
-    if choice.again:
+    if policy.again:
         return ~done
-    if choice.retry_rejected:
+    if policy.retry_rejected:
         wanted = np.zeros(len(places), bool)
-        wanted[read_before] = _rejected(choice.retry_rejected)[known.reasons[places[read_before]]]
+        wanted[read_before] = _rejected(policy.retry_rejected)[known.reasons[places[read_before]]]
         return wanted & ~done
-    if choice.by_content:
+    if policy.by_content:
         contents = _hashes_of_contents(batch, inputs)
         stays = read_before & (known.contents[places] == contents) & ~known.undecidable[places]
         return np.asarray(~stays, bool)
@@ -136,14 +141,14 @@ def _wanted(
     return np.asarray(~stays, bool)
 
 
-def _known(table: str, root: str, choice: Choice, bounds_of: BoundsOf) -> _Known:
+def _known(table: str, root: str, policy: ReprocessPolicy, bounds_of: BoundsOf) -> _Known:
     """Return the current reading of each path; of several the one that was committed last."""
     columns = ["page", "size", "mtime_ns", "content_hash", "run_id", *DECIDED_BY, *RANKED_BY]
     wanted = pc.field("root") == root
-    if choice.again:
-        wanted &= pc.field("run_id").isin(pa.array(choice.resumed, pa.string()))
+    if policy.again:
+        wanted &= pc.field("run_id").isin(pa.array(policy.resumed, pa.string()))
     batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
-    parts = [_columns(batch, choice, bounds_of) for batch in batches]
+    parts = [_columns(batch, policy, bounds_of) for batch in batches]
     if not parts:
         return _Known(*(np.empty(0, kind) for kind in (KEY, bool, int, int, KEY, int, bool)))
     paths, ranked, pages, *others = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -158,11 +163,11 @@ def _known(table: str, root: str, choice: Choice, bounds_of: BoundsOf) -> _Known
 
 
 def _columns(
-    batch: pa.RecordBatch, choice: Choice, bounds_of: BoundsOf
+    batch: pa.RecordBatch, policy: ReprocessPolicy, bounds_of: BoundsOf
 ) -> tuple[NDArray[Any], ...]:
     """Return paths, ranks and pages of rows, and what `_Known` holds of them in its order."""
     places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
-    theirs = pc.is_in(batch["run_id"], pa.array(choice.resumed, pa.string()))
+    theirs = pc.is_in(batch["run_id"], pa.array(policy.resumed, pa.string()))
     return (
         _hashes(batch["path"].to_pylist()),
         ranks(batch).to_numpy(zero_copy_only=False),

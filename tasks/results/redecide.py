@@ -1,4 +1,4 @@
-"""Rows of earlier readings, decided anew by the error that is accepted now: no picture is opened.
+"""Rows of earlier readings, decided again by the error that is accepted now; no picture is opened.
 
 What a row says of its picture does not change, so neither is it read again; its status does, where
 it was read under a looser or a stricter `--max-error`.
@@ -21,7 +21,7 @@ from tasks.inputs.base import printable
 from tasks.inputs.listing import Listing
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import BY_CONFIDENCE, Reason, Status
-from tasks.results.commit import Origin, commit
+from tasks.results.commit import WriterContext, commit
 from tasks.results.table import PLACE, RANKED_BY, current, dataset_of, open_table, ranks, reading
 from tasks.task import task
 
@@ -36,14 +36,14 @@ BoundsOf = Callable[[str], ErrorBounds | None]
 
 
 @dataclass(frozen=True)
-class Anew:
-    """How many files were decided anew."""
+class RedecidedFiles:
+    """How many files were decided again."""
 
     unchanged: int  # that were up to date by an earlier reading
     others: int  # that another run has read while this one was reading
 
 
-def decided(rows: pa.Table, max_error: float, bounds_of: BoundsOf) -> pa.Table:
+def with_decisions(rows: pa.Table, max_error: float, bounds_of: BoundsOf) -> pa.Table:
     """Return rows with the status and reason that they have where this error is accepted.
 
     Args:
@@ -55,9 +55,9 @@ def decided(rows: pa.Table, max_error: float, bounds_of: BoundsOf) -> pa.Table:
     read = pa.array(error_bounds(rows, bounds_of) <= max_error)
     reasons = pc.if_else(read, Reason.OK.value, Reason.LOW_CONFIDENCE.value)
     statuses = pc.if_else(read, Status.READ.value, Status.REVIEW.value)
-    for name, anew in (("reason", reasons), ("status", statuses)):
+    for name, values in (("reason", reasons), ("status", statuses)):
         place = rows.column_names.index(name)
-        rows = rows.set_column(place, rows.field(name), pc.if_else(is_open, anew, rows[name]))
+        rows = rows.set_column(place, rows.field(name), pc.if_else(is_open, values, rows[name]))
     return rows
 
 
@@ -85,10 +85,10 @@ def undecidable(rows: pa.RecordBatch, bounds_of: BoundsOf) -> NDArray[np.bool_]:
     return np.asarray(missing, bool)
 
 
-@task(name="decide earlier rows anew", stage="decide")
-def decide_anew(
-    listing: Listing, pending: Listing, origin: Origin, max_error: float, bounds_of: BoundsOf
-) -> Anew:
+@task(name="decide earlier rows again", stage="decide")
+def redecide(
+    listing: Listing, pending: Listing, writer: WriterContext, max_error: float, bounds_of: BoundsOf
+) -> RedecidedFiles:
     """Commit a new row for what another error was accepted for, of the files that were found.
 
     What this run has read itself is decided already, whatever another run has made of it since.
@@ -96,27 +96,27 @@ def decide_anew(
     Args:
         listing: the files; rows of others are left alone.
         pending: those of them that this run or others have just read.
-        origin: which run commits.
+        writer: which run commits.
         max_error: the error that is accepted now.
-        bounds_of: as in `decided`.
+        bounds_of: as in `with_decisions`.
 
     Returns:
-        How many files were decided anew: all pages of one, so that they stay together.
+        How many files were decided again: all pages of one, so that they stay together.
 
     Raises:
         DigitflowError: the table cannot be read or written.
     """
-    with reading(origin.table):
-        return _decide_anew(listing, pending, origin, max_error, bounds_of)
+    with reading(writer.table):
+        return _redecide(listing, pending, writer, max_error, bounds_of)
 
 
-def _decide_anew(
-    listing: Listing, pending: Listing, origin: Origin, max_error: float, bounds_of: BoundsOf
-) -> Anew:
-    latest = open_table(origin.table)
-    ours = Origin(origin.table, origin.root, origin.run_id, latest.version(), decides=True)
-    dataset = dataset_of(latest, origin.table)
-    changed = _changed(dataset, origin, max_error, bounds_of)
+def _redecide(
+    listing: Listing, pending: Listing, writer: WriterContext, max_error: float, bounds_of: BoundsOf
+) -> RedecidedFiles:
+    latest = open_table(writer.table)
+    ours = WriterContext(writer.table, writer.root, writer.run_id, latest.version(), redecides=True)
+    dataset = dataset_of(latest, writer.table)
+    changed = _changed(dataset, writer, max_error, bounds_of)
     paths = set(changed["path"].to_pylist())
     found = _listed(listing.file, paths)
     just_read = _listed(pending.file, found)
@@ -126,21 +126,25 @@ def _decide_anew(
         theirs = changed.filter(pc.is_in(changed["path"], _texts(chosen))).sort_by("read_at_min")
         for start in range(0, theirs.num_rows, PATHS):
             group = theirs.slice(start, PATHS)
-            rows = current(dataset.to_table(filter=_rows_of(group, origin.root)))
-            anew = _of_run(decided(rows, max_error, bounds_of), origin.run_id, bounds_of)
-            done = commit(anew, f"{origin.run_id}/decided/{kind}/{start}", ours)
+            rows = current(dataset.to_table(filter=_rows_of(group, writer.root)))
+            redecided = _of_run(
+                with_decisions(rows, max_error, bounds_of), writer.run_id, bounds_of
+            )
+            done = commit(redecided, f"{writer.run_id}/decided/{kind}/{start}", ours)
             count += group.num_rows - done.others
         counts.append(count)
-    return Anew(*counts)
+    return RedecidedFiles(*counts)
 
 
-def _changed(dataset: Dataset, origin: Origin, max_error: float, bounds_of: BoundsOf) -> pa.Table:
-    """Return the path of each file that is to be decided anew, and when its pages were read.
+def _changed(
+    dataset: Dataset, writer: WriterContext, max_error: float, bounds_of: BoundsOf
+) -> pa.Table:
+    """Return the path of each file that is to be decided again, and when its pages were read.
 
     Superseded readings that would be decided otherwise stay in the table for ever, so that this
     must not be dear: what is current is found out for all of them at once.
     """
-    same_root = pc.field("root") == origin.root
+    same_root = pc.field("root") == writer.root
     candidates = [_NO_READINGS]
     for batch in dataset.to_batches(
         columns=[*KNOWN_BY, "status", *RANKED_BY],
@@ -149,13 +153,13 @@ def _changed(dataset: Dataset, origin: Origin, max_error: float, bounds_of: Boun
         fragment_readahead=1,
     ):
         rows = pa.Table.from_batches([batch])
-        differ = pc.not_equal(decided(rows, max_error, bounds_of)["reason"], rows["reason"])
+        differ = pc.not_equal(with_decisions(rows, max_error, bounds_of)["reason"], rows["reason"])
         candidates.append(_readings(rows.filter(differ)))
     keys = [*_NO_READINGS.column_names]
     candidate = pa.concat_tables(candidates).group_by(keys).aggregate([])
     wanted = same_root & pc.field("path").isin(candidate["path"].unique())
     rows = dataset.to_table(columns=["path", "run_id", *RANKED_BY], filter=wanted)
-    own = rows.filter(pc.field("run_id") == origin.run_id)["path"].combine_chunks()
+    own = rows.filter(pc.field("run_id") == writer.run_id)["path"].combine_chunks()
     readings = _readings(rows).append_column("read_at", rows["read_at"])
     times = readings.group_by(keys).aggregate([("read_at", "min"), ("read_at", "max")])
     last = times.group_by("path").aggregate([(PLACE, "max")])

@@ -19,7 +19,7 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import RemoveAction
 
-from tasks.atomic import make_folder, sync_folder, whole_file
+from tasks.atomic import atomic_write, make_folder, sync_folder
 from tasks.errors import DigitflowError
 from tasks.results.schema import SCHEMA
 from tasks.results.table_files import LOG, commit_files, data_files, is_local
@@ -103,7 +103,7 @@ def repair(table: str) -> list[Damage]:
 def _beyond_repair(table: str, why: str) -> DigitflowError:
     return DigitflowError(
         f"the results table {table} cannot be repaired: {why}; restore the folder from a backup, "
-        "or move it away to begin anew"
+        "or move it away to begin a new one"
     )
 
 
@@ -214,7 +214,7 @@ def _replace_commit(damage: Damage) -> None:
         "operation": "REPAIR",
         "operationParameters": {"damaged": str(kept.relative_to(table))},
     }
-    with whole_file(damage.path) as temporary:
+    with atomic_write(damage.path) as temporary:
         temporary.write_text(json.dumps({"commitInfo": nothing}) + "\n", encoding="utf-8")
 
 

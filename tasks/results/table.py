@@ -20,7 +20,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow.dataset import Dataset
 
-from tasks.atomic import absolute, whole_file
+from tasks.atomic import absolute, atomic_write
 from tasks.errors import DigitflowError, InputError
 from tasks.results.repair import damages, described
 from tasks.results.schema import SCHEMA
@@ -30,7 +30,7 @@ PLACE = "place"  # of a reading among those of its file: the name of a column th
 ORDER = ["root", "path", PLACE, "page"]
 BEFORE_COMMITS = 2**62  # more microseconds than a clock says, so that times rank below commits
 RANKED_BY = ("commit_version", "read_at")
-BATCH = 16_384  # rows
+ROW_BATCH = 16_384  # rows in memory at once
 # where a spreadsheet may see a cell begin, which it may divide at other characters than commas:
 # before what makes a formula of it (OWASP: CSV injection), and before the mark that says it is none
 FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[\s\0\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n'])")
@@ -53,10 +53,10 @@ def is_table(table: str) -> bool:
     try:
         return DeltaTable.is_deltatable(table, storage_options(table))
     except (OSError, DeltaError) as error:
-        raise DigitflowError(f"{table} cannot be read: {said(error)}") from error
+        raise DigitflowError(f"{table} cannot be read: {error_text(error)}") from error
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return in one line what the storage said, which it writes as a coloured tree."""
     return " ".join(COLOURS.sub("", str(error)).replace("↳", ":").split()).replace(" :", ":")
 
@@ -85,7 +85,9 @@ def reading(table: str) -> Iterator[None]:
         yield
     except (OSError, DeltaError, pa.ArrowException) as error:
         damaged = damages(table)
-        what = described(table, damaged) if damaged else f"{table} cannot be read: {said(error)}"
+        what = (
+            described(table, damaged) if damaged else f"{table} cannot be read: {error_text(error)}"
+        )
         raise DigitflowError(what) from error
 
 
@@ -110,7 +112,7 @@ def scan(table: str, columns: list[str], wanted: pc.Expression) -> Iterator[pa.R
         yield from dataset.to_batches(
             columns=columns,
             filter=wanted,
-            batch_size=BATCH,
+            batch_size=ROW_BATCH,
             batch_readahead=1,
             fragment_readahead=1,
         )
@@ -211,7 +213,7 @@ def check_out(out: Path) -> None:
 
 def export(rows: pa.Table, out: Path) -> None:
     """Write rows as CSV, Parquet or JSON lines, by the suffix of the name; whole or not at all."""
-    with whole_file(absolute(out)) as temporary:
+    with atomic_write(absolute(out)) as temporary:
         if out.suffix == ".parquet":
             pq.write_table(rows, temporary)
         elif out.suffix == ".csv":

@@ -62,7 +62,7 @@ class BucketHistory:
     def append(self, decide: Decide) -> list[Entry]:
         """Append what is decided, from the entries of the very object that is replaced.
 
-        If somebody else was faster, it is decided anew. A write whose answer was lost looks just
+        If somebody else was faster, it is decided again. A write whose answer was lost looks just
         so, which is why each entry has an id.
 
         Raises:

@@ -10,7 +10,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from tasks.errors import DigitflowError, InputError
-from tasks.storage.s3 import ADVICE, CONDITION_CODES, PAGE, Connection, Got, code_of, listed, said
+from tasks.storage.s3 import (
+    ADVICE,
+    CONDITION_CODES,
+    PAGE,
+    Connection,
+    Got,
+    code_of,
+    error_text,
+    listed,
+)
 
 PROBE = ".conditional-write"  # is never there
 NO_ETAG = '"0"'  # no object has it
@@ -118,7 +127,7 @@ class Objects:
             if code_of(error) in CONDITION_CODES | ({"NoSuchKey"} if instead_of else set()):
                 raise Conflict(f"{self.url}/{name}") from error
             raise DigitflowError(
-                f"{self.url}/{name}: writing failed: {said(error)}; {ADVICE}"
+                f"{self.url}/{name}: writing failed: {error_text(error)}; {ADVICE}"
             ) from error
 
     def delete(self, name: str) -> None:
@@ -133,7 +142,7 @@ class Objects:
             raise
         except Exception as error:  # of s3fs, botocore, aiohttp
             raise DigitflowError(
-                f"{self.url}/{name}: deleting failed: {said(error)}; {ADVICE}"
+                f"{self.url}/{name}: deleting failed: {error_text(error)}; {ADVICE}"
             ) from error
 
     def require_conditions(self) -> None:
@@ -161,4 +170,4 @@ class Objects:
         )
 
     def _out_of_reach(self, error: Exception) -> InputError:
-        return InputError(f"{self.url} cannot be read: {said(error)}; {ADVICE}")
+        return InputError(f"{self.url} cannot be read: {error_text(error)}; {ADVICE}")

@@ -177,7 +177,7 @@ def acceptance(
     for keeper in keepers:
         try:
             heads += [head] if (head := keeper.read()) else []
-        except InputError as error:  # it is written anew
+        except InputError as error:  # it is rewritten
             change = str(error)
     change = change_of(written, parsed(written, place, kind), heads) or change
     if change is None:

@@ -135,6 +135,6 @@ def code_of(error: Exception) -> str | None:
     return str(response["Error"].get("Code")) if response else None
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return an error in one line with its kind."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

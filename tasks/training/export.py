@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from tasks.atomic import whole_file
+from tasks.atomic import atomic_write
 from tasks.device import cpu
 from tasks.inference.model_file import model_in
 from tasks.inference.session import INPUT, OUTPUT, SCORE, ModelSession
@@ -74,7 +74,7 @@ def to_onnx(model: keras.Model, path: Path, metadata: dict[str, str], temperatur
         value.type.tensor_type.shape.dim[0].dim_param = ANY_COUNT
     onnx.helper.set_model_props(proto, metadata)
     onnx.checker.check_model(proto, full_check=True)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(proto.SerializeToString())
 
 

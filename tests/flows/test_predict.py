@@ -172,7 +172,7 @@ def test_what_a_looser_run_has_read_is_held_against_the_error_that_is_accepted_n
     assert read(mixed, model_file, max_error=0.05).decided_anew == 1
 
 
-@pytest.mark.parametrize("stage", ["find_pending", "read_shard", "decide_anew", "tally"])
+@pytest.mark.parametrize("stage", ["find_pending", "read_shard", "redecide", "tally"])
 @pytest.mark.parametrize("again", [False, True])
 def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
     mixed: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, stage: str, again: bool
@@ -196,7 +196,7 @@ def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
             assert len(set(rows["path"].to_pylist())) == summary.files
             assert rows.num_rows == summary.found
         # a run that has read everything itself has nothing to decide anew
-        assert len(loose) == (stage != "decide_anew" or strict.unchanged > 0)
+        assert len(loose) == (stage != "redecide" or strict.unchanged > 0)
 
 
 def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_file: Path) -> None:

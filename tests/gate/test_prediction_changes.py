@@ -14,7 +14,7 @@ from tasks.inference.model_file import model_in
 from tasks.not_measured import NotMeasured
 from tasks.reporting.changes_report import LISTED, SHOWN, flip_report
 from tasks.reporting.document import to_html
-from tasks.results.commit import Origin, make_table
+from tasks.results.commit import WriterContext, make_table
 from tasks.results.commit import commit as commit_rows
 from tasks.results.schema import SCHEMA
 from tests import mutants
@@ -30,7 +30,7 @@ def commit(table: Path, run: str, root: Path, paths: list[str], minutes: int) ->
     }
     rows = pa.Table.from_pylist([same | {"path": path} for path in paths], SCHEMA)
     place = str(table)
-    commit_rows(rows, run, Origin(place, str(root), run, make_table(place)))
+    commit_rows(rows, run, WriterContext(place, str(root), run, make_table(place)))
 
 
 def test_the_newest_runs_come_first_each_file_once_and_no_more_than_wanted(tmp_path: Path) -> None:

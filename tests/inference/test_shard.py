@@ -20,7 +20,7 @@ from tasks.inference.shard import ShardDone, read_shard
 from tasks.inference.worker import WorkerStart
 from tasks.inference.worker_pool import WorkerPool
 from tasks.results import table as results
-from tasks.results.commit import Origin, make_table
+from tasks.results.commit import WriterContext, make_table
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.deadly import (
@@ -58,13 +58,13 @@ def read_files(
     """Read files as one shard of a run."""
     inputs = InMemory(root, files, log)
     plan = ReadPlan("run-1", inputs, Thresholds(0.8))
-    origin = Origin(table, inputs.root, plan.run_id, make_table(table))
+    writer = WriterContext(table, inputs.root, plan.run_id, make_table(table))
 
     def tell(count: int, rejected: int) -> None:
         if told is not None:
             told.append((count, rejected))
 
-    return read_shard(plan, number, lambda: list(inputs.entries()), pool, origin, tell)
+    return read_shard(plan, number, lambda: list(inputs.entries()), pool, writer, tell)
 
 
 def outcomes(table: str) -> dict[str, tuple[str, int | None]]:

@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from tasks.errors import DigitflowError
 from tasks.results import table as results
-from tasks.results.commit import Committed, Origin, commit, make_table
+from tasks.results.commit import Committed, WriterContext, commit, make_table
 from tasks.results.compact import compact, small_files
 from tasks.results.repair import repair, require_sound
 from tasks.results.schema import SCHEMA
@@ -25,16 +25,16 @@ ROOT = Path(__file__).parents[2]
 # commits rows of some paths, a few at a time, when it is told to begin
 WRITER = """
 import sys
-from tasks.commit import Origin, commit, make_table
+from tasks.results.commit import WriterContext, commit, make_table
 from tests.results.test_table import read_row, table_of
 table, root, run, *paths = sys.argv[1:]
-origin = Origin(table, root, run, make_table(table))
+writer = WriterContext(table, root, run, make_table(table))
 print("ready", flush=True)
 sys.stdin.readline()
 kept = left = 0
 for shard in range(0, len(paths), 4):
     rows = [read_row(path, run, root=root) for path in paths[shard : shard + 4]]
-    done = commit(table_of(*rows), f"{run}/{shard}", origin)
+    done = commit(table_of(*rows), f"{run}/{shard}", writer)
     kept, left = kept + done.rows, left + done.others
 print(kept, left)
 """
@@ -46,9 +46,9 @@ def table(tmp_path: Path) -> str:
     return str(tmp_path / "results")
 
 
-def origin(table: str, run: str, root: str = "/pictures") -> Origin:
-    """Return the origin of a run that begins now."""
-    return Origin(table, root, run, make_table(table))
+def writer(table: str, run: str, root: str = "/pictures") -> WriterContext:
+    """Return the context of a run that begins now."""
+    return WriterContext(table, root, run, make_table(table))
 
 
 def paths_in(table: str, **conditions: Any) -> list[str]:
@@ -59,7 +59,7 @@ def paths_in(table: str, **conditions: Any) -> list[str]:
 
 def test_a_table_is_made_once_and_each_commit_is_a_version(table: str) -> None:
     assert make_table(table) == make_table(table) == 0
-    first = origin(table, "run-1")
+    first = writer(table, "run-1")
     assert commit(table_of(read_row("a.png")), "run-1/0", first) == Committed(1, 0)
     assert make_table(table) == 1
     assert paths_in(table) == ["a.png"]
@@ -67,13 +67,13 @@ def test_a_table_is_made_once_and_each_commit_is_a_version(table: str) -> None:
 
 def test_a_transaction_is_committed_once_however_often_it_is_tried(table: str) -> None:
     for path in ("a.png", "other.png"):
-        commit(table_of(read_row(path)), "run-1/0", origin(table, "run-1"))
-    commit(table_of(read_row("b.png")), "run-1/1", origin(table, "run-1"))
+        commit(table_of(read_row(path)), "run-1/0", writer(table, "run-1"))
+    commit(table_of(read_row("b.png")), "run-1/1", writer(table, "run-1"))
     assert paths_in(table) == ["a.png", "b.png"]
 
 
 def test_threads_that_commit_at_once_all_have_their_rows_once(table: str) -> None:
-    ours = origin(table, "run-1")
+    ours = writer(table, "run-1")
 
     def commit_one(number: int) -> None:
         commit(table_of(read_row(f"{number % 6}.png")), f"run-1/{number % 6}", ours)
@@ -112,15 +112,15 @@ def test_processes_that_read_different_folders_at_once_leave_nothing_out(table: 
 
 
 def test_only_what_others_have_read_since_the_run_began_is_left_out(table: str) -> None:
-    commit(table_of(read_row("old.png", "run-0")), "run-0/0", origin(table, "run-0"))
-    ours = origin(table, "run-1")
+    commit(table_of(read_row("old.png", "run-0")), "run-0/0", writer(table, "run-0"))
+    ours = writer(table, "run-1")
     theirs = table_of(
         read_row("same.png", "run-2"),
         read_row("changed.png", "run-2"),
         read_row("touched.png", "run-2"),
         read_row("elsewhere.png", "run-2", root="/elsewhere"),
     )
-    commit(theirs, "run-2/0", origin(table, "run-2"))
+    commit(theirs, "run-2/0", writer(table, "run-2"))
     rows = table_of(
         read_row("old.png"),
         read_row("same.png"),
@@ -135,21 +135,21 @@ def test_only_what_others_have_read_since_the_run_began_is_left_out(table: str) 
 
 
 def test_a_shard_of_which_others_have_read_everything_adds_nothing(table: str) -> None:
-    ours = origin(table, "run-1")
-    commit(table_of(read_row("a.png", "run-2")), "run-2/0", origin(table, "run-2"))
+    ours = writer(table, "run-1")
+    commit(table_of(read_row("a.png", "run-2")), "run-2/0", writer(table, "run-2"))
     version = make_table(table)
     assert commit(table_of(read_row("a.png")), "run-1/0", ours) == Committed(0, 1)
     assert make_table(table) == version
 
 
 def test_what_could_not_be_looked_at_is_not_doubled_either(table: str) -> None:
-    ours = origin(table, "run-1")
-    commit(table_of(rejected_row("gone.png", "run-2")), "run-2/0", origin(table, "run-2"))
+    ours = writer(table, "run-1")
+    commit(table_of(rejected_row("gone.png", "run-2")), "run-2/0", writer(table, "run-2"))
     assert commit(table_of(rejected_row("gone.png")), "run-1/0", ours) == Committed(0, 1)
 
 
 def test_a_run_goes_on_to_know_the_others_through_all_its_shards(table: str) -> None:
-    ours, theirs = origin(table, "run-1"), origin(table, "run-2")
+    ours, theirs = writer(table, "run-1"), writer(table, "run-2")
     for shard, path in enumerate(("a.png", "b.png", "c.png")):
         assert commit(table_of(read_row(path, "run-2")), f"run-2/{shard}", theirs).rows == 1
         kept = commit(table_of(read_row(path), read_row(f"own {path}")), f"run-1/{shard}", ours)
@@ -158,7 +158,7 @@ def test_a_run_goes_on_to_know_the_others_through_all_its_shards(table: str) -> 
 
 
 def test_commits_say_which_run_and_folder_they_are_of(table: str) -> None:
-    commit(table_of(read_row("a.png")), "run-1/0", origin(table, "run-1"))
+    commit(table_of(read_row("a.png")), "run-1/0", writer(table, "run-1"))
     newest = DeltaTable(table).history(1)[0]
     assert (newest["digitflow.root"], newest["digitflow.run"]) == ("/pictures", "run-1")
 
@@ -184,12 +184,12 @@ def test_runs_that_find_a_table_of_an_earlier_version_at_once_all_have_it_whole(
 @pytest.mark.parametrize("column", ["root", "status", "digit", "checked_by"])
 def test_a_table_that_somebody_has_partitioned_takes_rows(tmp_path: Path, column: str) -> None:
     table, source = str(tmp_path / "results"), str(tmp_path / "source")
-    commit(table_of(read_row("a.png"), rejected_row("b.png")), "run-1/0", origin(source, "run-1"))
+    commit(table_of(read_row("a.png"), rejected_row("b.png")), "run-1/0", writer(source, "run-1"))
     rows = DeltaTable(source).to_pyarrow_table()
     rows = rows.append_column("checked_by", pa.array([None, "Ada 100%"]))
     write_deltalake(table, rows, partition_by=[column])
     more = table_of(read_row("c.png", digit=4), rejected_row("d.png"))
-    assert commit(more, "run-2/0", origin(table, "run-2")) == Committed(2, 0)
+    assert commit(more, "run-2/0", writer(table, "run-2")) == Committed(2, 0)
     require_sound(table)
     assert compact(table)
     assert small_files(table) == 0

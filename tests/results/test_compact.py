@@ -17,7 +17,7 @@ from tasks.errors import DigitflowError
 from tasks.results import compact as compact_file
 from tasks.results import table as results
 from tasks.results import table_files
-from tasks.results.commit import Committed, Origin, commit, make_table
+from tasks.results.commit import Committed, WriterContext, commit, make_table
 from tasks.results.compact import LARGE, compact, small_files
 from tests.helpers import answers_at_once
 from tests.results.test_table import read_row, rejected_row, table_of
@@ -38,8 +38,8 @@ def table(tmp_path: Path) -> str:
 def add(table: str, run: str) -> Committed:
     """Commit a row of a run."""
     row = rejected_row if int(run.split("-")[1]) % 3 == 0 else read_row
-    origin = Origin(table, "/pictures", run, make_table(table))
-    return commit(table_of(row(f"{run}.png", run)), f"{run}/0", origin)
+    writer = WriterContext(table, "/pictures", run, make_table(table))
+    return commit(table_of(row(f"{run}.png", run)), f"{run}/0", writer)
 
 
 def rows_of(table: str, **conditions: str) -> pa.Table:
@@ -133,7 +133,9 @@ def test_replaced_files_stay_as_long_as_somebody_has_told_the_table(table: str) 
 def test_large_files_are_left_alone(table: str) -> None:
     noise = os.urandom(2 * LARGE).hex()
     rows = [read_row(noise[at : at + 2**20], "run-99") for at in range(0, len(noise), 2**20)]
-    commit(table_of(*rows), "run-99/0", Origin(table, "/pictures", "run-99", make_table(table)))
+    commit(
+        table_of(*rows), "run-99/0", WriterContext(table, "/pictures", "run-99", make_table(table))
+    )
     assert small_files(table) == RUNS
     large = max(Path(table).glob("*.parquet"), key=lambda file: file.stat().st_size)
     compact(table)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tasks.inputs.base import Content, Entry, printable
 from tasks.inputs.listing import LISTING_SCHEMA, discover, entries_of
 from tasks.outcomes import STATUSES, Reason, Status, Undecodable
-from tasks.results.pending import BATCH, Choice, Pending, find_pending
+from tasks.results.pending import FILE_BATCH, Pending, ReprocessPolicy, find_pending
 from tests.results.test_table import read_row, store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,15 +57,17 @@ class Results:
         store(self.table, *(read_row("", name) | same | dict(row) for row in rows), shard=self.runs)
         return name
 
-    def pending(self, inputs: Listed, **choice: Any) -> Pending:
+    def pending(self, inputs: Listed, **policy: Any) -> Pending:
         """Return what is pending of the inputs."""
         listing = discover(inputs, self.folder / "listing.parquet", allow_empty=True)
         file = self.folder / "pending.parquet"
-        return find_pending(listing, inputs, self.table, Choice(**choice), file, lambda model: None)
+        return find_pending(
+            listing, inputs, self.table, ReprocessPolicy(**policy), file, lambda model: None
+        )
 
-    def paths(self, inputs: Listed, **choice: Any) -> list[bytes]:
+    def paths(self, inputs: Listed, **policy: Any) -> list[bytes]:
         """Return the paths of what is pending, having checked the counts."""
-        found = self.pending(inputs, **choice)
+        found = self.pending(inputs, **policy)
         edges = [0, found.listing.count // 3, found.listing.count]
         entries = [
             entry for edge in pairwise(edges) for entry in entries_of(found.listing.file, *edge)
@@ -219,7 +221,7 @@ def test_by_content_only_other_bytes_are_read(told: Results) -> None:
 
 
 def test_a_listing_of_several_batches_and_groups_is_gone_through_whole(told: Results) -> None:
-    names = [b"%06d" % number for number in range(2 * BATCH + 100)]
+    names = [b"%06d" % number for number in range(2 * FILE_BATCH + 100)]
     told.read(*({"path": printable(name)} for name in names if int(name) % 5 == 0))
     inputs = Listed(dict.fromkeys(names, (5, 6)))
     assert told.paths(inputs) == [name for name in names if int(name) % 5]

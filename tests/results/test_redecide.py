@@ -14,10 +14,10 @@ from tasks.inputs.listing import Listing, discover
 from tasks.metrics.calibration import threshold_for
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import Reason
-from tasks.results import redecide
+from tasks.results import redecide as redecide_file
 from tasks.results import table as results
-from tasks.results.commit import Committed, Origin, commit, make_table
-from tasks.results.redecide import decide_anew, decided
+from tasks.results.commit import Committed, WriterContext, commit, make_table
+from tasks.results.redecide import redecide, with_decisions
 from tests.bars import PROMISED
 from tests.results.test_table import read_row, rejected_row, store, table_of
 
@@ -51,10 +51,10 @@ def listing_of(folder: Path, *paths: str) -> Listing:
 def anew(folder: Path, paths: Sequence[str], max_error: float = 0.005, run: str = "run-2") -> int:
     """Decide files of the table anew in a run of its own."""
     table = str(folder / "results")
-    origin = Origin(table, "/pictures", run, make_table(table))
+    writer = WriterContext(table, "/pictures", run, make_table(table))
     (folder / "pending").mkdir(exist_ok=True)
     none = listing_of(folder / "pending")
-    return decide_anew(listing_of(folder, *paths), none, origin, max_error, bounds_of).unchanged
+    return redecide(listing_of(folder, *paths), none, writer, max_error, bounds_of).unchanged
 
 
 def current(folder: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
@@ -124,7 +124,7 @@ def test_all_pages_of_a_file_stay_together(tmp_path: Path) -> None:
 def test_what_changes_is_decided_in_several_commits_where_it_is_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redecide, "PATHS", 3)
+    monkeypatch.setattr(redecide_file, "PATHS", 3)
     table, paths = str(tmp_path / "results"), [f"{number}.tif" for number in range(10)]
     for place, path in enumerate(paths):
         time = datetime(2026, 1, 20 - place, tzinfo=UTC)  # of a clock that goes backwards
@@ -170,10 +170,10 @@ def test_what_another_run_reads_meanwhile_is_left_to_it(
     table = str(tmp_path / "results")
     store(table, row("a.png", bound=0.02), row("b.png", bound=0.02))
 
-    def overtaken(rows: pa.Table, transaction: str, origin: Origin) -> Any:
+    def overtaken(rows: pa.Table, transaction: str, writer: WriterContext) -> Any:
         monkeypatch.undo()
         store(table, row("a.png", run="run-9"))
-        return commit(rows, transaction, origin)
+        return commit(rows, transaction, writer)
 
     monkeypatch.setattr("tasks.results.redecide.commit", overtaken)
     assert anew(tmp_path, ["a.png", "b.png"]) == 1
@@ -189,18 +189,20 @@ def test_a_reading_is_kept_though_another_run_has_decided_the_earlier_one_meanwh
     table = str(tmp_path / "results")
     store(table, row("a.png", bound=0.02))
     version = make_table(table)
-    reads = Origin(table, "/pictures", "run-3", version)
+    reads = WriterContext(table, "/pictures", "run-3", version)
     assert anew(tmp_path, ["a.png"]) == 1
     fresh = table_of(row("a.png", run="run-3", digit=7))
     assert commit(fresh, "run-3/0", reads) == Committed(1, 0)
     assert results.select(table)["digit"].to_pylist() == [7]
     # but what another run has read meanwhile is not read twice
-    late = Origin(table, "/pictures", "run-4", version)
+    late = WriterContext(table, "/pictures", "run-4", version)
     assert commit(fresh, "run-4/0", late) == Committed(0, 1)
 
 
 def test_rows_are_decided_without_a_table_too() -> None:
     rows = table_of(row("a.png", bound=0.02), row("b.png"), rejected_row("c.png"))
-    statuses = [(r["status"], r["reason"]) for r in decided(rows, 0.005, bounds_of).to_pylist()]
+    statuses = [
+        (r["status"], r["reason"]) for r in with_decisions(rows, 0.005, bounds_of).to_pylist()
+    ]
     assert statuses == [("review", "low_confidence"), ("read", "ok"), ("rejected", "empty_file")]
-    assert decided(rows, STRICT, bounds_of)["status"].to_pylist()[:2] == ["review", "review"]
+    assert with_decisions(rows, STRICT, bounds_of)["status"].to_pylist()[:2] == ["review", "review"]

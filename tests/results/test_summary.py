@@ -111,7 +111,7 @@ def test_rows_that_come_in_pieces_are_counted_and_spread_as_in_one(
 ) -> None:
     store(table, *many(1000))
     whole = tally(table, "run-1", 1000)
-    monkeypatch.setattr(summary.results, "BATCH", 7)
+    monkeypatch.setattr(summary.results, "ROW_BATCH", 7)
     pieces = tally(table, "run-1", 1000)
     assert vars(pieces)["statuses"] == whole.statuses
     assert (pieces.reasons, pieces.digits) == (whole.reasons, whole.digits)

@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from tasks.errors import DigitflowError, InputError
 from tasks.results import table as results
-from tasks.results.commit import Committed, Origin, commit, make_table
+from tasks.results.commit import Committed, WriterContext, commit, make_table
 from tasks.results.compact import compact
 from tasks.results.schema import PROBABILITIES, SCHEMA
 
@@ -74,7 +74,7 @@ def table_of(*rows: dict[str, Any]) -> pa.Table:
 def store(table: str, *rows: dict[str, Any], shard: int = 0) -> None:
     """Commit rows of one run and root, which knows of all that was read before it."""
     run, root = rows[0]["run_id"], rows[0]["root"]
-    commit(table_of(*rows), f"{run}/{shard}", Origin(table, root, run, make_table(table)))
+    commit(table_of(*rows), f"{run}/{shard}", WriterContext(table, root, run, make_table(table)))
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_the_last_reading_counts_in_a_table_whose_rows_come_from_another_one(
     for digit in range(5):
         store(first, read_row("a.png", f"run-{digit}", digit=digit))
     write_deltalake(table, DeltaTable(first).to_pyarrow_table())
-    early = Origin(table, "/pictures", "run-7", make_table(table))
+    early = WriterContext(table, "/pictures", "run-7", make_table(table))
     for digit in (5, 6):
         store(
             table,
@@ -219,7 +219,7 @@ def test_a_place_that_cannot_be_reached_is_an_error_that_names_it() -> None:
 
 def test_what_a_storage_says_as_a_coloured_tree_is_told_in_one_line() -> None:
     tree = "Generic S3 error\n  \x1b[31m↳\x1b[0m GET in 4 s, max_retries\n   \x1b[31m↳\x1b[0m 10\n"
-    assert results.said(OSError(tree)) == "Generic S3 error: GET in 4 s, max_retries: 10"
+    assert results.error_text(OSError(tree)) == "Generic S3 error: GET in 4 s, max_retries: 10"
 
 
 def test_parquet_has_the_rows_with_their_types(table: str, tmp_path: Path) -> None:
