@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
+from tasks.imaging import decode
 from tasks.imaging.canonical import canonical
 from tasks.imaging.canonical_batch import in_frame
 from tasks.inference import batch
@@ -98,6 +99,7 @@ def _break_reading() -> None:
         return in_frame(pictures)
 
     batch.canonical, batch.in_frame = broken, endless  # type: ignore[attr-defined]
+    decode.canonical = broken  # type: ignore[attr-defined]
 
 
 def _open_deadly(file: IO[bytes], _name: object) -> Image.Image:

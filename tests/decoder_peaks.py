@@ -17,7 +17,6 @@ from PIL import Image
 
 from tasks.gate.resources import _peak
 from tasks.imaging import decode
-from tasks.imaging.canonical import canonical
 from tasks.imaging.decode_memory import bytes_a_pixel
 
 
@@ -45,7 +44,7 @@ def _decoded(data: bytes) -> str:
         if isinstance(page, decode.Undecodable):
             found = str(page)
         else:
-            canonical(page.pixels, page.side, page.colour)
+            page.canonical()
     return found
 
 

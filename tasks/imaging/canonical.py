@@ -2,48 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging import background, binarize, components, rule_lines
-from tasks.imaging.form import BOX, SIDE
+from tasks.imaging.form import BOX, SIDE, Ink
+from tasks.imaging.plain import PAGE, plain_form
 from tasks.imaging.render import FINE, MARGIN, draw
 
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
-Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
 Colour = Callable[[], Pixels | None]
 """Gives the same picture in colour, (h, w, 3) RGB; None if that cannot be had."""
 
-CENTRE = (13.3, 14.7)  # px: where the centre of mass of a canonical picture lies
-PAGE = 16  # greys: an even page is that near to black or to white
 PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page
 LOOK_SIDE = 112  # px: the digit is looked for in a picture this small, and drawn from a larger one
 SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
 DUST = 0.025  # of the picture's longer side: smaller ink is none
 PALE = 20  # contrast of 255: where the light alone shows no more, the colours are looked at
-
-
-class Ink(NamedTuple):
-    """What was found out about a picture on the way to its canonical form; lengths in its px."""
-
-    polarity: Polarity
-    contrast: int = 0  # share of the paper's light that the ink takes or adds, 0..255
-    share: float = 0.0  # of the picture's pixels that are ink of the digit, 0..1
-    box: tuple[int, int, int, int] = (0, 0, 0, 0)  # left, top, width, height of that ink
-    stroke_width: float = 0.0  # of the pen, pixels; 0 where it was not measured
-    groups: int = 0  # stroke groups: pieces of the digit, and rivals
-    rivals: int = 0  # groups as large as a digit elsewhere in the picture
-    touches_edge: bool = False  # ink of the digit reaches the picture's edge
-    removed: str = ""  # what was taken out: "lines", "neighbours", "specks", by commas
-
-    @property
-    def blank(self) -> bool:
-        """Tell whether no ink was found."""
-        return self.polarity == "none"
 
 
 def canonical(
@@ -59,7 +37,7 @@ def canonical(
         colour: gives it in colour, if `picture` is the light alone of a coloured one.
     """
     if max(picture.shape[:2]) <= SMALL:
-        plain = _plain(picture)
+        plain = plain_form(picture)
         if plain is not None:
             return plain
     if picture.ndim == 3 and picture.shape[2] == 4:
@@ -115,84 +93,6 @@ def _lacking_margin(grey: Grey) -> int:
     on_page = np.abs(grey.astype(np.int16) - page) <= PAGE
     inked = np.abs(rim.astype(np.int16) - page).max() > 255 / 4
     return round(max(grey.shape) / 4) if inked and on_page.mean() >= PAGE_SHARE else 0
-
-
-def is_canonical(picture: Grey) -> bool:
-    """Whether a (28, 28) picture is in MNIST's frame: 20 px box, centre of mass in the middle."""
-    _, _, width, height = cv2.boundingRect(picture)
-    # A 20 px box that does not start on a whole pixel covers 21.
-    if not BOX - 1 <= max(width, height) <= BOX + 1:
-        return False
-    moments = cv2.moments(picture)
-    return all(CENTRE[0] < moments[m] / moments["m00"] < CENTRE[1] for m in ("m10", "m01"))
-
-
-def _plain(picture: Grey) -> tuple[Grey, Ink] | None:
-    """A small grey picture whose rim is clean and whose ink needs no other pen; else None."""
-    if picture.ndim == 3:
-        first = np.ascontiguousarray(picture[:, :, 0])
-        if (
-            picture.shape[2] != 3
-            or (picture[:, :, 1] != first).any()
-            or (picture[:, :, 2] != first).any()
-        ):
-            return None
-        picture = first
-    page = int(picture[0, 0])
-    dark = page > 127
-    bright = _above(picture, page, dark)
-    height, width = bright.shape
-    if min(height, width) < 12 or PAGE < page < 255 - PAGE:
-        return None
-    box = cv2.boundingRect(bright)
-    inked = cv2.countNonZero(bright)
-    if not inked or inked > 0.6 * bright.size:
-        return None
-    if (height, width) == (SIDE, SIDE) and is_canonical(bright):
-        image = bright
-    else:
-        x, y, w, h = box
-        if min(x, y, width - x - w, height - y - h) < 1 or max(w, h) < BOX / 2:
-            return None
-        peak = int(bright.max())
-        # An average pen; thin or faint ones, and noise, take the long way.
-        if peak < 140 or not 0.04 < cv2.sumElems(bright)[0] / (255 * max(w, h) ** 2) < 0.45:
-            return None
-        # The darkest ink is full ink, as in MNIST.
-        full = cv2.convertScaleAbs(bright[y : y + h, x : x + w], alpha=255 / peak)
-        image = _fit(np.asarray(full, np.uint8))
-    x, y, w, h = box
-    polarity: Polarity = (
-        "dark_on_light" if dark else "canonical" if image is picture else "light_on_dark"
-    )
-    edge = min(x, y, width - x - w, height - y - h) < 1
-    facts = Ink(
-        polarity, int(bright.max()), inked / bright.size, (x, y, w, h), groups=1, touches_edge=edge
-    )
-    return image, facts
-
-
-def _above(picture: Grey, page: int, dark: bool) -> Grey:
-    """Ink above an even page, bright on 0; unchanged where the page is 0."""
-    if page == 0:
-        return picture
-    paged = np.full_like(picture, page)
-    return np.asarray(
-        cv2.subtract(paged, picture) if dark else cv2.subtract(picture, paged), np.uint8
-    )
-
-
-def _fit(glyph: Grey) -> Grey:
-    """Resample ink to a 20 px box whose centre of mass is the middle of 28x28."""
-    height, width = glyph.shape
-    factor = BOX / max(height, width)
-    moments = cv2.moments(glyph)
-    x, y = moments["m10"] / moments["m00"] + 0.5, moments["m01"] / moments["m00"] + 0.5
-    left = min(max(SIDE / 2 - x * factor, 0), SIDE - width * factor)
-    top = min(max(SIDE / 2 - y * factor, 0), SIDE - height * factor)
-    shift = (factor - 1) / 2
-    matrix = np.array([[factor, 0, left + shift], [0, factor, top + shift]])
-    return np.asarray(cv2.warpAffine(glyph, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Pictures that are in canonical form already, recognised all at once.
 
-Answers what `canonical` answers for each; it is a fifth of the price for digits that were stored
-as MNIST stores them.
+Answers what `canonical` answers for each, by the rules of `plain`; it takes less than half of the
+time for digits that were stored as MNIST stores them.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.imaging.canonical import CENTRE, PAGE, Ink, Polarity
-from tasks.imaging.form import BOX, SIDE
+from tasks.imaging.form import SIDE, Ink
+from tasks.imaging.plain import above_page, has_ink, is_even_page, is_in_frame, plain_ink
 
 Pixels = NDArray[np.uint8]
 Form = tuple[Pixels, Ink]
 
-MOST_INK = 0.6  # of the pixels
 _Y, _X = np.mgrid[:SIDE, :SIDE].reshape(2, -1)
 _MOMENTS = np.stack([np.ones(SIDE * SIDE), _X, _Y]).astype(np.float32)
 
@@ -42,71 +41,30 @@ def in_frame(pictures: Sequence[Pixels | None]) -> list[Form | None]:
 def _ready(stack: Pixels) -> list[Form | None]:
     """Return the form of each picture of (N, 28, 28) that is in MNIST's frame, else None."""
     page = stack[:, 0, 0]
-    dark = page > 127
-    above = _above(stack, page, dark)
+    above = above_page(stack, page[:, None, None]) if page.any() else stack
     # pictures last: numpy is slow along short rows
     values = np.asarray(cv2.transpose(above.reshape(len(above), -1)), np.uint8)
     by_row = values.reshape(SIDE, SIDE, -1)
     columns, rows = by_row.max(axis=0), by_row.max(axis=1)
     left, width = _extent(columns > 0)
     top, height = _extent(rows > 0)
-    count = (values > 0).sum(axis=0, dtype=np.int16)
-    mass, x, y = _MOMENTS @ values.astype(np.float32)
-    longer = np.maximum(width, height)
-    # what is blank has no centre of mass
-    middle_x, middle_y = x / np.maximum(mass, 1), y / np.maximum(mass, 1)
-    ready = (
-        ((page <= PAGE) | (page >= 255 - PAGE))
-        & (count > 0)
-        & (count <= MOST_INK * SIDE * SIDE)
-        & (np.abs(longer - BOX) <= 1)
-        & (CENTRE[0] < middle_x)
-        & (middle_x < CENTRE[1])
-        & (CENTRE[0] < middle_y)
-        & (middle_y < CENTRE[1])
-    )
-    edge = np.minimum.reduce([left, top, SIDE - left - width, SIDE - top - height]) < 1
+    inked = (values > 0).sum(axis=0, dtype=np.int16)
+    # sums of whole numbers below 2^24, so exact; float64 divides them as `cv2.moments` is divided
+    mass, x, y = (_MOMENTS @ values.astype(np.float32)).astype(np.float64)
+    mass[mass == 0] = 1
+    ready = is_even_page(page) & has_ink(inked, SIDE * SIDE)
+    ready &= is_in_frame(np.maximum(width, height), x / mass, y / mass)
     facts = zip(
-        ready.tolist(),
-        above,
-        dark.tolist(),
         page.tolist(),
         rows.max(axis=0).tolist(),
-        (count / (SIDE * SIDE)).tolist(),
-        left.tolist(),
-        top.tolist(),
-        width.tolist(),
-        height.tolist(),
-        edge.tolist(),
+        inked.tolist(),
+        zip(left.tolist(), top.tolist(), width.tolist(), height.tolist(), strict=True),
         strict=True,
     )
-    return [_form(*each) if is_ready else None for is_ready, *each in facts]
-
-
-def _form(
-    form: Pixels,
-    dark: bool,
-    page: int,
-    contrast: int,
-    share: float,
-    left: int,
-    top: int,
-    width: int,
-    height: int,
-    edge: bool,
-) -> Form:
-    polarity: Polarity = "dark_on_light" if dark else "light_on_dark" if page else "canonical"
-    box = (left, top, width, height)
-    return form, Ink(polarity, contrast, share, box, groups=1, touches_edge=edge)
-
-
-def _above(stack: Pixels, page: Pixels, dark: NDArray[np.bool_]) -> Pixels:
-    """Ink above each picture's even page, bright on 0."""
-    if not page.any():
-        return stack
-    pages = page[:, None, None]
-    bright = np.maximum(stack, pages) - pages
-    return np.where(dark[:, None, None], pages - np.minimum(stack, pages), bright)
+    return [
+        (form, plain_ink(*each, form.shape, in_frame=True)) if is_ready else None
+        for form, is_ready, each in zip(above, ready.tolist(), facts, strict=True)
+    ]
 
 
 def _extent(inked: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

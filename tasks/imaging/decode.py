@@ -20,7 +20,9 @@ from PIL.ExifTags import Base
 
 from tasks.imaging import png_batch
 from tasks.imaging.background import WORK_SIDE
+from tasks.imaging.canonical import canonical
 from tasks.imaging.decode_memory import bytes_a_pixel
+from tasks.imaging.form import Ink
 from tasks.imaging.pixels import SIDEWAYS, Pixels, eight_bit, orientation
 from tasks.outcomes import Reason, Undecodable
 
@@ -68,6 +70,10 @@ class Picture(NamedTuple):
     def side(self) -> int:
         """Return the px of the longer side in the file."""
         return max(self.width, self.height)
+
+    def canonical(self) -> tuple[Pixels, Ink]:
+        """Return its canonical form, (28, 28), and the facts about its ink, in px of the file."""
+        return canonical(self.pixels, self.side, self.colour)
 
     def shown(self) -> Pixels:
         """Return the pixels as a person has to see them: in colour, if there is any."""

@@ -1,4 +1,28 @@
 """What the canonical form is, for those who handle pictures in it and decode none."""
 
+from typing import Literal, NamedTuple
+
 CANONICAL_VERSION = "5"  # another one wherever a pixel of a form may change
 SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
+
+Box = tuple[int, int, int, int]  # left, top, width, height, px
+Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
+
+
+class Ink(NamedTuple):
+    """What was found out about a picture on the way to its canonical form; lengths in its px."""
+
+    polarity: Polarity
+    contrast: int = 0  # share of the paper's light that the ink takes or adds, 0..255
+    share: float = 0.0  # of the picture's pixels that are ink of the digit, 0..1
+    box: Box = (0, 0, 0, 0)  # of that ink
+    stroke_width: float = 0.0  # of the pen, pixels; 0 where it was not measured
+    groups: int = 0  # stroke groups: pieces of the digit, and rivals
+    rivals: int = 0  # groups as large as a digit elsewhere in the picture
+    touches_edge: bool = False  # ink of the digit reaches the picture's edge
+    removed: str = ""  # what was taken out: "lines", "neighbours", "specks", by commas
+
+    @property
+    def blank(self) -> bool:
+        """Tell whether no ink was found."""
+        return self.polarity == "none"

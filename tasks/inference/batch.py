@@ -241,7 +241,7 @@ def _decoded(first: Page, data: bytes, clock: float, seconds: Seconds) -> Iterat
         if isinstance(picture, Undecodable):
             page.error = _without_traceback(picture)
         else:
-            page.set_form(*canonical(picture.pixels, picture.side, picture.colour))
+            page.set_form(*picture.canonical())
         clock = perf_counter()
         seconds.canonical += clock - decoded
         yield page

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.imaging.canonical import Ink
+from tasks.imaging.form import Ink
 from tasks.inference.decision import Thresholds, decide, usable
 from tasks.inference.session import Answers
 from tasks.inputs.base import printable

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import DigitflowError
-from tasks.imaging.canonical import Ink, canonical
 from tasks.imaging.decode import Picture, pages
+from tasks.imaging.form import Ink
 from tasks.imaging.thumbnail import thumbnail
 from tasks.inputs.base import Content
 from tasks.outcomes import Undecodable
@@ -224,6 +224,6 @@ def _pages_in(
 
 
 def _decoded(picture: Picture, thumbnails: bool) -> DecodedPage:
-    form, ink = canonical(picture.pixels, picture.side, picture.colour)
+    form, ink = picture.canonical()
     small = thumbnail(picture.shown()) if thumbnails else None
     return DecodedPage(form, ink, picture.width, picture.height, small)

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.device import cpu
-from tasks.imaging.canonical import Ink, canonical
 from tasks.imaging.decode import Picture, decode, pages
+from tasks.imaging.form import Ink
 from tasks.inference.decision import decide, guaranteed
 from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
@@ -86,7 +86,7 @@ class Model:
         seconds = 0.0
         for picture, label in pictures:
             start = process_time()
-            form, ink = canonical(picture.pixels, picture.side, picture.colour)
+            form, ink = picture.canonical()
             seconds += process_time() - start
             forms.append(form)
             inks.append(ink)
@@ -149,7 +149,7 @@ def processor_ms(pictures: list[Picture]) -> float:
     for _ in range(ROUNDS):
         start = process_time()
         for picture in pictures:
-            canonical(picture.pixels, picture.side, picture.colour)
+            picture.canonical()
         rounds.append(process_time() - start)
     return 1e3 * min(rounds) / len(pictures)
 

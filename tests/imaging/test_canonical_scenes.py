@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.imaging.background import light
-from tasks.imaging.canonical import canonical, is_canonical
+from tasks.imaging.canonical import canonical
 from tasks.synthesis import digit_templates, pen_paths, scene
 
 Pixels = NDArray[np.uint8]
@@ -30,7 +30,7 @@ PLAIN = canonical(255 - five())[0]
 
 
 def test_the_form_is_mnists_frame() -> None:
-    assert is_canonical(PLAIN)
+    assert canonical(PLAIN)[1].polarity == "canonical"
 
 
 def test_a_canonical_picture_passes_unchanged_and_inverted() -> None:

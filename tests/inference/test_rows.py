@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.imaging.canonical import Ink
+from tasks.imaging.form import Ink
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import LONGEST_DETAIL, Page, rows_of
 from tasks.inference.session import Answers
