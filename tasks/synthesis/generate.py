@@ -1,7 +1,7 @@
 """Simulated pictures for training: digits, and what is none, as scans and photos show them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.imaging.background import over
 from tasks.imaging.canonical import canonical
+from tasks.imaging.form import Box
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.synthesis import scene
 from tasks.synthesis.non_digits import nothing_ink
@@ -19,8 +20,6 @@ from tasks.synthesis.rasterize import canvas, digit_ink, with_neighbour
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
-Box = tuple[int, int, int, int]
-
 
 SHEETS, SHEET = 0.3, 112  # share of pictures that are clean sheets of pen paths; their side, px
 THUMBNAILS, PHOTOS = 0.06, 0.42  # shares of the other scenes; what is left is scans
@@ -31,7 +30,7 @@ CHUNK = 500  # pictures per piece of work; part of the seed, so it does not depe
 
 
 @dataclass(frozen=True)
-class Simulated:
+class LabelledImages:
     """Canonical pictures uint8 (N, 28, 28) and labels int8 (N,), -1 where there is no digit."""
 
     images: Images
@@ -136,24 +135,39 @@ def _texture(random: Random) -> Images:
     return np.asarray(soft / max(float(soft.max()), 1e-3) * 255, np.uint8)
 
 
-def _chunk(job: tuple[int, int, int, bool, Images, NDArray[np.int8]]) -> Simulated:
-    seed, number, count, digits, pictures, labels = job
-    cv2.setNumThreads(1)
-    random = np.random.default_rng([seed, number, digits])
-    images = np.zeros((count, 28, 28), np.uint8)
-    out = np.full(count, NO_DIGIT, np.int8)
-    for i in range(count):
-        if digits:
-            k = int(random.integers(len(pictures)))
-            images[i] = found_digit(int(labels[k]), pictures[k], random)
-            out[i] = labels[k]
-        else:
-            images[i] = found_nothing(pictures, labels, random)
-    return Simulated(images, out)
+@dataclass(frozen=True)
+class _Chunk:
+    """Pictures that one process draws, by a seed of their own."""
+
+    seed: int
+    number: int
+    count: int
+    digits: bool  # else pictures without one
+    source: LabelledImages  # from which it picks
+
+    def drawn(self) -> LabelledImages:
+        """Draw them."""
+        cv2.setNumThreads(1)
+        random = np.random.default_rng([self.seed, self.number, self.digits])
+        pictures, labels = self.source.images, self.source.labels
+        images = np.zeros((self.count, 28, 28), np.uint8)
+        out = np.full(self.count, NO_DIGIT, np.int8)
+        for i in range(self.count):
+            if self.digits:
+                k = int(random.integers(len(pictures)))
+                images[i] = found_digit(int(labels[k]), pictures[k], random)
+                out[i] = labels[k]
+            else:
+                images[i] = found_nothing(pictures, labels, random)
+        return LabelledImages(images, out)
 
 
-def bent(images: Images, seed: int) -> Images:
-    """Each canonical picture, (N, 28, 28), turned, slanted, stretched and warped a little."""
+def deformed(images: Images, seed: int) -> Images:
+    """Return canonical pictures, (N, 28, 28), a little rotated, sheared, zoomed and warped.
+
+    Affine and elastic deformations, as in Simard et al., "Best practices for convolutional neural
+    networks applied to visual document analysis", 2003.
+    """
     random = np.random.default_rng([seed, 28])
     rows, columns = np.mgrid[:28, :28].astype(np.float32)
     out = np.empty_like(images)
@@ -181,36 +195,50 @@ def bent(images: Images, seed: int) -> Images:
 
 
 def simulate(
-    images: Images,
-    labels: NDArray[np.int8],
+    source: LabelledImages,
     digits: int,
     nothing: int,
     seed: int,
     processes: int = 0,
     on_progress: Callable[[int], None] | None = None,
-) -> Simulated:
+) -> LabelledImages:
     """Simulate `digits` scenes from the given canonical digits, and `nothing` without one.
 
-    images: uint8 (N, 28, 28), labels: int8 (N,). The same seed gives the same pictures, however
-    many processes draw them. Pictures in which no ink is found stay: they are all 0.
+    The same seed gives the same pictures, however many processes draw them. Pictures in which no
+    ink is found stay: they are all 0.
+
+    Args:
+        source: canonical digits.
+        digits: pictures with one.
+        nothing: pictures without.
+        seed: of all of them.
+        processes: that draw; 0: one per core, 1: this one.
+        on_progress: called with how many are drawn by now.
     """
-    jobs = []
-    for wanted, is_digit in ((digits, True), (nothing, False)):
-        for number in range(-(-wanted // CHUNK)):
-            count = min(CHUNK, wanted - number * CHUNK)
-            pick = np.random.default_rng([seed, number, 7]).integers(0, len(images), CHUNK)
-            jobs.append((seed, number, count, is_digit, images[pick], labels[pick].astype(np.int8)))
+    chunks = [
+        chunk
+        for wanted, is_digit in ((digits, True), (nothing, False))
+        for chunk in _chunks(source, wanted, seed, digits=is_digit)
+    ]
     if processes == 1:
-        parts = [_chunk(job) for job in jobs]
+        parts = [chunk.drawn() for chunk in chunks]
     else:
         # read by the processes that are started: numpy's tiny solves are slower with threads
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with ProcessPoolExecutor(processes or None, mp_context=get_context("forkserver")) as pool:
             parts = []
-            for part in pool.map(_chunk, jobs):
+            for part in pool.map(_Chunk.drawn, chunks):
                 parts.append(part)
                 if on_progress:
                     on_progress(sum(len(done.labels) for done in parts))
-    return Simulated(
-        np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts])
+    return LabelledImages(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
     )
+
+
+def _chunks(source: LabelledImages, wanted: int, seed: int, *, digits: bool) -> Iterator[_Chunk]:
+    for number in range(-(-wanted // CHUNK)):
+        pick = np.random.default_rng([seed, number, 7]).integers(0, len(source.images), CHUNK)
+        picked = LabelledImages(source.images[pick], source.labels[pick].astype(np.int8))
+        yield _Chunk(seed, number, min(CHUNK, wanted - number * CHUNK), digits, picked)

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.synthesis.generate import bent as bent_copies
-from tasks.synthesis.generate import simulate
+from tasks.synthesis.generate import LabelledImages, deformed, simulate
 
 Pairs = tuple[NDArray[np.uint8], NDArray[np.int8]]  # images (N, 28, 28), labels (N,), -1: no digit
 
@@ -33,9 +32,9 @@ def learned(
         on_progress: called with how many are simulated by now.
     """
     images, labels = data
-    drawn = simulate(images, labels, digits, no_digits, seed, on_progress=on_progress)
+    drawn = simulate(LabelledImages(*data), digits, no_digits, seed, on_progress=on_progress)
     inked = drawn.images.any(axis=(1, 2))
-    copies = [bent_copies(images, seed + number) for number in range(bent)]
+    copies = [deformed(images, seed + number) for number in range(bent)]
     return (
         np.concatenate([images, *copies, drawn.images[inked]]),
         np.concatenate([labels] * (1 + bent) + [drawn.labels[inked]]),
@@ -49,7 +48,7 @@ def as_read(data: Pairs, seed: int) -> Pairs:
     """
     images, labels = data
     no_digits = round(CALIBRATION_NO_DIGITS * len(labels))
-    drawn = simulate(images, labels, len(labels), no_digits, seed + CALIBRATION_SEED)
+    drawn = simulate(LabelledImages(*data), len(labels), no_digits, seed + CALIBRATION_SEED)
     inked = drawn.images.any(axis=(1, 2))
     return (
         np.concatenate([images, drawn.images[inked]]),

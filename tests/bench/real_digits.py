@@ -25,7 +25,7 @@ from tasks.inference.decision import decide, guaranteed
 from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
 from tasks.outcomes import STATUSES, Status, Undecodable
-from tasks.synthesis.generate import simulate
+from tasks.synthesis.generate import LabelledImages, simulate
 
 Pixels = NDArray[np.uint8]
 
@@ -169,7 +169,9 @@ def speed(photos: Path, forms: Pixels) -> str:
 def refused(model: Model, count: int, digits: tuple[Pixels, Pixels]) -> str:
     """Share of held-out no-digits that the digit score refuses, and of MNIST's digits it keeps."""
     images, labels = digits
-    nothing = simulate(images, labels.astype(np.int8), 0, count, HELD_OUT_SEED).images
+    nothing = simulate(
+        LabelledImages(images, labels.astype(np.int8)), 0, count, HELD_OUT_SEED
+    ).images
     inked = nothing.reshape(count, -1).any(axis=1)
     low = model.thresholds.sure_digit_score
     none = float(np.where(inked, model.answer(nothing)[1] < low, True).mean())

@@ -5,39 +5,48 @@ import numpy as np
 from tasks.imaging.canonical import canonical
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.synthesis import digit_templates, pen_paths
-from tasks.synthesis.generate import bent, simulate
+from tasks.synthesis.generate import LabelledImages, deformed, simulate
 
 
-def some_digits() -> tuple[np.ndarray, np.ndarray]:
+def some_digits() -> LabelledImages:
     """Twenty canonical digits."""
     random = np.random.default_rng(1)
     forms = []
     for digit in range(20):
         strokes = [s * 120 + 60 for s in digit_templates.digit_paths(digit % 10, random)]
         forms.append(canonical(255 - pen_paths.draw(strokes, (260, 320), 8))[0])
-    return np.stack(forms), (np.arange(20) % 10).astype(np.int8)
+    return LabelledImages(np.stack(forms), (np.arange(20) % 10).astype(np.int8))
 
 
 def test_the_seed_alone_decides_however_many_processes_draw() -> None:
-    images, labels = some_digits()
-    one = simulate(images, labels, 12, 6, seed=5, processes=1)
-    two = simulate(images, labels, 12, 6, seed=5, processes=2)
-    other = simulate(images, labels, 12, 6, seed=6, processes=1)
+    digits = some_digits()
+    one = simulate(digits, 12, 6, seed=5, processes=1)
+    two = simulate(digits, 12, 6, seed=5, processes=2)
+    other = simulate(digits, 12, 6, seed=6, processes=1)
     assert (one.images == two.images).all()
     assert (one.labels == two.labels).all()
     assert (one.images != other.images).any()
 
 
 def test_labels_tell_digits_from_no_digits() -> None:
-    images, labels = some_digits()
-    made = simulate(images, labels, 12, 6, seed=5, processes=1)
+    digits = some_digits()
+    made = simulate(digits, 12, 6, seed=5, processes=1)
     assert (made.labels[:12] >= 0).all()
     assert (made.labels[12:] == NO_DIGIT).all()
     assert made.images[:12].reshape(12, -1).any(axis=1).all()
 
 
-def test_bending_keeps_shape_and_most_of_the_ink() -> None:
-    images, _ = some_digits()
-    changed = bent(images, 3)
-    assert changed.shape == images.shape
-    assert 0.6 < changed.mean() / images.mean() < 1.5
+def test_a_deformed_digit_is_another_picture_of_the_same_digit_in_the_same_place() -> None:
+    images = some_digits().images
+    changed = deformed(images, 3)
+    assert (changed.shape, changed.dtype) == (images.shape, np.uint8)
+    assert np.array_equal(changed, deformed(images, 3))
+    for before, after, other in zip(images, changed, deformed(images, 4), strict=True):
+        assert not np.array_equal(before, after)
+        assert not np.array_equal(other, after)
+        assert np.hypot(*(centre(after) - centre(before))) < 3
+
+
+def centre(picture: np.ndarray) -> np.ndarray:
+    """Return the centre of mass, rows and columns."""
+    return np.argwhere(picture > 0).T @ picture[picture > 0] / picture.sum()
