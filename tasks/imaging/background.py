@@ -1,4 +1,4 @@
-"""Paper and ink apart: from an upright picture to a map of ink without light and shadow."""
+"""The background under the ink of an upright picture, as a map of its light and shadow."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,21 +13,25 @@ Grey = NDArray[np.uint8]
 
 WORK_SIDE = 224  # px: longer sides are averaged down first
 LEAST_SIDE = 80  # px: smaller pictures are enlarged first
-PAPER_SIDE = 64  # px: the paper is smooth, so it is estimated in a picture this small
+BACKGROUND_SIDE = 64  # px: it is smooth, so it is estimated in a picture this small
 MEDIAN_SIDE = 32  # px: a median takes its time, so it is taken in a picture smaller still
 COLOUR_SIDE = 48  # px: large enough for the ink's colour
 STROKE_SHARE = 0.12  # of the shorter side: narrower marks are strokes, not light
-DARKEST = 16  # grey: paper is no darker, so that noise is not taken for ink
-BRIGHT_PAPER = 2.0  # odds of dark ink on paper that is not black, and of bright ink on black
-DARK_PAPER = 70  # grey: darker paper is black
-PEN_SHARE = 0.22  # of the shorter side: darker patches at least this wide are paper in shadow
-NEAR = (0.16, 0.08, 0.04)  # of the light: how near to the surface paper lies, step by step
-EVEN = 0.03  # of the light: as much as even paper varies
-EVEN_SHARE = 0.4  # of the picture: what has to be even paper to go by it
-RIM_AREA = 0.05  # of the rim: areas off the paper that cover more of it are shadow
+DARKEST = 16  # grey: a background is no darker, so that noise is not taken for ink
+BRIGHT_BACKGROUND = (
+    2.0  # odds of dark ink on a background that is not black, and of bright on black
+)
+DARK_BACKGROUND = 70  # grey: a darker background is black
+STROKE_WIDEST = (
+    0.22  # of the shorter side: darker patches at least this wide are background in shadow
+)
+NEAR = (0.16, 0.08, 0.04)  # of the light: how near to the surface the background lies, step by step
+EVEN = 0.03  # of the light: as much as an even background varies
+EVEN_SHARE = 0.4  # of the picture: what has to be even background to go by it
+RIM_AREA = 0.05  # of the rim: areas off the background that cover more of it are shadow
 STRONG = 0.3  # of the strongest ink: less may be the soft edge of a line
 SHADOW = 0.01  # of the picture: weak areas that cover more of it are shadow
-TWO_TONES = 0.75  # of the variance: what two tones have to explain for the rest to be noise
+SEPARABLE = 0.75  # of the variance: what two tones have to explain for the rest to be noise
 RIDGE = 1e-2 * np.eye(6, dtype=np.float32)  # keeps the fit of the light solvable
 
 
@@ -122,10 +126,10 @@ def light(picture: NDArray[np.uint8]) -> Grey:
 
 
 def mix_channels(picture: NDArray[np.uint8]) -> Grey:
-    """Grey with the most contrast between ink and paper.
+    """Grey with the most contrast between ink and background.
 
-    The weights are the main axis of the differences from the local paper, so that red, cyan and
-    pencil are all as dark as they can be (first principal component).
+    The weights are the main axis of the differences from the local background, so that red, cyan
+    and pencil are all as dark as they can be (first principal component).
     """
     factor = min(1.0, COLOUR_SIDE / max(picture.shape[:2]))
     size = (max(3, int(picture.shape[1] * factor)), max(3, int(picture.shape[0] * factor)))
@@ -165,20 +169,20 @@ def _plane(shape: tuple[int, int]) -> _Plane:
     return _Plane(full, some, (some[:, :, None] * some[:, None]).reshape(-1, 36))
 
 
-def _commonest(counts: NDArray[np.float32]) -> float:
+def _mode(counts: NDArray[np.float32]) -> float:
     """The grey about which most of a picture lies, by 32 counts."""
     return 8.0 * float((counts[:-2] + counts[1:-1] + counts[2:]).argmax()) + 12
 
 
-def _even_light(small: Grey) -> NDArray[np.float32]:
-    """Quadratic surface through the paper: least squares of what lies near the commonest grey.
+def _smooth_background(small: Grey) -> NDArray[np.float32]:
+    """Quadratic surface through the background: least squares of what lies near the commonest grey.
 
     What counts as near narrows from step to step, so that ink and frames soon stop counting.
     """
     plane = _plane((small.shape[0], small.shape[1]))
     grey = small.reshape(-1)[::7].astype(np.float32)
     counts = cv2.calcHist([small], [0], None, [32], [0, 256]).ravel()
-    surface: NDArray[np.float32] | float = _commonest(np.asarray(counts, np.float32))
+    surface: NDArray[np.float32] | float = _mode(np.asarray(counts, np.float32))
     fit = np.zeros((6, 1), np.float32)
     for near in NEAR:
         chosen = np.abs(grey - surface) <= near * np.maximum(surface, 40)
@@ -191,7 +195,7 @@ def _even_light(small: Grey) -> NDArray[np.float32]:
     return np.asarray(np.clip(plane.full @ fit[:, 0], 8, 255).reshape(small.shape), np.float32)
 
 
-def _two_tones(small: Grey) -> Grey | None:
+def _otsu_ink(small: Grey) -> Grey | None:
     """Mask of the ink where two tones explain the picture and its rim is of one; else None.
 
     Otsu's measure of separability (1979) says how far two tones explain the picture.
@@ -202,9 +206,9 @@ def _two_tones(small: Grey) -> Grey | None:
     if not 0 < share < 1 or spread < 1:
         return None
     above, below = cv2.mean(small, binary)[0], cv2.mean(small, cv2.bitwise_not(binary))[0]
-    if share * (1 - share) * (above - below) ** 2 < TWO_TONES * spread:
+    if share * (1 - share) * (above - below) ** 2 < SEPARABLE * spread:
         return None
-    # Just inside the rim, where a printed frame does not outvote the paper.
+    # Just inside the rim, where a printed frame does not outweigh the background.
     inset = max(1, min(binary.shape) // 10)
     inner = binary[inset:-inset, inset:-inset]
     if not inner.size:
@@ -216,14 +220,14 @@ def _two_tones(small: Grey) -> Grey | None:
     return np.asarray(ink, np.uint8) if ink_rim < 0.25 and ink_share < 0.5 else None
 
 
-def _off_paper(flat: Grey) -> Grey | None:
-    """Mask of what is off the even paper (128 in `flat`), where most of the picture is on it."""
+def _off_background(flat: Grey) -> Grey | None:
+    """Mask of what is off the even background, 128 in `flat`; None where most is off it."""
     by = np.asarray(cv2.convertScaleAbs(flat, alpha=1, beta=-128), np.uint8)
     off = over(by, 128 * EVEN)
     if cv2.countNonZero(off) > (1 - EVEN_SHARE) * off.size:
         return None
     # Ink and print are strokes; areas off the surface that come in from the rim are shadow.
-    wide = min(off.shape) * PEN_SHARE
+    wide = min(off.shape) * STROKE_WIDEST
     if _wide_on_rim(off, wide) <= RIM_AREA:
         return off
     # Lines of a frame that lie close together look like an area until their soft edges go.
@@ -257,18 +261,18 @@ def _on_rim(mask: Grey) -> float:
     return sum(map(cv2.countNonZero, sides)) / sum(map(len, sides))
 
 
-def _paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
-    """The paper under the ink, and whether ink is darker than it.
+def _background(small: Grey) -> tuple[NDArray[np.float32], bool]:
+    """The background under the ink, and whether ink is darker than it.
 
-    Two tones under even light: the mean of the paper around. Else: the median of a window wider
-    than two pens; dark or bright ink is told by its strokes.
+    Two tones under even light: the mean of the background around. Else: the median of a
+    window wider than two strokes; dark or bright ink is told by its strokes.
     """
     shorter = min(small.shape)
-    surface = _even_light(small)
+    surface = _smooth_background(small)
     flat = np.asarray(cv2.convertScaleAbs(small / surface, alpha=128), np.uint8)
-    ink = _off_paper(flat)
+    ink = _off_background(flat)
     if ink is None:
-        ink = _two_tones(flat)
+        ink = _otsu_ink(flat)
     if ink is not None:
         blank = cv2.bitwise_not(cv2.dilate(ink, np.ones((3, 3), np.uint8)))
         if cv2.countNonZero(blank) > 0.1 * blank.size:
@@ -283,15 +287,15 @@ def _paper(small: Grey) -> tuple[NDArray[np.float32], bool]:
             return np.asarray(surface + near, np.float32), float(
                 (difference * (ink > 0)).sum()
             ) <= 0
-    return _median_light(small), _dark_strokes(small)
+    return _median_background(small), _dark_strokes(small)
 
 
-def _median_light(small: Grey) -> NDArray[np.float32]:
-    """Median of a window wider than two pens, smoothed."""
+def _median_background(small: Grey) -> NDArray[np.float32]:
+    """Median of a window wider than two strokes, smoothed."""
     little = shrink(small, MEDIAN_SIDE)
     shorter = min(little.shape)
-    window = odd(shorter * PEN_SHARE * 1.6)
-    # Mirrored, because a line along the rim would outvote the paper if it were repeated.
+    window = odd(shorter * STROKE_WIDEST * 1.6)
+    # Mirrored, because a line along the rim would outweigh the background if it were repeated.
     pad = window // 2 if shorter > 3 else 0
     wide = cv2.copyMakeBorder(little, pad, pad, pad, pad, cv2.BORDER_REFLECT)
     median = cv2.medianBlur(wide, window)[pad : pad + little.shape[0], pad : pad + little.shape[1]]
@@ -302,8 +306,8 @@ def _median_light(small: Grey) -> NDArray[np.float32]:
 def _dark_strokes(small: Grey) -> bool:
     """Whether dark strokes stand out more than bright ones: black hats against top hats, cubed.
 
-    Both are blind to light and shadow, which change over more than a stroke's width. Paper is far
-    oftener bright than dark: what is not black has to show clearly that its ink is the bright one.
+    Both are blind to light and shadow, which change over more than a stroke's width. A background
+    is far oftener bright than dark: what is not black has to show clearly that its ink is bright.
     """
     weight = centrality((small.shape[0], small.shape[1]))
     smooth = cv2.GaussianBlur(small, (3, 3), 0)
@@ -313,8 +317,8 @@ def _dark_strokes(small: Grey) -> bool:
     # a power of numpy's takes ten times as long
     dark = float((weight * (below * below * below)).sum())
     bright = float((weight * (above * above * above)).sum())
-    bright_paper = 2 * cv2.countNonZero(over(small, DARK_PAPER)) > small.size
-    odds = BRIGHT_PAPER if bright_paper else 1 / BRIGHT_PAPER
+    bright_paper = 2 * cv2.countNonZero(over(small, DARK_BACKGROUND)) > small.size
+    odds = BRIGHT_BACKGROUND if bright_paper else 1 / BRIGHT_BACKGROUND
     return bright <= odds * dark
 
 
@@ -325,10 +329,10 @@ def centrality(shape: tuple[int, int]) -> NDArray[np.float32]:
     return np.outer(y, x).astype(np.float32)
 
 
-def find_paper(grey: Grey) -> tuple[NDArray[np.float32], bool]:
-    """The paper's light under the ink, at most PAPER_SIDE wide, and whether ink is darker than it.
+def estimate_background(grey: Grey) -> tuple[NDArray[np.float32], bool]:
+    """The background's light under the ink, at most BACKGROUND_SIDE wide; whether ink is darker.
 
     Where ink is brighter, the light is that of the inverted picture.
     """
-    below, dark = _paper(shrink(grey, PAPER_SIDE))
+    below, dark = _background(shrink(grey, BACKGROUND_SIDE))
     return np.maximum(below if dark else 255 - below, DARKEST), dark

@@ -1,4 +1,4 @@
-"""Ink cut from paper: from a map of ink to a mask of it, however strong paper's texture is."""
+"""Ink and background apart: from a map of ink to its mask, however strong the paper's texture."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.imaging.background import TWO_TONES, Grey, odd, over
+from tasks.imaging.background import SEPARABLE, Grey, odd, over
 
 SIGMAS = (0.6, 1.0)  # px: how far rough paper is smoothed
 SAMPLE = 1024  # px, about: so many tell the texture
@@ -42,7 +42,7 @@ def _texture(ink: NDArray[np.float32]) -> _Texture:
     return _Texture(high + 0.524 * by_quantiles, by_quantiles + QUANTUM, top)
 
 
-def _calm(rough: NDArray[np.float32]) -> tuple[NDArray[np.float32], _Texture]:
+def _smoothed(rough: NDArray[np.float32]) -> tuple[NDArray[np.float32], _Texture]:
     """Ink smoothed until its strongest hundredth stands out of the paper's texture; the latter."""
     ink, texture = rough, _texture(rough)
     for sigma in SIGMAS:
@@ -54,40 +54,40 @@ def _calm(rough: NDArray[np.float32]) -> tuple[NDArray[np.float32], _Texture]:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """Ink cut from paper: `ink` as it was calmed, (h, w), its mask, and where it was cut."""
+class BinaryInk:
+    """A binarized map of ink: `ink` as it was smoothed, (h, w), its mask, and its threshold."""
 
     ink: NDArray[np.float32]
     mask: Grey
-    level: NDArray[np.float32]  # (h, w)
+    level: NDArray[np.float32]  # (h, w), the threshold
     sure: float  # what some of each stroke has to reach
-    calmed: bool  # whether ink had to be smoothed
+    smoothed: bool  # whether ink had to be smoothed
 
 
-def threshold(rough: NDArray[np.float32]) -> Cut:
-    """Cut ink from paper.
+def threshold(rough: NDArray[np.float32]) -> BinaryInk:
+    """Binarize a map of ink.
 
     The level is half the highest contrast nearby (Bernsen 1986), never below the paper's texture:
-    some deviations of it, or Otsu's level where that parts the picture well.
+    some deviations of it, or Otsu's level where that separates the picture well.
     """
-    ink, (middle, noise, top) = _calm(rough)
+    ink, (middle, noise, top) = _smoothed(rough)
     floor, sure = middle + NOISE_FLOOR * noise, middle + NOISE_SURE * noise
     # Light that was not quite removed counts as texture: clear ink is found in spite of it.
     if top - middle > CLEAR_INK * noise:
         floor = min(floor, middle + 0.5 * (top - middle))
         sure = min(sure, middle + 0.75 * (top - middle))
     small = _halved(ink)
-    parted = _parted(small)
-    if parted > middle + 2 * noise:
-        floor, sure = min(floor, parted), min(sure, parted)
-    return _cut(ink, small, floor, sure, calmed=ink is not rough)
+    otsu_level = _otsu_level(small)
+    if otsu_level > middle + 2 * noise:
+        floor, sure = min(floor, otsu_level), min(sure, otsu_level)
+    return _binarized(ink, small, floor, sure, smoothed=ink is not rough)
 
 
-def faint_threshold(rough: NDArray[np.float32]) -> Cut | None:
-    """Cut ink that the other way takes for texture; None if texture is all there is.
+def faint_threshold(rough: NDArray[np.float32]) -> BinaryInk | None:
+    """Binarize ink that the other way takes for texture; None if texture is all there is.
 
-    Ink, and light that was not quite removed, lie above the paper; so the paper's texture is what
-    its darker, lower half tells.
+    Ink, and light that was not quite removed, lie above the background; so the paper's texture is
+    what its darker, lower half tells.
     """
     ink = np.asarray(cv2.GaussianBlur(rough, (0, 0), SIGMAS[0]), np.float32)
     sample = np.sort(ink.ravel()[:: max(1, ink.size // SAMPLE)])
@@ -96,7 +96,7 @@ def faint_threshold(rough: NDArray[np.float32]) -> Cut | None:
     if top - middle < CLEAR_INK * noise:
         return None
     floor, sure = middle + 0.4 * (top - middle), middle + 0.7 * (top - middle)
-    return _cut(ink, _halved(ink), floor, sure, calmed=True)
+    return _binarized(ink, _halved(ink), floor, sure, smoothed=True)
 
 
 def _halved(ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -105,23 +105,23 @@ def _halved(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     )
 
 
-def _cut(
+def _binarized(
     ink: NDArray[np.float32],
     small: NDArray[np.float32],
     floor: float,
     sure: float,
     *,
-    calmed: bool,
-) -> Cut:
-    """Cut `ink`, of which `small` is half as large, at half the local peak, above `floor`."""
+    smoothed: bool,
+) -> BinaryInk:
+    """Binarize `ink`, of which `small` is half as large, at half the local peak, above `floor`."""
     reach = odd(max(small.shape) * 0.12)
     peak = cv2.dilate(small, np.ones((reach, reach), np.uint8))
     local = np.maximum(0.5 * cv2.blur(peak, (reach, reach)), floor, dtype=np.float32)
     level = np.asarray(cv2.resize(local, (ink.shape[1], ink.shape[0])), np.float32)
-    return Cut(ink, over(ink, level), level, sure, calmed)
+    return BinaryInk(ink, over(ink, level), level, sure, smoothed)
 
 
-def _parted(ink: NDArray[np.float32]) -> float:
+def _otsu_level(ink: NDArray[np.float32]) -> float:
     """Otsu's level where it leaves a quarter of the variance, else 0."""
     grey = cv2.convertScaleAbs(np.maximum(ink, 0), alpha=255)
     level, binary = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -130,4 +130,4 @@ def _parted(ink: NDArray[np.float32]) -> float:
         return 0.0
     gap = cv2.mean(grey, binary)[0] - cv2.mean(grey, cv2.bitwise_not(binary))[0]
     spread = float(cv2.meanStdDev(grey)[1][0, 0]) ** 2
-    return float(level) / 255 if share * (1 - share) * gap**2 > TWO_TONES * spread else 0.0
+    return float(level) / 255 if share * (1 - share) * gap**2 > SEPARABLE * spread else 0.0

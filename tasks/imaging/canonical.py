@@ -19,7 +19,7 @@ Colour = Callable[[], Pixels | None]
 
 PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page
 LOOK_SIDE = 112  # px: the digit is looked for in a picture this small, and drawn from a larger one
-SMALL = 40  # px: sides up to which a clean picture needs no search for paper and lines
+SMALL = 40  # px: sides up to which a clean picture needs no search for background and lines
 DUST = 0.025  # of the picture's longer side: smaller ink is none
 PALE = 20  # contrast of 255: where the light alone shows no more, the colours are looked at
 
@@ -51,7 +51,7 @@ def canonical(
         colour = lambda: work  # noqa: E731
     if not colour or found[1].contrast >= PALE:
         return found
-    # A pen as bright as the paper differs in colour alone.
+    # Ink as bright as the background differs in colour alone.
     coloured = colour()
     if coloured is None:
         return found
@@ -83,8 +83,8 @@ def _rim(grey: Grey) -> Grey:
 def _lacking_margin(grey: Grey) -> int:
     """How much even page to lay around a small clean picture that was cut to its ink, px.
 
-    With ink on the rim there is too little paper to tell it by. Most of the rim and of the picture
-    has to be of one page, so that no frame counts as one.
+    With ink on the rim there is too little background to tell it by. Most of the rim and of the
+    picture has to be of one page, so that no frame counts as one.
     """
     rim = _rim(grey)
     page = int(np.median(rim))
@@ -97,22 +97,22 @@ def _lacking_margin(grey: Grey) -> int:
 
 @dataclass(frozen=True)
 class _Found:
-    """Stroke groups of a picture, weightiest first, and what they were found in."""
+    """Components of a picture's ink, heaviest first, and what they were found in."""
 
-    groups: list[components.Group]
+    components: list[components.Component]
     count: int  # of all labels
     labels: NDArray[np.uint16]  # (h, w)
-    parts: binarize.Cut
+    parts: binarize.BinaryInk
     clean: Grey  # mask without printed lines, (h, w)
     printed: bool
 
 
-def _groups(parts: binarize.Cut) -> _Found:
-    """Ink without printed lines, in groups."""
+def _components(parts: binarize.BinaryInk) -> _Found:
+    """The components of ink without printed lines."""
     printed = rule_lines.find_lines(parts.mask, parts.ink)
     clean = rule_lines.remove_lines(parts.mask, *printed) if printed else parts.mask
-    groups, count, labels = components.groups(clean, parts.ink, parts.sure)
-    return _Found(groups, count, labels, parts, clean, printed is not None)
+    pieces, count, labels = components.find_components(clean, parts.ink, parts.sure)
+    return _Found(pieces, count, labels, parts, clean, printed is not None)
 
 
 def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
@@ -123,39 +123,39 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
     if max(grey.shape) <= LOOK_SIDE:
         # Averaging smooths a larger one.
         grey = np.asarray(cv2.GaussianBlur(grey, (3, 3), 0), np.uint8)
-    below, dark = background.find_paper(grey)
+    below, dark = background.estimate_background(grey)
     if not dark:
         grey = 255 - grey
     look = background.shrink(grey, LOOK_SIDE)
     share = _resized(-1 / below, look.shape[::-1])
     rough = np.asarray(cv2.multiply(look, share, dtype=cv2.CV_32F), np.float32)
     rough += 1
-    found = _groups(binarize.threshold(rough))
-    if not found.groups:
+    found = _components(binarize.threshold(rough))
+    if not found.components:
         faint = binarize.faint_threshold(rough)
-        found = _groups(faint) if faint else found
-    if not found.groups:
+        found = _components(faint) if faint else found
+    if not found.components:
         removed = "lines" if found.printed else ""
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed)
-    chosen = components.choose(found.groups)
-    box = _scaled(chosen.box, grey.shape, look.shape)
+    digit = components.select_digit(found.components)
+    box = _scaled(digit.box, grey.shape, look.shape)
     left, top, w, h = box
-    mask = _mask(found, chosen, grey[top : top + h, left : left + w], share)
+    mask = _mask(found, digit, grey[top : top + h, left : left + w], share)
     if max(w, h) < max(4, DUST * max(grey.shape)) or not cv2.countNonZero(mask):
         return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
-    image, pen = draw(mask)
+    image, stroke_width = draw(mask)
     x, y, w, h = _ink_box(mask, box)
     factor = side / max(grey.shape)
-    removed = ",".join(["lines"] * found.printed + ["neighbours"] * bool(chosen.neighbours))
+    removed = ",".join(["lines"] * found.printed + ["neighbours"] * bool(digit.neighbours))
     facts = Ink(
         polarity="dark_on_light" if dark else "light_on_dark",
-        contrast=min(255, round(255 * chosen.groups[0].contrast)),
-        share=sum(group.mass for group in chosen.groups) / look.size,
-        stroke_width=pen * max(w, h) / BOX * factor,
+        contrast=min(255, round(255 * digit.components[0].contrast)),
+        share=sum(piece.mass for piece in digit.components) / look.size,
+        stroke_width=stroke_width * max(w, h) / BOX * factor,
         box=(round(x * factor), round(y * factor), round(w * factor), round(h * factor)),
-        groups=len(chosen.groups) + chosen.rivals,
-        rivals=chosen.rivals,
-        touches_edge=any(group.edge for group in chosen.groups),
+        groups=len(digit.components) + digit.other_digits,
+        other_digits=digit.other_digits,
+        touches_edge=any(piece.edge for piece in digit.components),
         removed=removed,
     )
     return image, facts
@@ -169,16 +169,16 @@ def _scaled(box: components.Box, to: tuple[int, ...], of: tuple[int, ...]) -> co
     return left, top, round((x + w) * across) - left, round((y + h) * down) - top
 
 
-def _mask(found: _Found, chosen: components.Chosen, grey: Grey, share: NDArray[np.float32]) -> Grey:
+def _mask(found: _Found, digit: components.Digit, grey: Grey, share: NDArray[np.float32]) -> Grey:
     """The chosen ink as a mask whose longer side is 80 fine px, with a margin.
 
     It was found in a small picture; its edges are those in `grey`, its box in the large one.
     """
-    x, y, w, h = chosen.box
+    x, y, w, h = digit.box
     part = np.s_[y : y + h, x : x + w]
     parts, labels = found.parts, found.labels
     wanted = np.zeros(found.count, np.uint8)
-    wanted[[group.label for group in chosen.groups]] = 255
+    wanted[[piece.label for piece in digit.components]] = 255
     mine: Grey = wanted[labels[part]]
     if found.printed:
         mine[parts.mask[part] != found.clean[part]] = 0
@@ -186,7 +186,7 @@ def _mask(found: _Found, chosen: components.Chosen, grey: Grey, share: NDArray[n
     size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
     mine = np.asarray(cv2.resize(mine, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     full = 1 / parts.level[part]
-    if parts.calmed:  # the picture's own edges are rough
+    if parts.smoothed:  # the picture's own edges are rough
         soft = _resized(parts.ink[part] * full, size)
     else:
         # A line thinner than a fine px would be averaged away: it is widened to one first.

@@ -1,4 +1,4 @@
-"""Stroke groups: which pieces of ink are the digit, which are neighbours, specks or the table."""
+"""Connected components of ink: which are the digit, which neighbours, specks or the table."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ from tasks.imaging.background import centrality
 Grey = NDArray[np.uint8]
 Box = tuple[int, int, int, int]  # x, y, width, height
 
-MOST_GROUPS = 24  # by weight: what comes after is specks
+MOST_COMPONENTS = 24  # by weight: what comes after is specks
 EDGE_WEIGHT = 0.2  # of ink that runs over the picture's edge
 REACH = 0.25  # of the digit's size: how far off a piece of it can be
 PIECE = 0.02  # of the digit's ink: less is a speck
 CONTRAST = 0.55  # of the digit's contrast: fainter ink is another's
-RIVAL = 0.3  # of the digit's ink: a group as big as this elsewhere is another digit
+OTHER_DIGIT = 0.3  # of the digit's ink: a component as big as this elsewhere is another digit
 
 
 @dataclass(frozen=True)
-class Group:
+class Component:
     """Connected ink: `mass` is its area in px, `weight` how central and whole it is."""
 
     label: int
@@ -32,21 +32,21 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The groups that are the digit, their box, and how many rivals and neighbours were left."""
+class Digit:
+    """The digit's components, their box, and how many other digits and neighbours there are."""
 
-    groups: list[Group]
+    components: list[Component]
     box: Box
-    rivals: int
+    other_digits: int
     neighbours: int
 
 
-def groups(
+def find_components(
     mask: Grey, ink: NDArray[np.float32], sure: float
-) -> tuple[list[Group], int, NDArray[np.uint16]]:
-    """Groups of ink in (h, w), weightiest first; how many labels there are, and the labels, (h, w).
+) -> tuple[list[Component], int, NDArray[np.uint16]]:
+    """Components of ink in (h, w), heaviest first; how many labels there are, and these, (h, w).
 
-    Some ink of each group is above `sure`. Gaps of one px are bridged.
+    Some ink of each is above `sure`. Gaps of one px are bridged.
     """
     height, width = mask.shape
     # Two by two reaches one px to the right and down, which bridges gaps of one px.
@@ -66,9 +66,9 @@ def groups(
     edge = (x <= 1) | (y <= 1) | (x + w >= width) | (y + h >= height)
     weight[edge] *= EDGE_WEIGHT
     weight[0] = 0  # what is no ink
-    first = np.argsort(-weight)[:MOST_GROUPS]
+    first = np.argsort(-weight)[:MOST_COMPONENTS]
     first = first[strong[first] & (first > 0)]
-    each = zip(
+    columns = zip(
         first.tolist(),
         map(tuple, stats[first, :4].tolist()),
         mass[first].tolist(),
@@ -77,7 +77,7 @@ def groups(
         edge[first].tolist(),
         strict=True,
     )
-    return [Group(*one) for one in each], count, np.asarray(labels, np.uint16)
+    return [Component(*values) for values in columns], count, np.asarray(labels, np.uint16)
 
 
 def _gap(a: Box, b: Box) -> int:
@@ -91,31 +91,31 @@ def _union(a: Box, b: Box) -> Box:
     return x, y, max(a[0] + a[2], b[0] + b[2]) - x, max(a[1] + a[3], b[1] + b[3]) - y
 
 
-def choose(found: list[Group]) -> Chosen:
-    """The weightiest group, and with it the pieces near it: a bar apart, a broken stroke."""
+def select_digit(found: list[Component]) -> Digit:
+    """The heaviest component, and with it those near it: a bar apart, a broken stroke."""
     main = found[0]
     chosen, box, rest = [main], main.box, found[1:]
     while True:
         reach = REACH * max(box[2:])
         near = [
-            group
-            for group in rest
-            if _gap(box, group.box) <= reach
-            and group.contrast >= CONTRAST * main.contrast
-            and group.mass >= PIECE * main.mass
-            and (main.edge or not group.edge)
+            component
+            for component in rest
+            if _gap(box, component.box) <= reach
+            and component.contrast >= CONTRAST * main.contrast
+            and component.mass >= PIECE * main.mass
+            and (main.edge or not component.edge)
         ]
         if not near:
             break
-        for group in near:
-            box = _union(box, group.box)
+        for component in near:
+            box = _union(box, component.box)
         chosen += near
-        rest = [group for group in rest if group not in near]
-    rivals = sum(
-        not group.edge
-        and group.mass >= RIVAL * main.mass
-        and group.contrast >= CONTRAST * main.contrast
-        and max(group.box[2:]) >= REACH * max(box[2:])
-        for group in rest
+        rest = [component for component in rest if component not in near]
+    other_digits = sum(
+        not component.edge
+        and component.mass >= OTHER_DIGIT * main.mass
+        and component.contrast >= CONTRAST * main.contrast
+        and max(component.box[2:]) >= REACH * max(box[2:])
+        for component in rest
     )
-    return Chosen(chosen, box, rivals, sum(group.edge for group in rest))
+    return Digit(chosen, box, other_digits, sum(component.edge for component in rest))

@@ -13,12 +13,12 @@ class Ink(NamedTuple):
     """What was found out about a picture on the way to its canonical form; lengths in its px."""
 
     polarity: Polarity
-    contrast: int = 0  # share of the paper's light that the ink takes or adds, 0..255
+    contrast: int = 0  # share of the background's light that the ink takes or adds, 0..255
     share: float = 0.0  # of the picture's pixels that are ink of the digit, 0..1
     box: Box = (0, 0, 0, 0)  # of that ink
-    stroke_width: float = 0.0  # of the pen, pixels; 0 where it was not measured
-    groups: int = 0  # stroke groups: pieces of the digit, and rivals
-    rivals: int = 0  # groups as large as a digit elsewhere in the picture
+    stroke_width: float = 0.0  # of the strokes, pixels; 0 where it was not measured
+    groups: int = 0  # components of ink: pieces of the digit, and other digits
+    other_digits: int = 0  # components as large as a digit elsewhere in the picture
     touches_edge: bool = False  # ink of the digit reaches the picture's edge
     removed: str = ""  # what was taken out: "lines", "neighbours", "specks", by commas
 

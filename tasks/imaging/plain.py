@@ -1,4 +1,4 @@
-"""Small grey pictures on an even page: their form without a search for paper and lines.
+"""Small grey pictures on an even page: their form without a search for background and lines.
 
 The rules hold for one picture and for many: a number of one may be an array, (N,), of N. So what
 `canonical_batch` does at once is decided by the same lines.
@@ -20,7 +20,10 @@ PAGE = 16  # greys: an even page is that near to black or to white
 MOST_INK = 0.6  # of the pixels
 LEAST_SIDE = 12  # px
 LEAST_PEAK = 140  # greys above the page; fainter ink takes the long way
-PEN = (0.04, 0.45)  # of the square of the digit's longer side: full ink that an average pen leaves
+STROKES = (
+    0.04,
+    0.45,
+)  # of the square of the digit's longer side: full ink of strokes of average width
 
 
 def is_even_page(page: Number) -> Number:
@@ -92,7 +95,7 @@ def plain_ink(
 def plain_form(picture: Pixels) -> tuple[Pixels, Ink] | None:
     """Return the form and facts of a picture, at most 40 px a side, (H, W) or with colours.
 
-    None where its rim is not clean or its ink needs another pen.
+    None where its rim is not clean or its strokes are not of usual width.
     """
     grey = _grey(picture)
     if grey is None or min(grey.shape) < LEAST_SIDE:
@@ -122,7 +125,7 @@ def _grey(picture: Pixels) -> Pixels | None:
 
 
 def _fitted(bright: Pixels, box: Box) -> Pixels | None:
-    """Return ink in MNIST's frame, if it has room around it and is that of an average pen.
+    """Return ink in MNIST's frame, if it has room around it and strokes of average width.
 
     Thin or faint pens, and noise, take the long way.
     """
@@ -130,7 +133,7 @@ def _fitted(bright: Pixels, box: Box) -> Pixels | None:
     if min(x, y, width - x - w, height - y - h) < 1 or max(w, h) < BOX / 2:
         return None
     peak = int(bright.max())
-    least, most = PEN
+    least, most = STROKES
     if peak < LEAST_PEAK or not least < cv2.sumElems(bright)[0] / (255 * max(w, h) ** 2) < most:
         return None
     # the darkest ink is full ink, as in MNIST

@@ -1,4 +1,4 @@
-"""A mask of ink drawn as MNIST draws its digits: its frame, its pens, its soft edges."""
+"""A mask of ink drawn as MNIST draws its digits: its frame, its stroke widths, its soft edges."""
 
 from functools import lru_cache
 
@@ -11,25 +11,26 @@ from tasks.imaging.form import BOX, SIDE
 
 Grey = NDArray[np.uint8]
 
-FINE = 4  # fine px per px of the canonical form: pens are normalised at that size
-MARGIN = 8  # fine px around the ink while its pen grows
-PEN_LEAST, PEN_MOST = 2.2, 4.0  # px: MNIST's pens, from their first to their ninth tenth
+FINE = 4  # fine px per px of the canonical form: strokes are normalised at that size
+MARGIN = 8  # fine px around the ink while its strokes grow
+STROKE_LEAST, STROKE_MOST = 2.2, 4.0  # px: MNIST's strokes, from their first to their ninth tenth
 
 
 def draw(mask: Grey) -> tuple[Grey, float]:
-    """Draw the ink of a mask, (h, w) fine px, in MNIST's frame, (28, 28), with a pen like MNIST's.
+    """Draw the ink of a mask, (h, w) fine px, in MNIST's frame, (28, 28), with MNIST's strokes.
 
-    Returns its own pen, too, in px. A stroke of width w has a mean distance from its edge of w / 4.
+    Returns its own stroke width, too, in px. A stroke of width w has a mean distance from its edge
+    of w / 4.
     """
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    pen = 4 * (cv2.mean(depth, mask)[0] - 0.25)
-    if pen < PEN_LEAST * FINE:
-        radius = min(MARGIN, round((PEN_LEAST * FINE - pen) / 2))
+    stroke_width = 4 * (cv2.mean(depth, mask)[0] - 0.25)
+    if stroke_width < STROKE_LEAST * FINE:
+        radius = min(MARGIN, round((STROKE_LEAST * FINE - stroke_width) / 2))
         mask = np.asarray(cv2.dilate(mask, _disc(radius)) if radius else mask, np.uint8)
-    elif pen > PEN_MOST * FINE:
-        mask = _thin(mask, np.asarray(depth, np.float32), (pen - PEN_MOST * FINE) / 2)
+    elif stroke_width > STROKE_MOST * FINE:
+        mask = _thin(mask, np.asarray(depth, np.float32), (stroke_width - STROKE_MOST * FINE) / 2)
     x, y, w, h = cv2.boundingRect(mask)
-    return _frame(mask[y : y + h, x : x + w]), pen / FINE
+    return _frame(mask[y : y + h, x : x + w]), stroke_width / FINE
 
 
 @lru_cache(maxsize=64)
@@ -38,7 +39,7 @@ def _disc(radius: int) -> Grey:
 
 
 def _thin(mask: Grey, depth: NDArray[np.float32], by: float) -> Grey:
-    """Erode by `by`, but nowhere more than half of the pen's own radius, so that nothing breaks."""
+    """Erode by `by`, but nowhere more than half of a stroke's own radius: nothing breaks."""
     local = cv2.dilate(depth, _disc(max(1, int(by))))
     thinner = over(depth, np.minimum(0.5 * local, by))
     return np.asarray(thinner if cv2.countNonZero(thinner) else mask, np.uint8)

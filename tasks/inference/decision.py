@@ -56,7 +56,7 @@ def _thresholds(
 def decide(
     probabilities: NDArray[np.float32],
     digit_scores: NDArray[np.float32] | None,
-    rivals: NDArray[np.int64],
+    other_digits: NDArray[np.int64],
     thresholds: Thresholds,
 ) -> list[Reason]:
     """Return the reason code of each picture with ink; it says the status, too.
@@ -65,7 +65,7 @@ def decide(
         probabilities: float32 (N, 10).
         digit_scores: float32 (N,), how sure the model is that this is one digit; None if it
             cannot tell.
-        rivals: (N,), groups as large as a digit elsewhere in the picture.
+        other_digits: (N,), groups as large as a digit elsewhere in the picture.
         thresholds: of this run.
     """
     surest = probabilities.max(axis=1, initial=0)
@@ -73,7 +73,7 @@ def decide(
     # the first that holds decides; what is not a number reaches no threshold
     outcomes = {
         Reason.NO_ANSWER: ~usable(probabilities, digit_scores),
-        Reason.SEVERAL_DIGITS: rivals > 0,
+        Reason.SEVERAL_DIGITS: other_digits > 0,
         Reason.NOT_A_DIGIT: ~(sure >= thresholds.digit_score),
         Reason.MAYBE_NO_DIGIT: ~(sure >= thresholds.sure_digit_score),
         Reason.LOW_CONFIDENCE: ~(surest >= thresholds.confidence),

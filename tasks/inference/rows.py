@@ -97,8 +97,10 @@ def _outcomes(
     thresholds: Thresholds,
     with_form: NDArray[np.bool_],
 ) -> tuple[list[Reason], list[str | None]]:
-    rivals = np.array([page.ink.rivals for page in pages if page.form is not None and page.ink])
-    decided = decide(answers.probabilities, answers.digit_scores, rivals, thresholds)
+    other_digits = np.array(
+        [page.ink.other_digits for page in pages if page.form is not None and page.ink]
+    )
+    decided = decide(answers.probabilities, answers.digit_scores, other_digits, thresholds)
     reasons: list[Reason] = []
     details: list[str | None] = []
     answered = 0
@@ -119,7 +121,7 @@ def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | Non
     if reason == Reason.NO_ANSWER and not usable(probabilities, None)[0]:
         return f"probabilities {probabilities[0].tolist()}"
     if reason == Reason.SEVERAL_DIGITS and page.ink:
-        return f"{page.ink.rivals} more of the digit's size"
+        return f"{page.ink.other_digits} more of the digit's size"
     if reason in (Reason.NOT_A_DIGIT, Reason.NO_ANSWER) and scores is not None:
         return f"digit score {scores[number]:.3f}"
     return None
@@ -162,7 +164,7 @@ def _inks(inks: Sequence[Ink | None]) -> pa.Array:
         "height": [ink.box[3] for ink in some],
         "stroke_width": [ink.stroke_width for ink in some],
         "groups": [ink.groups for ink in some],
-        "rivals": [ink.rivals for ink in some],
+        "rivals": [ink.other_digits for ink in some],
         "touches_edge": [ink.touches_edge for ink in some],
         "removed": [ink.removed for ink in some],
     }

@@ -92,8 +92,8 @@ class Model:
             inks.append(ink)
             labels.append(label)
         probabilities, scores = self.answer(np.stack(forms))
-        rivals = np.array([ink.rivals for ink in inks])
-        reasons = decide(probabilities, scores, rivals, self.thresholds)
+        other_digits = np.array([ink.other_digits for ink in inks])
+        reasons = decide(probabilities, scores, other_digits, self.thresholds)
         statuses = [STATUSES[reason] for reason in reasons]
         return Answers(np.array(labels), probabilities.argmax(axis=1), statuses, seconds)
 

@@ -146,7 +146,7 @@ def test_a_neighbours_stroke_at_the_edge_is_left_out() -> None:
 
 
 def test_two_digits_are_told() -> None:
-    assert canonical(255 - np.hstack((five(), five())))[1].rivals == 1
+    assert canonical(255 - np.hstack((five(), five())))[1].other_digits == 1
 
 
 @pytest.mark.parametrize("grey", [0, 128, 255])

@@ -23,7 +23,7 @@ THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
 
 
 @pytest.mark.parametrize(
-    ("confidence", "digit_score", "rivals", "outcome"),
+    ("confidence", "digit_score", "other_digits", "outcome"),
     [
         (0.9, 0.9, 0, (Status.READ, Reason.OK)),
         (0.9, None, 0, (Status.READ, Reason.OK)),
@@ -40,20 +40,20 @@ THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
     ],
 )
 def test_several_digits_come_before_no_digit_and_that_before_doubt(
-    confidence: float, digit_score: float | None, rivals: int, outcome: tuple[Status, Reason]
+    confidence: float, digit_score: float | None, other_digits: int, outcome: tuple[Status, Reason]
 ) -> None:
-    [reason] = decide(*answer(confidence, digit_score, rivals), THRESHOLDS)
+    [reason] = decide(*answer(confidence, digit_score, other_digits), THRESHOLDS)
     assert (STATUSES[reason], reason) == outcome
 
 
 def answer(
-    confidence: float, digit_score: float | None, rivals: int
+    confidence: float, digit_score: float | None, other_digits: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.int64]]:
     """Return one answer as `decide` takes many."""
     probabilities = np.full((1, 10), (1 - confidence) / 9)
     probabilities[0, 4] = confidence
     scores = None if digit_score is None else np.array([digit_score])
-    return probabilities, scores, np.array([rivals])
+    return probabilities, scores, np.array([other_digits])
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -61,11 +61,14 @@ def test_each_of_many_answers_has_the_outcome_it_has_alone(scored: bool) -> None
     random = np.random.default_rng(1)
     probabilities = random.dirichlet(np.full(10, 0.1), 200)
     scores = random.random(200) if scored else None
-    rivals = random.integers(0, 2, 200)
-    together = decide(probabilities, scores, rivals, THRESHOLDS)
+    other_digits = random.integers(0, 2, 200)
+    together = decide(probabilities, scores, other_digits, THRESHOLDS)
     alone = [
         decide(
-            probabilities[[n]], scores[[n]] if scores is not None else None, rivals[[n]], THRESHOLDS
+            probabilities[[n]],
+            scores[[n]] if scores is not None else None,
+            other_digits[[n]],
+            THRESHOLDS,
         )
         for n in range(200)
     ]
@@ -75,14 +78,14 @@ def test_each_of_many_answers_has_the_outcome_it_has_alone(scored: bool) -> None
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, -0.5, 1.5])
 def test_what_is_no_probability_is_never_read(odd: float) -> None:
-    probabilities, scores, rivals = answer(0.9, 0.9, 0)
+    probabilities, scores, other_digits = answer(0.9, 0.9, 0)
     for place in range(10):
         other = probabilities.copy()
         other[0, place] = odd
-        assert decide(other, scores, rivals, THRESHOLDS) == [Reason.NO_ANSWER]
-    assert decide(probabilities, np.array([odd]), rivals, THRESHOLDS) == [Reason.NO_ANSWER]
+        assert decide(other, scores, other_digits, THRESHOLDS) == [Reason.NO_ANSWER]
+    assert decide(probabilities, np.array([odd]), other_digits, THRESHOLDS) == [Reason.NO_ANSWER]
     nothing = Thresholds(0.0, -math.inf, -math.inf)
-    assert decide(np.full((1, 10), odd), None, rivals, nothing) == [Reason.NO_ANSWER]
+    assert decide(np.full((1, 10), odd), None, other_digits, nothing) == [Reason.NO_ANSWER]
 
 
 @pytest.mark.parametrize(

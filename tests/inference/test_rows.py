@@ -118,10 +118,10 @@ def test_answers_belong_to_the_pages_with_ink_in_their_order() -> None:
 
 
 def test_what_is_rejected_has_no_answer_but_the_facts_that_are_known() -> None:
-    rivals = Ink("canonical", contrast=9, share=0.5, box=(0, 0, 9, 9), groups=3, rivals=2)
+    several = Ink("canonical", contrast=9, share=0.5, box=(0, 0, 9, 9), groups=3, other_digits=2)
     blank = page("blank", error=Undecodable(Reason.BLANK, "contrast 3 of 255"))
     blank.ink = Ink("none", contrast=3)
-    pages = [page("several", ink=rivals), page("none"), blank]
+    pages = [page("several", ink=several), page("none"), blank]
     rows = table(pages, answers(0.9, 0.9, scores=[0.9, 0.25]))
     assert all(
         row[name] is None for row in rows for name in ("digit", "confidence", *PROBABILITIES)
