@@ -22,8 +22,8 @@ from tasks.metrics.calibration import NO_DIGIT
 from tasks.settings import GateSettings
 from tasks.synthesis import scene
 from tasks.synthesis.corruptions import CORRUPTIONS, thick_pen, thin_pen
-from tasks.synthesis.generate import nothing_scene
-from tasks.synthesis.rasterize import canvas, digit_ink
+from tasks.synthesis.generate import non_digit_scene
+from tasks.synthesis.rasterize import canvas_shape, rasterize_digit
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
@@ -66,9 +66,9 @@ def _photo(digit: int, picture: Images, random: Random) -> Images:
 
 
 def _ink(digit: int, picture: Images, random: Random) -> Images:
-    shape = canvas(random)
+    shape = canvas_shape(random)
     size = min(shape) * random.uniform(0.4, 0.95)
-    return digit_ink(digit, picture, shape, size, random)
+    return rasterize_digit(digit, picture, shape, size, random)
 
 
 def _on_a_cell(damage: Callable[[Images, Random], Images]) -> Draw:
@@ -203,7 +203,7 @@ def _write(
         if name == TEST:
             shown = images[place]
         elif name == NOTHING:
-            shown = nothing_scene(images, labels, random)[0]
+            shown = non_digit_scene(images, labels, random)[0]
         else:
             shown = DRAWN[name](int(labels[place]), images[place], random)
         stem = f"{name.replace(' ', '-')}/{truth[place]}/{index:06}"

@@ -1,6 +1,6 @@
-"""Digits as pen paths: the styles of hands that MNIST hardly holds, from templates that vary.
+"""Templates of digits as pen paths: styles of handwriting that MNIST hardly holds, varied.
 
-Every template is one 1 high, x to the right and y down, with a share of each habit: a 1 with flag
+Every template is one 1 high, x to the right and y down, with a share of each style: a 1 with flag
 and base, a crossed or waved 7, a hooked 9, an open or looped 4, a curled 6, a 5 with its bar apart.
 """
 

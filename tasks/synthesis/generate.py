@@ -15,8 +15,8 @@ from tasks.imaging.canonical import canonical
 from tasks.imaging.form import Box
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.synthesis import scene
-from tasks.synthesis.non_digits import nothing_ink
-from tasks.synthesis.rasterize import canvas, digit_ink, with_neighbour
+from tasks.synthesis.non_digits import non_digit_ink
+from tasks.synthesis.rasterize import canvas_shape, rasterize_digit, with_neighbour
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
@@ -44,9 +44,9 @@ def digit_scene(digit: int, picture: Images | None, random: Random) -> tuple[Ima
     """
     if random.uniform() < SHEETS:
         return _sheet(digit, random)
-    shape = canvas(random)
+    shape = canvas_shape(random)
     size = min(shape) * np.exp(random.uniform(np.log(0.36), np.log(0.97)))
-    ink = digit_ink(digit, picture, shape, size, random)
+    ink = rasterize_digit(digit, picture, shape, size, random)
     box = cv2.boundingRect(over(ink, 100))
     if random.uniform() < 0.12:
         ink = with_neighbour(ink, random)
@@ -59,8 +59,8 @@ def digit_scene(digit: int, picture: Images | None, random: Random) -> tuple[Ima
 
 
 def _sheet(digit: int, random: Random) -> tuple[Images, Box]:
-    """Dark pen paths on clean white, and their box: hands alone, which cost little."""
-    ink = digit_ink(digit, None, (SHEET, SHEET), 0.85 * SHEET, random)
+    """Dark pen paths on clean white, and their box: pen paths alone, which cost little."""
+    ink = rasterize_digit(digit, None, (SHEET, SHEET), 0.85 * SHEET, random)
     x, y, w, h = cv2.boundingRect(over(ink, 100))
     return np.asarray(255 - ink, np.uint8), (x, y, w, h)
 
@@ -105,23 +105,25 @@ def found_digit(digit: int, picture: Images | None, random: Random) -> Images:
     return canonical(255 - picture)[0] if picture is not None else image
 
 
-def nothing_scene(pictures: Images, labels: NDArray[np.int8], random: Random) -> tuple[Images, Box]:
+def non_digit_scene(
+    pictures: Images, labels: NDArray[np.int8], random: Random
+) -> tuple[Images, Box]:
     """A scan or photo without a single digit, and the box of its ink.
 
-    The ink is that of `no_digit`; under it lie paper and light as under a digit.
+    The ink is that of `non_digits`; under it lie paper and light as under a digit.
     """
-    ink = nothing_ink(pictures, labels, random)
+    ink = non_digit_ink(pictures, labels, random)
     box = cv2.boundingRect(over(ink, 100))
     photo = scene.photo if random.uniform() < 0.5 else scene.scan
     return photo(ink, random), (box[0], box[1], box[2], box[3])
 
 
-def found_nothing(pictures: Images, labels: NDArray[np.int8], random: Random) -> Images:
+def found_non_digit(pictures: Images, labels: NDArray[np.int8], random: Random) -> Images:
     """What reading finds where no single digit is; one digit found among several does not count."""
     if random.uniform() < 0.06:
         return _texture(random)
     while True:
-        shown, box = nothing_scene(pictures, labels, random)
+        shown, box = non_digit_scene(pictures, labels, random)
         image, facts = canonical(shown)
         if box[2] == 0 or _overlap(box, facts.box) >= FOUND_ALL:
             return image
@@ -158,7 +160,7 @@ class _Chunk:
                 images[i] = found_digit(int(labels[k]), pictures[k], random)
                 out[i] = labels[k]
             else:
-                images[i] = found_nothing(pictures, labels, random)
+                images[i] = found_non_digit(pictures, labels, random)
         return LabelledImages(images, out)
 
 

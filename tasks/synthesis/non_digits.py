@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.synthesis import pen_paths
-from tasks.synthesis.rasterize import canvas, digit_ink, paths_ink
+from tasks.synthesis.rasterize import canvas_shape, rasterize_digit, rasterize_paths
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
@@ -62,7 +62,7 @@ def _stamp_ink(shape: tuple[int, int], random: Random) -> Images:
 
 def _half_ink(digit: int, picture: Images | None, shape: tuple[int, int], random: Random) -> Images:
     """Less than half of a digit, cut off straight."""
-    ink = digit_ink(digit, picture, shape, min(shape) * random.uniform(0.5, 0.95), random)
+    ink = rasterize_digit(digit, picture, shape, min(shape) * random.uniform(0.5, 0.95), random)
     x, y, w, h = cv2.boundingRect(ink)
     cut, side = random.uniform(0.55, 0.75), random.integers(4)
     if side == 0:
@@ -87,7 +87,7 @@ def _several_ink(
     for _ in range(count):
         k = int(random.integers(len(pictures)))
         size = wide[0] * random.uniform(0.6, 0.8)
-        one = digit_ink(int(labels[k]), pictures[k], (wide[0], wide[0]), size, random)
+        one = rasterize_digit(int(labels[k]), pictures[k], (wide[0], wide[0]), size, random)
         x, _, w, _ = cv2.boundingRect(one)
         w = min(w, wide[1] - at)
         if w <= 0:
@@ -106,12 +106,12 @@ def _blot_ink(shape: tuple[int, int], random: Random) -> Images:
     return ink
 
 
-def nothing_ink(pictures: Images, labels: NDArray[np.int8], random: Random) -> Images:
+def non_digit_ink(pictures: Images, labels: NDArray[np.int8], random: Random) -> Images:
     """Ink (h, w) that is no single digit; sometimes none at all.
 
     pictures: uint8 (N, 28, 28) digits to make several and halves of; labels: int8 (N,).
     """
-    shape = canvas(random)
+    shape = canvas_shape(random)
     k = int(random.integers(len(pictures)))
     digit, picture = int(labels[k]), pictures[k]
     size = min(shape) * random.uniform(0.4, 0.95)
@@ -119,7 +119,7 @@ def nothing_ink(pictures: Images, labels: NDArray[np.int8], random: Random) -> I
     # Half of a 0, 1 or 7 is a digit of another name.
     halved = digit if digit not in (0, 1, 7) else 2
     made: list[tuple[float, Callable[[], Images]]] = [
-        (0.14, lambda: paths_ink(pen_paths.scribble_paths(random), shape, size, random)),
+        (0.14, lambda: rasterize_paths(pen_paths.scribble_paths(random), shape, size, random)),
         (0.21, lambda: _text_ink(letters, shape, random)),
         (0.13, lambda: _text_ink(str(random.choice(list(SYMBOLS))), shape, random)),
         (0.08, lambda: _stamp_ink(shape, random)),

@@ -76,7 +76,7 @@ def draw(
     return canvas
 
 
-def uneven(strokes: list[Path], random: Random) -> list[NDArray[np.float64]]:
+def pen_pressure(strokes: list[Path], random: Random) -> list[NDArray[np.float64]]:
     """Pressure along each stroke, (n,) around 1: a pen that is slow here and quick there."""
     strength = random.uniform(0.1, 0.45)
     out = []

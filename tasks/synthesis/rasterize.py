@@ -1,4 +1,4 @@
-"""Written digits as ink on an empty canvas: by pen paths, or a given picture bent and redrawn."""
+"""Digits rasterized as ink: from pen paths, or from a given picture, deformed and redrawn."""
 
 import cv2
 import numpy as np
@@ -9,12 +9,12 @@ from tasks.synthesis import digit_templates, pen_paths, writer_variation
 Random = np.random.Generator
 Images = NDArray[np.uint8]
 
-SWAY = 0.04  # of the height: how far a hand sways
-UNEVEN_SHARE = 0.4  # of what is drawn by paths: with a pen that is pressed unevenly
+WAVE = 0.04  # of the height: how far slow waves push strokes
+PRESSURE_SHARE = 0.4  # of what is drawn by paths: with uneven pen pressure
 PATH_SHARE = 0.5  # of digits: drawn from pen paths, the others from the given pictures
 
 
-def _bend(points: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
+def _random_transform(points: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
     """Slant, turn, stretch and perspective of (n, 2) points about their middle."""
     angle, slant, stretch = (
         random.normal(0, 0.12),
@@ -27,10 +27,10 @@ def _bend(points: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
     return np.asarray(moved / np.maximum(depth, 0.5)[:, None])
 
 
-def _sway(strokes: list[pen_paths.Path], random: Random) -> list[pen_paths.Path]:
-    """Strokes pushed about by two slow waves, together, as by a hand that does not lie still."""
+def _wave_distortion(strokes: list[pen_paths.Path], random: Random) -> list[pen_paths.Path]:
+    """Strokes pushed about by two slow waves, together, as by an unsteady hand."""
     waves = random.normal(0, 0.5, (2, 2)), random.uniform(0, 2 * np.pi, 2)
-    push = random.normal(0, SWAY, (2, 2))
+    push = random.normal(0, WAVE, (2, 2))
     return [s + np.sin(2 * np.pi * s @ waves[0] + waves[1]) @ push for s in strokes]
 
 
@@ -38,27 +38,27 @@ def _place(
     strokes: list[pen_paths.Path], shape: tuple[int, int], size: float, random: Random
 ) -> list[pen_paths.Path]:
     """Strokes moved so that their box is `size` px along its longer side, somewhere in (h, w)."""
-    bent = [_bend(stroke, random) for stroke in strokes]
-    every = np.vstack(bent)
+    moved = [_random_transform(stroke, random) for stroke in strokes]
+    every = np.vstack(moved)
     low, extent = every.min(axis=0), np.maximum(np.ptp(every, axis=0), 1e-6)
     scale = size / extent.max()
     room = np.array([shape[1], shape[0]]) - extent * scale
     at = room * np.clip(random.normal(0.5, 0.2, 2), 0.02, 0.98)
-    return [(stroke - low) * scale + at for stroke in bent]
+    return [(stroke - low) * scale + at for stroke in moved]
 
 
-def paths_ink(
+def rasterize_paths(
     strokes: list[pen_paths.Path], shape: tuple[int, int], size: float, random: Random
 ) -> Images:
-    """Strokes bent and drawn `size` px large with some pen, as ink (h, w)."""
+    """Strokes deformed and drawn `size` px large with some pen width, as ink (h, w)."""
     pen = size * np.exp(random.uniform(np.log(0.012), np.log(0.115)))
-    placed = _place(_sway(strokes, random), shape, size, random)
-    pressure = pen_paths.uneven(placed, random) if random.uniform() < UNEVEN_SHARE else None
+    placed = _place(_wave_distortion(strokes, random), shape, size, random)
+    pressure = pen_paths.pen_pressure(placed, random) if random.uniform() < PRESSURE_SHARE else None
     return pen_paths.draw(placed, shape, pen, pressure)
 
 
-def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: Random) -> Images:
-    """A canonical picture enlarged, bent and drawn with another pen, as ink (h, w)."""
+def _redraw_picture(picture: Images, shape: tuple[int, int], size: float, random: Random) -> Images:
+    """A canonical picture enlarged, deformed and drawn with another stroke width, as ink (h, w)."""
     x, y, w, h = cv2.boundingRect(picture)
     corners = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float32)
     unit = (corners - (x, y)) / max(w, h)
@@ -79,7 +79,7 @@ def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: R
         ink = cv2.remap(ink, columns + shift[0], rows + shift[1], cv2.INTER_LINEAR)
     ink = cv2.GaussianBlur(ink, (0, 0), max(0.5, size * 0.012))
     if random.uniform() < 0.7:
-        # Cut at another height of the soft stroke, then thinned or thickened: another pen.
+        # Cut at another height of the soft stroke, then thinned or thickened: another stroke width.
         ink = np.asarray(
             np.clip((ink.astype(np.float32) - random.uniform(70, 150)) * 6, 0, 255), np.uint8
         )
@@ -95,21 +95,21 @@ def _picture_ink(picture: Images, shape: tuple[int, int], size: float, random: R
     return np.asarray(ink, np.uint8)
 
 
-def canvas(random: Random) -> tuple[int, int]:
+def canvas_shape(random: Random) -> tuple[int, int]:
     """Height and width of a picture to draw, px."""
     side = int(np.exp(random.uniform(np.log(56), np.log(230))))
     aspect = np.exp(0.22 * np.clip(random.normal(), -2.4, 2.4))
     return max(40, int(side * aspect**0.5)), max(40, int(side / aspect**0.5))
 
 
-def digit_ink(
+def rasterize_digit(
     digit: int, picture: Images | None, shape: tuple[int, int], size: float, random: Random
 ) -> Images:
     """One digit `size` px large as ink (h, w), from `picture` of it or from pen paths."""
     if picture is None or random.uniform() < PATH_SHARE:
-        strokes = writer_variation.written(digit_templates.digit_paths(digit, random), random)
-        return paths_ink(strokes, shape, size, random)
-    return _picture_ink(picture, shape, size, random)
+        strokes = writer_variation.vary_writing(digit_templates.digit_paths(digit, random), random)
+        return rasterize_paths(strokes, shape, size, random)
+    return _redraw_picture(picture, shape, size, random)
 
 
 def with_neighbour(ink: Images, random: Random) -> Images:

@@ -1,6 +1,7 @@
-"""How a hand moves along a pen path: what turns one template of a digit into many people's digits.
+"""Variation between writers: what turns one template of a digit into many people's digits.
 
-Paths are those of `hands`, one 1 high; all that is done to them keeps the digit what it is.
+Paths are those of `digit_templates`, one 1 high; whatever is done to them, the digit stays the
+same.
 """
 
 import numpy as np
@@ -11,22 +12,22 @@ from tasks.synthesis.pen_paths import Path, Random
 Values = NDArray[np.float64]  # (n,)
 
 STEP = 0.02  # of the height: distance of the points of an even path
-GROW = 0.22  # deviation of the logarithm of the power that moves waists and loops up or down
-BOW = 0.06  # of the height: how far a bowed hand bends a digit
-ROUND = (0.01, 0.055)  # of the height: how far a quick pen cuts corners
-WOBBLE = 0.022  # of the height: how far an unsteady one leaves its path
+PROPORTION = 0.22  # deviation of the logarithm of the power that moves waists and loops up or down
+CURVATURE = 0.06  # of the height: how far a bow bends a digit
+ROUND = (0.01, 0.055)  # of the height: how far quick writing cuts corners
+WOBBLE = 0.022  # of the height: how far an unsteady pen leaves its path
 HOOK = (0.03, 0.13)  # of the height: length of what a pen adds where it lands or leaves
 SKIP = (0.03, 0.09)  # of the height: how long a ball pen gives no ink
 
 
-def written(strokes: list[Path], random: Random) -> list[Path]:
-    """Strokes as one hand writes them: proportions, corners, hooks, skips, twice drawn parts."""
-    strokes = _proportioned(strokes, random)
+def vary_writing(strokes: list[Path], random: Random) -> list[Path]:
+    """Strokes as one writer draws them: proportions, corners, hooks, skips, twice drawn parts."""
+    strokes = _reproportioned(strokes, random)
     quick = random.uniform(*ROUND) if random.uniform() < 0.55 else 0.0
     unsteady = abs(random.normal(0, WOBBLE))
     out = []
     for stroke in strokes:
-        path = even(stroke)
+        path = resampled(stroke)
         if quick:
             path = rounded(path, quick)
         path = _wobbled(path, unsteady, random)
@@ -35,12 +36,12 @@ def written(strokes: list[Path], random: Random) -> list[Path]:
                 path = _hooked(path[::-1] if flip else path, random)
                 path = path[::-1] if flip else path
         if random.uniform() < 0.05:
-            out.append(_again(path, random))
+            out.append(_retraced(path, random))
         out += _skipped(path, random) if random.uniform() < 0.05 else [path]
     return out
 
 
-def even(path: Path) -> Path:
+def resampled(path: Path) -> Path:
     """Points (n, 2) along the same path, about STEP apart."""
     lengths = np.concatenate(([0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))))
     count = max(3, int(lengths[-1] / STEP) + 1)
@@ -63,11 +64,14 @@ def _smooth(values: Values, deviation: float) -> Values:
     return np.asarray(np.convolve(whole, bell / bell.sum(), "valid"))
 
 
-def _proportioned(strokes: list[Path], random: Random) -> list[Path]:
+def _reproportioned(strokes: list[Path], random: Random) -> list[Path]:
     """Strokes with their waists and loops moved up or down, sideways, and bowed."""
     every = np.vstack(strokes)
     low, extent = every.min(axis=0), np.maximum(np.ptp(every, axis=0), 1e-6)
-    power, bow = np.exp(random.normal(0, [0.6 * GROW, GROW])), random.normal(0, BOW)
+    power, bow = (
+        np.exp(random.normal(0, [0.6 * PROPORTION, PROPORTION])),
+        random.normal(0, CURVATURE),
+    )
     out = []
     for stroke in strokes:
         moved = low + ((stroke - low) / extent) ** power * extent
@@ -94,7 +98,7 @@ def _hooked(path: Path, random: Random) -> Path:
     return np.vstack((path, path[-1] + way))
 
 
-def _again(path: Path, random: Random) -> Path:
+def _retraced(path: Path, random: Random) -> Path:
     """A part of the path drawn once more, a little beside it."""
     first, last = np.sort(random.integers(0, len(path), 2))
     part = path[first : max(last, first + 3)]

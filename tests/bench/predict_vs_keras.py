@@ -49,7 +49,7 @@ from tasks.metrics.calibration import calibrate
 from tasks.registry.registry import READY, Registry
 from tasks.results.commit import ROWS
 from tasks.settings import models_place
-from tasks.synthesis.rasterize import digit_ink
+from tasks.synthesis.rasterize import rasterize_digit
 from tasks.synthesis.scene import photo
 
 LABELLED = re.compile(r"\d+-(\d)\.\w+")  # number and digit, as `write_pictures` names a file
@@ -93,7 +93,7 @@ def write_photos(folder: Path, count: int) -> None:
     for number in range(count):
         random = np.random.default_rng([PHOTO_SEED, number])
         digit = number % 10
-        ink = digit_ink(digit, None, (PHOTO, PHOTO), 0.6 * PHOTO, random)
+        ink = rasterize_digit(digit, None, (PHOTO, PHOTO), 0.6 * PHOTO, random)
         picture = photo(ink, random)[..., ::-1]
         quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
         cv2.imwrite(str(folder / f"{number:06}-{digit}.jpg"), picture, quality)

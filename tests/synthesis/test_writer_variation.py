@@ -15,14 +15,14 @@ def form(strokes: list[pen_paths.Path]) -> np.ndarray:
 
 
 def test_an_even_path_keeps_its_ends_and_its_steps_are_alike() -> None:
-    path = writer_variation.even(ZIGZAG)
+    path = writer_variation.resampled(ZIGZAG)
     steps = np.hypot(*np.diff(path, axis=0).T)
     assert np.allclose(path[[0, -1]], ZIGZAG[[0, -1]])
     assert steps.max() < 1.1 * writer_variation.STEP
 
 
 def test_a_quick_pen_cuts_the_corner_and_ends_where_a_slow_one_does() -> None:
-    path = writer_variation.even(ZIGZAG)
+    path = writer_variation.resampled(ZIGZAG)
     quick = writer_variation.rounded(path, 0.05)
     assert np.allclose(quick[[0, -1]], path[[0, -1]], atol=1e-6)
     assert np.hypot(*(quick - (0.5, 0.0)).T).min() > 0.02
@@ -32,7 +32,7 @@ def test_a_quick_pen_cuts_the_corner_and_ends_where_a_slow_one_does() -> None:
 def test_a_digit_stays_nearer_to_itself_than_to_others(digit: int) -> None:
     random = np.random.default_rng(digit)
     written = [
-        form(writer_variation.written(digit_templates.digit_paths(digit, random), random))
+        form(writer_variation.vary_writing(digit_templates.digit_paths(digit, random), random))
         for _ in range(20)
     ]
     plain = [[form(digit_templates.digit_paths(d, random)) for _ in range(20)] for d in range(10)]
@@ -43,7 +43,7 @@ def test_a_digit_stays_nearer_to_itself_than_to_others(digit: int) -> None:
 
 def test_the_seed_alone_decides() -> None:
     one, two = (
-        writer_variation.written([ZIGZAG], np.random.default_rng(4)),
-        writer_variation.written([ZIGZAG], np.random.default_rng(4)),
+        writer_variation.vary_writing([ZIGZAG], np.random.default_rng(4)),
+        writer_variation.vary_writing([ZIGZAG], np.random.default_rng(4)),
     )
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
