@@ -52,7 +52,7 @@ def publish_verdict(judgement: Judgement) -> None:
         for check in sorted(judgement.verdict.checks, key=lambda check: check.passed)
     ]
     publish_table("verdict", rows, judgement.verdict.sentence)
-    publish_report("flips", judgement.flips)
+    publish_report("flips", judgement.changes_report)
 
 
 def publish_history(registry: Registry) -> None:

@@ -24,7 +24,7 @@ from tasks.inference.model_file import Model, model_in
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured, fails_closed
 from tasks.registry.registry import Registry, serving
-from tasks.reporting.changes_report import flip_report
+from tasks.reporting.changes_report import changes_report
 from tasks.reporting.document import Report
 from tasks.settings import GateSettings, models_place
 
@@ -46,7 +46,7 @@ class Judgement:
     """A verdict, and the report on what it would change."""
 
     verdict: Verdict
-    flips: Report
+    changes_report: Report
     evidence: Evidence
 
 
@@ -72,7 +72,7 @@ def judge(candidate: Candidate, settings: GateSettings, run: Path) -> Judgement:
         answers: dict[str, Answers | NotMeasured] = {
             each.kind: read_candidate(model, each, drawn, settings.max_error) for each in devices
         }
-        opponent = read_champion(champion, device, drawn, settings.max_error)
+        champion_answers = read_champion(champion, device, drawn, settings.max_error)
     finally:
         shutil.rmtree(run / SLICES_FOLDER, ignore_errors=True)
     changes = read_recent_again(champion, model, device, settings.max_error)
@@ -80,16 +80,16 @@ def judge(candidate: Candidate, settings: GateSettings, run: Path) -> Judgement:
         candidate=ModelFile(candidate.version, model.sha256),
         slices=slices,
         answers=answers,
-        serving=opponent,
+        serving=champion_answers,
         parity=candidate.parity,
         batches=try_batches(model, device, snapshot),
         resources=try_resources(model, snapshot),
         data=find_leaks(snapshot),
-        flips=changes,
+        prediction_changes=changes,
         acceptance=digests(each.registered for each in named.values() if each.registered),
     )
     verdict = decide(evidence, settings)
-    return Judgement(verdict, flip_report(changes, candidate.version, verdict.against), evidence)
+    return Judgement(verdict, changes_report(changes, candidate.version, verdict.against), evidence)
 
 
 @fails_closed

@@ -189,7 +189,7 @@ def judge_version(
     log_verdict(judgement.verdict, console)
     verdict = judgement.verdict.to_dict()
     write_text(run / VERDICT_FILE, json.dumps(verdict, indent=2) + "\n")
-    write_text(run / FLIPS_FILE, to_html(judgement.flips))
+    write_text(run / FLIPS_FILE, to_html(judgement.changes_report))
     console.log("Verdict", f"{run / VERDICT_FILE}, {run / FLIPS_FILE}")
     evidence = evidence_of(verdict) | {"run": run.name}
     registry().record("judge", version.name, judgement.verdict.sentence, evidence=evidence)

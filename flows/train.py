@@ -20,7 +20,7 @@ from tasks.atomic import write_text
 from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.device import Device
 from tasks.errors import GateRefused, InputError
-from tasks.gate.prediction_changes import facts as flip_facts
+from tasks.gate.prediction_changes import facts as changes_facts
 from tasks.gate.steps import slices_to_measure
 from tasks.inference.model_file import KERAS_FILE, Model, model_in
 from tasks.metrics.calibration import Calibration
@@ -166,7 +166,7 @@ def make_version(
     registry = Registry(models_place())
     registered = registry.register(card, onnx, run / KERAS_FILE)
     outcome = promote_or_refuse(registry, registered, snapshot, settings, run)
-    report = write_report(snapshot, registered, judgement.flips, run)
+    report = write_report(snapshot, registered, judgement.changes_report, run)
     publish_report("training-report", report)
     publish_verdict(judgement)
     publish_history(registry)
@@ -207,7 +207,7 @@ def make_card(
         "golden": evaluation.golden,
         "parity": None if isinstance(parity, NotMeasured) else parity.facts(),
         "verdict": judgement.verdict.to_dict(),
-        "flips": flip_facts(judgement.evidence.flips),
+        "flips": changes_facts(judgement.evidence.prediction_changes),
     }
 
 

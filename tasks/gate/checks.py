@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from tasks.contracts.verdict import Check, Verdict
-from tasks.gate.evidence import Answers, Evidence, Opponent, Outdated, SliceAnswers
+from tasks.gate.evidence import Answers, ChampionAnswers, Evidence, Outdated, SliceAnswers
 from tasks.gate.requirements import Baseline, Limits, at_least, failed, holds, verdict_of, within
 from tasks.gate.slices import NOTHING, TEST, Slice
 from tasks.inference.evaluate_files import NO_ANSWER
@@ -49,7 +49,7 @@ def judge(evidence: Evidence, settings: GateSettings) -> Verdict:
 
 def _baseline(evidence: Evidence) -> Baseline | None:
     """Return the version that a candidate was judged against."""
-    if isinstance(evidence.serving, Opponent):
+    if isinstance(evidence.serving, ChampionAnswers):
         return Baseline(evidence.serving.model.name, compared=True)
     if isinstance(evidence.serving, Outdated):
         return Baseline(evidence.serving.name, compared=False)
@@ -225,12 +225,12 @@ def _serving(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         passed = settings.require == "non-inferiority"
         yield holds("against what serves", settings.require, measured, passed, "paired comparison")
         return
-    opponent = _known(evidence.serving)
-    itself = opponent.model.sha256 == evidence.candidate.sha256
+    champion = _known(evidence.serving)
+    itself = champion.model.sha256 == evidence.candidate.sha256
     yield holds(
         "another model than what serves",
         "another file",
-        f"it is {opponent.model.name} itself" if itself else f"compared with {opponent.model.name}",
+        f"it is {champion.model.name} itself" if itself else f"compared with {champion.model.name}",
         not itself,
         "a model compared with itself is never worse",
     )
@@ -239,18 +239,24 @@ def _serving(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     for one in digits:
         name = f"drop on {one.name}"
         try:
-            ours, theirs = _answered(candidate, one.name), _answered(opponent.answers, one.name)
+            ours, theirs = (
+                _answered(candidate, one.name),
+                _answered(champion.answers, one.name),
+            )
             pairs[one.name] = paired(ours.right, theirs.right)
             most = settings.max_drop if one.name == TEST else settings.max_slice_drop
             yield _not_worse(name, pairs[one.name], most)
         except Missing as missing:
-            yield failed(name, f"{opponent.model.name}: {missing}")
+            yield failed(name, f"{champion.model.name}: {missing}")
     if len(pairs) == len(digits):
-        yield from _overall(evidence, candidate, opponent, settings)
+        yield from _overall(evidence, candidate, champion, settings)
 
 
 def _overall(
-    evidence: Evidence, candidate: Answers, opponent: Opponent, settings: GateSettings
+    evidence: Evidence,
+    candidate: Answers,
+    champion: ChampionAnswers,
+    settings: GateSettings,
 ) -> Iterator[Check]:
     """Compare over all drawn slices, each test digit once; without any, on the test part."""
     names = [one.name for one in evidence.slices if one.name not in (TEST, NOTHING)]
@@ -258,7 +264,7 @@ def _overall(
     once = each_once(_answered(candidate, name).sources for name in drawn)
     ours, theirs = (
         np.concatenate([_answered(a, n).right[o] for n, o in zip(drawn, once, strict=True)])
-        for a in (candidate, opponent.answers)
+        for a in (candidate, champion.answers)
     )
     whole = paired(ours, theirs)
     yield _not_worse("drop over all slices", whole, settings.max_overall_drop)
@@ -289,24 +295,24 @@ def _words(pairs: Paired) -> str:
     )
 
 
-def _flips(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
+def _prediction_changes(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     name, text = "changed answers on real pictures", "share of the most recent real pictures"
     most = settings.max_flips
-    if evidence.flips is None:
+    if evidence.prediction_changes is None:
         yield holds(name, "told", "no earlier batches to read again", True, text)
         return
-    if isinstance(evidence.flips, NotMeasured) and most is None:
-        yield holds(name, "told", f"unknown ({evidence.flips.reason})", True, text)
+    if isinstance(evidence.prediction_changes, NotMeasured) and most is None:
+        yield holds(name, "told", f"unknown ({evidence.prediction_changes.reason})", True, text)
         return
-    flips = _known(evidence.flips)
-    if most is not None and not flips.pages:
+    changes = _known(evidence.prediction_changes)
+    if most is not None and not changes.pages:
         raise Missing("the files of the last batches are gone")
-    share = len(flips.flips) / flips.pages if flips.pages else 0.0
+    share = len(changes.changes) / changes.pages if changes.pages else 0.0
     if most is None:
-        measured = f"{len(flips.flips):,} of {flips.pages:,}"
+        measured = f"{len(changes.changes):,} of {changes.pages:,}"
         yield holds(name, "told", measured, True, f"{text}; --max-flips would limit it")
     else:
-        yield within(name, share, Limits(highest=most), count=flips.pages, explanation=text)
+        yield within(name, share, Limits(highest=most), count=changes.pages, explanation=text)
 
 
 def _answered(answers: Answers | NotMeasured, name: str) -> SliceAnswers:
@@ -328,5 +334,5 @@ CHECKS: Mapping[str, Callable[[Evidence, GateSettings], Iterator[Check]]] = {
     "same digits in batches": _batches,
     "resources": _resources,
     "against what serves": _serving,
-    "changed answers on real pictures": _flips,
+    "changed answers on real pictures": _prediction_changes,
 }

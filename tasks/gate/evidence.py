@@ -71,8 +71,8 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
-class Opponent:
-    """What serves, read again on the same pictures, on the first device of the candidate."""
+class ChampionAnswers:
+    """The answers of what serves to the same pictures, on the first device of the candidate."""
 
     model: ModelFile
     answers: Answers
@@ -115,7 +115,7 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
-class Flip:
+class PredictionChange:
     """One page of a real batch whose answer the candidate changes; None: rejected."""
 
     root: str
@@ -126,13 +126,13 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Flips:
+class PredictionChanges:
     """The most recent real batches, read again by what serves and by the candidate."""
 
     runs: list[str]
     pages: int
     gone: int  # pages of these batches whose files are not there any more
-    flips: list[Flip]
+    changes: list[PredictionChange]
 
 
 @dataclass(frozen=True)
@@ -142,10 +142,11 @@ class Evidence:
     candidate: ModelFile
     slices: Sequence[Slice]  # every slice that has to be measured
     answers: Mapping[str, Answers | NotMeasured]  # by kind of device
-    serving: Opponent | Outdated | NotMeasured | None  # None: nothing serves yet
+    serving: ChampionAnswers | Outdated | NotMeasured | None  # None: nothing serves yet
     parity: Parity | NotMeasured
     batches: Batches | NotMeasured
     resources: Resources | NotMeasured
     data: DataFacts | NotMeasured
-    flips: Flips | NotMeasured | None  # None: nothing was read yet, or nothing serves
+    # None: nothing was read yet, or nothing serves
+    prediction_changes: PredictionChanges | NotMeasured | None
     acceptance: Mapping[str, str] = field(default_factory=dict)  # registered sets: their digests

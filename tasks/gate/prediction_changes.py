@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from tasks.device import Device
 from tasks.errors import InputError
-from tasks.gate.evidence import Flip, Flips
+from tasks.gate.evidence import PredictionChange, PredictionChanges
 from tasks.inference.evaluate_files import NO_ANSWER, answers_of_files
 from tasks.inference.model_file import Model
 from tasks.inputs.base import Inputs, unprintable
@@ -61,16 +61,16 @@ def _newest_first(table: str, leave_out: str) -> list[str]:
     return sorted(newest, key=newest.__getitem__, reverse=True)
 
 
-def flips(
+def prediction_changes(
     runs: list[str],
     files: Batches,
     serving: Model,
     candidate: Model,
     device: Device,
     max_error: float,
-) -> Flips:
+) -> PredictionChanges:
     """Read the files that are still there with both models and return what changes."""
-    pages, gone, changed = 0, 0, list[Flip]()
+    pages, gone, changed = 0, 0, list[PredictionChange]()
     for root, paths in files.items():
         inputs = inputs_at(root)
         if inputs is None:
@@ -88,8 +88,10 @@ def flips(
                 continue
             pages += 1
             if old != new:
-                changed.append(Flip(root, before.paths[row], number[row], _digit(old), _digit(new)))
-    return Flips(runs, pages, gone, changed)
+                changed.append(
+                    PredictionChange(root, before.paths[row], number[row], _digit(old), _digit(new))
+                )
+    return PredictionChanges(runs, pages, gone, changed)
 
 
 def inputs_at(root: str) -> Inputs | None:
@@ -112,8 +114,9 @@ def _digit(answer: int) -> int | None:
     return None if answer == NO_ANSWER else int(answer)
 
 
-def facts(found: Flips | NotMeasured | None) -> dict[str, object] | None:
+def facts(found: PredictionChanges | NotMeasured | None) -> dict[str, object] | None:
     """Return what a card says about it."""
     if found is None or isinstance(found, NotMeasured):
         return None if found is None else asdict(found)
-    return {"runs": found.runs, "pages": found.pages, "gone": found.gone, "flips": len(found.flips)}
+    counts = {"pages": found.pages, "gone": found.gone, "flips": len(found.changes)}
+    return {"runs": found.runs, **counts}

@@ -15,12 +15,12 @@ from tasks.gate.acceptance_sets import AcceptanceSet, acceptance_sets
 from tasks.gate.evidence import (
     Answers,
     Batches,
+    ChampionAnswers,
     DataFacts,
     Evidence,
-    Flips,
     ModelFile,
-    Opponent,
     Outdated,
+    PredictionChanges,
     Resources,
     by_slice,
 )
@@ -134,7 +134,7 @@ def read_champion(
     device: Device,
     drawn: Drawn | NotMeasured,
     max_error: float,
-) -> Opponent | Outdated | None:
+) -> ChampionAnswers | Outdated | None:
     """Read the same pictures with what serves, as of now: old figures prove nothing."""
     if champion is None:
         return None
@@ -142,7 +142,7 @@ def read_champion(
         raise InputError(champion.reason)
     try:
         answers = _read(champion, device, drawn, max_error)
-        return Opponent(ModelFile(champion.name, champion.sha256), answers)
+        return ChampionAnswers(ModelFile(champion.name, champion.sha256), answers)
     except OutdatedModel as outdated:
         return Outdated(champion.name, str(outdated))
 
@@ -151,7 +151,7 @@ def read_champion(
 @fails_closed
 def read_recent_again(
     champion: Model | NotMeasured | None, candidate: Model, device: Device, max_error: float
-) -> Flips | None:
+) -> PredictionChanges | None:
     """Read the most recent real pictures with both models."""
     runs, files = changes_file.recent_batches(results_table(), home() / "runs")
     if champion is None or not runs:
@@ -159,7 +159,7 @@ def read_recent_again(
     if isinstance(champion, NotMeasured):
         raise InputError(champion.reason)
     try:
-        return changes_file.flips(runs, files, champion, candidate, device, max_error)
+        return changes_file.prediction_changes(runs, files, champion, candidate, device, max_error)
     except OutdatedModel:
         return None  # it cannot read, so it answers nothing that could change
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.gate.evidence import Flip, Flips
+from tasks.gate.evidence import PredictionChange, PredictionChanges
 from tasks.gate.prediction_changes import inputs_at
 from tasks.inputs.base import unprintable
 from tasks.not_measured import NotMeasured
@@ -15,7 +15,9 @@ SHOWN = 40  # changed answers with their picture
 LISTED = 200  # changed answers in the table
 
 
-def flip_report(found: Flips | NotMeasured | None, candidate: str, serving: str | None) -> Report:
+def changes_report(
+    found: PredictionChanges | NotMeasured | None, candidate: str, serving: str | None
+) -> Report:
     """Return which real pictures change their answer, with the pictures."""
     title = f"What {candidate} changes"
     if found is None:
@@ -24,18 +26,18 @@ def flip_report(found: Flips | NotMeasured | None, candidate: str, serving: str 
     if isinstance(found, NotMeasured):
         return Report(title, f"Unknown: {found.reason}", [], tone="warn")
     gone = f" Not there any more: {plural(found.gone, 'file')}." if found.gone else ""
-    share = percent(len(found.flips) / found.pages if found.pages else None)
+    share = percent(len(found.changes) / found.pages if found.pages else None)
     lead = (
-        f"{len(found.flips):,} of {plural(found.pages)} ({share}) that were read last change their "
-        f"answer if {candidate} serves instead of {serving}.{gone}"
+        f"{len(found.changes):,} of {plural(found.pages)} ({share}) that were read last change "
+        f"their answer if {candidate} serves instead of {serving}.{gone}"
     )
     rows = [
-        (flip.path, str(flip.page), _words(flip.before), _words(flip.after))
-        for flip in found.flips[:LISTED]
+        (change.path, str(change.page), _words(change.before), _words(change.after))
+        for change in found.changes[:LISTED]
     ]
-    more = len(found.flips) - len(rows)
-    tiles = _tiles(found.flips)
-    hidden = min(SHOWN, len(found.flips)) - len(tiles)
+    more = len(found.changes) - len(rows)
+    tiles = _tiles(found.changes)
+    hidden = min(SHOWN, len(found.changes)) - len(tiles)
     unshown = f" {plural(hidden)} could not be decoded again for this report." if hidden else ""
     sections = [
         Section(
@@ -52,26 +54,26 @@ def flip_report(found: Flips | NotMeasured | None, candidate: str, serving: str 
     return Report(
         title,
         lead,
-        sections if found.flips else [],
-        tone="warn" if found.flips else "good",
+        sections if found.changes else [],
+        tone="warn" if found.changes else "good",
         note=f"Runs that were read again: {', '.join(found.runs)}.",
     )
 
 
-def _tiles(changed: Sequence[Flip]) -> list[Tile]:
-    by_root: dict[str, list[Flip]] = {}
-    for flip in changed[:SHOWN]:
-        by_root.setdefault(flip.root, []).append(flip)
+def _tiles(changed: Sequence[PredictionChange]) -> list[Tile]:
+    by_root: dict[str, list[PredictionChange]] = {}
+    for change in changed[:SHOWN]:
+        by_root.setdefault(change.root, []).append(change)
     tiles = []
     for root, some in by_root.items():
         inputs = inputs_at(root)
         if inputs is None:
             continue
-        pages = pages_at(inputs, [(unprintable(flip.path), flip.page) for flip in some])
-        for flip, page in zip(some, pages, strict=True):
+        pages = pages_at(inputs, [(unprintable(change.path), change.page) for change in some])
+        for change, page in zip(some, pages, strict=True):
             if isinstance(page, DecodedPage):
-                words = f"{_words(flip.before)} → {_words(flip.after)}"
-                tiles.append(Tile(page.form, words, tone="warn", hint=flip.path))
+                words = f"{_words(change.before)} → {_words(change.after)}"
+                tiles.append(Tile(page.form, words, tone="warn", hint=change.path))
     return tiles
 
 

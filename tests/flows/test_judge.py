@@ -86,7 +86,7 @@ def test_the_first_model_is_judged_without_a_comparison_and_nothing_is_left_behi
     judgement = judged()
     assert findings(judgement) == []
     assert judgement.verdict.against is None
-    assert "No earlier batches" in judgement.flips.lead
+    assert "No earlier batches" in judgement.changes_report.lead
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -186,12 +186,12 @@ def test_real_pictures_that_were_read_are_read_again_and_a_change_is_shown(
     predict(PredictSettings(source=str(mine), device="cpu"), Console(quiet=True))
     same = judged(max_flips=0.0)
     assert findings(same) == []
-    assert "0 of 40 pictures" in same.flips.lead
+    assert "0 of 40 pictures" in same.changes_report.lead
     fours_and_nines = sum(len(list((mine / digit).glob("*"))) for digit in "49")
     swapped = judged(mutants.swapped_labels, max_flips=0.1)
-    assert f"{fours_and_nines} of 40 pictures" in swapped.flips.lead
+    assert f"{fours_and_nines} of 40 pictures" in swapped.changes_report.lead
     assert any(f.startswith("changed answers on real pictures 0.") for f in findings(swapped))
-    page = to_html(swapped.flips)
+    page = to_html(swapped.changes_report)
     assert "4 → 9" in page
     assert page.count("data:image/png") == fours_and_nines
     shutil.rmtree(mine)

@@ -13,13 +13,13 @@ from tasks.gate import checks as gate
 from tasks.gate.checks import judge
 from tasks.gate.evidence import (
     Batches,
+    ChampionAnswers,
     DataFacts,
     Evidence,
-    Flip,
-    Flips,
     ModelFile,
-    Opponent,
     Outdated,
+    PredictionChange,
+    PredictionChanges,
     Resources,
     SliceAnswers,
 )
@@ -70,12 +70,12 @@ EVIDENCE = Evidence(
     candidate=ModelFile("v2", "b" * 64),
     slices=SLICES,
     answers={"cpu": GOOD},
-    serving=Opponent(ModelFile("v1", "a" * 64), GOOD),
+    serving=ChampionAnswers(ModelFile("v1", "a" * 64), GOOD),
     parity=Parity(1000, [1, 256], same_digits=True, max_difference=1e-6),
     batches=Batches(1000, {1: True, 7: True, 1000: True}),
     resources=Resources(473_000, 784, 40.0, 40_000.0),
     data=DataFacts("c" * 64, "d" * 64, 0, COUNT),
-    flips=Flips(["run"], 100, 0, []),
+    prediction_changes=PredictionChanges(["run"], 100, 0, []),
 )
 
 
@@ -122,10 +122,10 @@ def change(**fields: Any) -> Callable[[], Evidence]:
     return lambda: replace(EVIDENCE, **fields)
 
 
-OPPONENT = EVIDENCE.serving
-assert isinstance(OPPONENT, Opponent)
+CHAMPION = EVIDENCE.serving
+assert isinstance(CHAMPION, ChampionAnswers)
 PARITY, NEEDS, DATA = EVIDENCE.parity, EVIDENCE.resources, EVIDENCE.data
-TROUBLE = NotMeasured("OSError: disk full")
+NOT_MEASURED = NotMeasured("OSError: disk full")
 
 
 @pytest.mark.parametrize(
@@ -150,20 +150,20 @@ TROUBLE = NotMeasured("OSError: disk full")
         ({"resources": replace(NEEDS, pictures_per_second=NAN)}, "pictures per second is not a n"),
         # missing
         ({"answers": {}}, r"accuracy missing \(no device answered"),
-        ({"answers": {"cpu": TROUBLE}}, r"accuracy on scans missing \(OSError: disk full"),
-        ({"answers": {"cpu": slices(scans=TROUBLE)}}, r"accuracy on scans missing \(OSError"),
+        ({"answers": {"cpu": NOT_MEASURED}}, r"accuracy on scans missing \(OSError: disk full"),
+        ({"answers": {"cpu": slices(scans=NOT_MEASURED)}}, r"accuracy on scans missing \(OSError"),
         ({"answers": {"cpu": without("scans")}}, r"scans missing \(the slice was not measured"),
-        ({"answers": {"cpu": GOOD, "cuda": TROUBLE}}, "accuracy on scans by cuda missing"),
-        ({"parity": TROUBLE}, r"parity missing \(OSError: disk full"),
+        ({"answers": {"cpu": GOOD, "cuda": NOT_MEASURED}}, "accuracy on scans by cuda missing"),
+        ({"parity": NOT_MEASURED}, r"parity missing \(OSError: disk full"),
         ({"parity": replace(PARITY, count=0)}, "parity of digits: same on 0 pictures"),
-        ({"batches": TROUBLE}, r"same digits in batches missing \(OSError"),
+        ({"batches": NOT_MEASURED}, r"same digits in batches missing \(OSError"),
         ({"batches": Batches(0, {1: True, 7: True, 1000: True})}, "same digits in batches"),
         ({"batches": Batches(9, {1: True, 7: True})}, "same digits in batches: the same in 1, 7"),
-        ({"resources": TROUBLE}, r"resources missing \(OSError"),
-        ({"data": TROUBLE}, r"data missing \(OSError"),
+        ({"resources": NOT_MEASURED}, r"resources missing \(OSError"),
+        ({"data": NOT_MEASURED}, r"data missing \(OSError"),
         ({"data": replace(DATA, tested=0)}, "test part of its own"),
-        ({"serving": TROUBLE}, r"against what serves missing \(OSError"),
-        ({"serving": replace(OPPONENT, answers=without("scans"))}, r"drop on scans missing \(v1: "),
+        ({"serving": NOT_MEASURED}, r"against what serves missing \(OSError"),
+        ({"serving": replace(CHAMPION, answers=without("scans"))}, r"drop on scans missing \(v1: "),
         # too few
         ({"answers": {"cpu": slices(scans=answers(199))}}, "199 pictures, at least 200 are needed"),
         ({"answers": {"cpu": slices(acceptance_mine=answers(19))}}, "19 pictures, at least 20 are"),
@@ -217,7 +217,7 @@ def test_nothing_measured_is_refused_even_where_nothing_is_required(field: str) 
     most = dict.fromkeys(("max_drop", "max_overall_drop", "max_slice_drop", "max_error"), 1)
     lenient = GateSettings(**none, **most, max_calibration_error=1, min_refused=0)
     assert refusals(EVIDENCE, lenient) == []
-    missing = {"cpu": TROUBLE} if field == "answers" else TROUBLE
+    missing = {"cpu": NOT_MEASURED} if field == "answers" else NOT_MEASURED
     assert refusals(replace(EVIDENCE, **{field: missing}), lenient)
 
 
@@ -229,7 +229,7 @@ def test_what_gets_worse_than_what_serves_is_refused_though_it_passes_every_floo
 
 
 def test_without_a_model_that_serves_only_an_improvement_cannot_be_shown() -> None:
-    first = replace(EVIDENCE, serving=None, flips=None)
+    first = replace(EVIDENCE, serving=None, prediction_changes=None)
     assert refusals(first) == []
     assert judge(first, SETTINGS).against is None
     assert not judge(first, SETTINGS).comparison
@@ -238,7 +238,9 @@ def test_without_a_model_that_serves_only_an_improvement_cannot_be_shown() -> No
 
 
 def test_a_champion_that_reads_nothing_by_now_is_replaced_by_what_passes_all_else() -> None:
-    outdated = replace(EVIDENCE, serving=Outdated("v1", "made for canonical form 1"), flips=None)
+    outdated = replace(
+        EVIDENCE, serving=Outdated("v1", "made for canonical form 1"), prediction_changes=None
+    )
     assert refusals(outdated) == []
     verdict = judge(outdated, SETTINGS)
     assert verdict.against == "v1"
@@ -250,21 +252,25 @@ def test_an_improvement_has_to_be_more_than_luck() -> None:
     required = GateSettings(require="improvement")
     [finding] = refusals(EVIDENCE, required)
     assert finding == "improvement by chance 1 > 0.001"
-    worse = replace(OPPONENT, answers=slices(scans=answers(1000, 40)))
+    worse = replace(CHAMPION, answers=slices(scans=answers(1000, 40)))
     assert refusals(replace(EVIDENCE, serving=worse), required) == []
 
 
 def test_changed_answers_block_only_where_a_limit_is_set() -> None:
-    flips = [Flip("/scans", f"{number}.png", 0, 3, None) for number in range(6)]
-    changed = replace(EVIDENCE, flips=Flips(["run"], 100, 0, flips))
+    prediction_changes = [
+        PredictionChange("/scans", f"{number}.png", 0, 3, None) for number in range(6)
+    ]
+    changed = replace(
+        EVIDENCE, prediction_changes=PredictionChanges(["run"], 100, 0, prediction_changes)
+    )
     limited = GateSettings(max_flips=0.05)
     assert refusals(changed) == []
     assert refusals(changed, limited) == ["changed answers on real pictures 0.0600 > 0.0500"]
     assert refusals(changed, GateSettings(max_flips=0.06)) == []
-    gone = replace(EVIDENCE, flips=Flips(["run"], 0, 100, []))
+    gone = replace(EVIDENCE, prediction_changes=PredictionChanges(["run"], 0, 100, []))
     assert "the files of the last batches are gone" in refusals(gone, limited)[0]
-    assert "OSError" in refusals(replace(EVIDENCE, flips=TROUBLE), limited)[0]
-    never_read = replace(EVIDENCE, flips=None)
+    assert "OSError" in refusals(replace(EVIDENCE, prediction_changes=NOT_MEASURED), limited)[0]
+    never_read = replace(EVIDENCE, prediction_changes=None)
     assert refusals(never_read, limited) == []
     told = [c.measured for c in judge(never_read, limited).checks if "changed" in c.name]
     assert told == ["no earlier batches to read again"]

@@ -18,10 +18,10 @@ from tasks.gate.checks import BATCH_SIZES, judge
 from tasks.gate.evidence import (
     Answers,
     Batches,
+    ChampionAnswers,
     DataFacts,
     Evidence,
     ModelFile,
-    Opponent,
     Resources,
     by_slice,
 )
@@ -79,12 +79,12 @@ class World:
                 candidate=ModelFile("mutant", sha256(model)),
                 slices=REQUIRED,
                 answers={"cpu": fails_closed(self.read)(model)},
-                serving=Opponent(ModelFile("good", sha256(SHIPPED)), self.good),
+                serving=ChampionAnswers(ModelFile("good", sha256(SHIPPED)), self.good),
                 parity=fails_closed(self.parity)(model),
                 batches=fails_closed(batches)(model_in(model), cpu(), self.images, BATCH_SIZES),
                 resources=Resources(model.stat().st_size, 784, 30.0, 10_000.0),
                 data=DataFacts("a", "b", 0, TESTED),
-                flips=None,
+                prediction_changes=None,
             ),
             SETTINGS,
         )
@@ -194,7 +194,7 @@ def test_a_file_that_does_not_load_is_a_refusal_with_its_reason(
         batches=Batches(1, dict.fromkeys(BATCH_SIZES, True)),
         resources=Resources(1, 784, 30.0, 10_000.0),
         data=DataFacts("a", "b", 0, TESTED),
-        flips=None,
+        prediction_changes=None,
     )
     verdict = judge(evidence, SETTINGS)
     assert f"damaged.onnx {why}" in verdict.failures()
