@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from flows.judge import Judgement
+from tasks.contracts.verdict import Verdict
+from tasks.registry.card import Card
 from tasks.registry.registry import Registry
 from tasks.reporting.document import Report, as_markdown, to_markdown
 from tasks.settings import FlowSettings
@@ -71,18 +73,17 @@ def publish_history(registry: Registry) -> None:
     publish_table("model-history", rows, sentence)
 
 
-def evidence_of(verdict: Mapping[str, Any]) -> dict[str, Any]:
+def evidence_of(verdict: Verdict) -> dict[str, Any]:
     """Return the figures of a verdict that a history entry holds."""
-    failed = [check["name"] for check in verdict["checks"] if not check["passed"]]
     return {
-        "accepted": verdict["accepted"],
-        "sentence": verdict.get("sentence", ""),
-        "checks": len(verdict["checks"]),
-        "failed": failed,
-        "against": verdict.get("against"),
+        "accepted": verdict.accepted,
+        "sentence": verdict.sentence,
+        "checks": len(verdict.checks),
+        "failed": [check.name for check in verdict.checks if not check.passed],
+        "against": verdict.against,
     }
 
 
-def known_settings(kind: type[S], card: Mapping[str, Any]) -> dict[str, Any]:
+def known_settings(kind: type[S], card: Card) -> dict[str, Any]:
     """Return those settings of a card that this digitflow still has."""
-    return {name: card["settings"][name] for name in kind.model_fields if name in card["settings"]}
+    return {name: card.settings[name] for name in kind.model_fields if name in card.settings}

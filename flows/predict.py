@@ -31,7 +31,7 @@ from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Inputs, printable
 from tasks.inputs.listing import Listing, discover
 from tasks.inputs.open import open_inputs
-from tasks.metrics.calibration import Calibration, RiskCurve, Threshold
+from tasks.metrics.calibration import Calibration, Threshold
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
@@ -172,9 +172,9 @@ def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry
         if version == reading:
             return bounds
         try:
-            curve = registry.load(version).card["calibration"]["curve"]
-            return ErrorBounds.of(RiskCurve.from_facts(curve))
-        except (ModelError, KeyError, TypeError, ValueError):  # or its card has no such curve
+            calibration = registry.load(version).card.calibration
+            return ErrorBounds.of(calibration.curve.risk_curve()) if calibration else None
+        except (ModelError, TypeError, ValueError):  # gone, or a curve that cannot be
             return None
 
     return bounds_of

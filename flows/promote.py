@@ -15,12 +15,13 @@ from flows.console import Console
 from flows.judge import Candidate, Judgement, judge
 from flows.training_log import log_verdict
 from tasks.atomic import absolute, write_text
+from tasks.contracts.verdict import Verdict
 from tasks.data.snapshot import Snapshot, load
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.gate.acceptance_sets import acceptance_sets, digests
 from tasks.inference.model_file import ONNX_FILE
-from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured
+from tasks.registry.card import Card
 from tasks.registry.golden import check_golden
 from tasks.registry.registry import READY, Registry, bundled_model
 from tasks.registry.version import Known, Unusable, Version
@@ -29,6 +30,7 @@ from tasks.reporting.document import plural, to_html
 from tasks.results import table
 from tasks.runs import open_run
 from tasks.settings import GateSettings, home, models_place, results_table
+from tasks.storage.journal import Entry
 
 VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
 
@@ -62,13 +64,29 @@ def _summary(version: Known | Unusable, override: str | None) -> Row:
     columns = ("accepted", "override", "accuracy", "data", "recipe", "created_at")
     if isinstance(version, Unusable):
         return dict.fromkeys(columns) | {"trouble": version.trouble}
-    recipe, created = version.card.get("settings", {}).get("recipe"), version.card.get("created_at")
-    data = version.dataset.get("name")
-    facts = (version.accepted, override, version.accuracy, data, recipe, created)
+    card = version.card
+    data, recipe = card.dataset.name if card.dataset else None, card.settings.get("recipe")
+    facts = (version.accepted, override, version.accuracy, data, recipe, card.created_at)
     return {**dict(zip(columns, facts, strict=True)), "trouble": None}
 
 
-def shown(name: str) -> Row:
+@dataclass(frozen=True)
+class Shown:
+    """All that is known of a version."""
+
+    version: str
+    folder: str  # or URL
+    champion: bool  # it serves
+    override: str | None  # why it was promoted against the gate, if it was
+    history: list[Entry]  # of this version, the oldest first
+    card: Card
+
+    def to_dict(self) -> Row:
+        """Return the same as values that JSON knows."""
+        return vars(self) | {"card": self.card.to_dict()}
+
+
+def shown(name: str) -> Shown:
     """Return all that is known of a version: its card, its history, whether it serves.
 
     Raises:
@@ -76,14 +94,14 @@ def shown(name: str) -> Row:
     """
     known = registry()
     version = known.load(name)
-    return {
-        "version": name,
-        "folder": known.where(version),
-        "champion": name == known.serving_name(),
-        "override": known.overridden().get(name),
-        "history": [entry for entry in known.history() if entry["version"] == name],
-        "card": version.card,
-    }
+    return Shown(
+        version=name,
+        folder=known.where(version),
+        champion=name == known.serving_name(),
+        override=known.overridden().get(name),
+        history=[entry for entry in known.history() if entry["version"] == name],
+        card=version.card,
+    )
 
 
 def differences(first: str, second: str) -> list[Row]:
@@ -93,34 +111,30 @@ def differences(first: str, second: str) -> list[Row]:
         ModelError: there is no such version, or a file was changed.
     """
     known = registry()
-    one, other = (_facts(known.load(name).card) for name in (first, second))
+    left, right = (_compared(known.load(name).card) for name in (first, second))
     return [
-        {"fact": key, first: one.get(key), second: other.get(key)}
-        for key in dict.fromkeys([*one, *other])
-        if one.get(key) != other.get(key)
+        {"fact": key, first: left.get(key), second: right.get(key)}
+        for key in dict.fromkeys([*left, *right])
+        if left.get(key) != right.get(key)
     ]
 
 
-def _facts(card: Mapping[str, Any]) -> Row:
-    plain = {key: card.get(key) for key in ("created_at", "actor", "git_commit", "weights_of")}
-    nested = {
-        "settings": card.get("settings"),
-        "recipe": card.get("recipe"),
-        "data": {key: (card.get("dataset") or {}).get(key) for key in ("name", "digest", "source")},
-        "packages": card.get("packages"),
-        "metrics": {
-            key: value
-            for key, value in (card.get("metrics") or {}).items()
-            if key not in ("confusion", "mistakes")
-        },
-        "check": {check["name"]: check["measured"] for check in card["verdict"]["checks"]},
+def _compared(card: Card) -> Row:
+    """Return what two versions are compared by: the figures and names of a card, no tables."""
+    data, metrics = card.dataset, card.metrics
+    nested: dict[str, Mapping[str, Any]] = {
+        "settings": card.settings,
+        "recipe": card.recipe,
+        "data": {key: getattr(data, key, None) for key in ("name", "digest", "source")},
+        "packages": card.packages,
+        "metrics": metrics.model_dump(exclude={"confusion", "mistakes"}) if metrics else {},
+        "check": {check.name: check.measured for check in card.verdict.checks},
     }
     rows = {
-        f"{title}: {key}": value
-        for title, facts in nested.items()
-        for key, value in (facts or {}).items()
+        f"{title}: {key}": value for title, some in nested.items() for key, value in some.items()
     }
-    return plain | {"accepted": card["verdict"]["accepted"]} | rows
+    plain = ("created_at", "actor", "git_commit", "weights_of")
+    return {key: getattr(card, key) for key in plain} | {"accepted": card.verdict.accepted} | rows
 
 
 def promote(name: str, reason: str, *, override: bool, console: Console) -> Version:
@@ -143,9 +157,9 @@ def promote(name: str, reason: str, *, override: bool, console: Console) -> Vers
         raise InputError(f"{name} serves already")
     if version.folder == READY:
         raise InputError(f"{name} ships with the package: `digitflow models rollback` leads to it")
-    check_golden(version.model(), version.card)
-    verdict = version.card["verdict"]
-    evidence, against = evidence_of(verdict), verdict.get("against")
+    _answers_as_before(version)
+    verdict = version.card.verdict
+    evidence, against = evidence_of(verdict), verdict.against
     stale = _stale(verdict, champion)
     if not override and version.accepted and stale:
         console.log("Gate", f"{name} was judged {stale}: judging it again")
@@ -159,11 +173,11 @@ def promote(name: str, reason: str, *, override: bool, console: Console) -> Vers
     return version
 
 
-def _stale(verdict: Mapping[str, Any], champion: str | None) -> str | None:
+def _stale(verdict: Verdict, champion: str | None) -> str | None:
     """Return what has changed since a verdict, in words, or None."""
-    if verdict.get("against") != champion:
-        return f"against {verdict.get('against') or 'nothing'}"
-    if verdict.get("acceptance", {}) != digests(acceptance_sets().current()):
+    if verdict.against != champion:
+        return f"against {verdict.against or 'nothing'}"
+    if verdict.acceptance != digests(acceptance_sets().current()):
         return "on other acceptance sets"
     return None
 
@@ -179,20 +193,20 @@ def judge_version(
         InputError: the data of the version is not there any more.
         ModelError: its file was changed in the meantime.
     """
-    run, facts = open_run("judge", home()), version.card.get("parity")
-    parity = Parity(**facts) if facts else NotMeasured("its card holds none")
+    run, compared = open_run("judge", home()), version.card.parity
+    parity = compared.parity() if compared else NotMeasured("its card holds none")
     snapshot = snapshot_of(version)
     with in_use(version.onnx):
         judgement = judge(Candidate(version.name, version.onnx, snapshot, parity), settings, run)
-    if judgement.verdict.sha256 != version.card["files"][ONNX_FILE]:
+    if judgement.verdict.sha256 != version.card.files[ONNX_FILE]:
         raise ModelError(f"{version.name}: its file was changed before it was judged: try again")
     log_verdict(judgement.verdict, console)
-    verdict = judgement.verdict.to_dict()
-    write_text(run / VERDICT_FILE, json.dumps(verdict, indent=2) + "\n")
+    verdict = judgement.verdict
+    write_text(run / VERDICT_FILE, json.dumps(verdict.to_dict(), indent=2) + "\n")
     write_text(run / FLIPS_FILE, to_html(judgement.changes_report))
     console.log("Verdict", f"{run / VERDICT_FILE}, {run / FLIPS_FILE}")
     evidence = evidence_of(verdict) | {"run": run.name}
-    registry().record("judge", version.name, judgement.verdict.sentence, evidence=evidence)
+    registry().record("judge", version.name, verdict.sentence, evidence=evidence)
     return judgement, evidence
 
 
@@ -202,13 +216,13 @@ def snapshot_of(version: Version) -> Snapshot:
     Raises:
         InputError: it is not there any more.
     """
-    datasets, digest = home() / "datasets", version.dataset.get("digest")
-    if digest is None:
+    datasets, data = home() / "datasets", version.card.dataset
+    if data is None:
         raise InputError(f"the card of {version.name} does not say on what data it was fitted")
-    folder = next(datasets.glob(f"*/{digest}"), None)
+    folder = next(datasets.glob(f"*/{data.digest}"), None)
     if folder is None:
         raise InputError(
-            f"the data of {version.name} (snapshot {digest[:12]}) is not in {datasets}: "
+            f"the data of {version.name} (snapshot {data.digest[:12]}) is not in {datasets}: "
             "train on it again, or restore the folder"
         )
     return load(folder)
@@ -220,7 +234,12 @@ def rollback(reason: str) -> Version:
     Raises:
         ModelError: there is none, or it is not what it was.
     """
-    return registry().rollback(reason, lambda version: check_golden(version.model(), version.card))
+    return registry().rollback(reason, _answers_as_before)
+
+
+def _answers_as_before(version: Version) -> None:
+    """Refuse a version that does not answer as its card says."""
+    check_golden(version.model(), version.card.golden)
 
 
 def accept_history(reason: str) -> Row:
@@ -244,7 +263,7 @@ def verified() -> list[Row]:
 def _trouble(known: Registry, name: str) -> str | None:
     try:
         version = known.load(name, anew=True)
-        check_golden(version.model(), version.card)
+        _answers_as_before(version)
     except DigitflowError as error:
         return str(error)
     return None

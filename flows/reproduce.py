@@ -9,10 +9,12 @@ import numpy as np
 from flows.artifacts import known_settings
 from flows.console import Console
 from flows.promote import registry, snapshot_of
+from tasks.device import Device
 from tasks.errors import DigitflowError, InputError
 from tasks.inference.model_file import KERAS_FILE
 from tasks.not_measured import NotMeasured
 from tasks.provenance import git_commit, package_versions
+from tasks.registry.card import Card
 from tasks.registry.version import Version
 from tasks.registry.version_lock import in_use
 from tasks.runs import open_run
@@ -53,7 +55,7 @@ class Reproduction:
             f"{self.accuracy:.4f} {verdict} the bounds of the card{changed}"
         )
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self) | {"reproduced": self.reproduced, "sentence": self.sentence()}
 
@@ -83,15 +85,14 @@ def _reproduced(version: Version, first: Path, console: Console) -> Reproduction
     evaluation = evaluate_model(snapshot, onnx, settings)
     metrics = None if isinstance(evaluation, NotMeasured) else evaluation.metrics
     difference = _largest_difference(first, run / KERAS_FILE)
-    expected = version.card["metrics"]
     accuracy = metrics.accuracy if metrics else float("nan")
     found = Reproduction(
         version=name,
         same_weights=difference == 0,
         largest_difference=difference,
         accuracy=accuracy,
-        within_bounds=expected["accuracy_low"] <= accuracy <= expected["accuracy_high"],
-        changed=_changed(version.card, training.device.facts()),
+        within_bounds=_within_bounds(accuracy, version.card),
+        changed=_changed(version.card, training.device),
     )
     console.log("Reproduced", found.sentence())
     if not found.reproduced:
@@ -110,12 +111,18 @@ def _largest_difference(first: Any, second: Any) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
 
 
-def _changed(card: dict[str, Any], device: dict[str, Any]) -> list[str]:
+def _within_bounds(accuracy: float, card: Card) -> bool:
+    """Tell whether an accuracy lies in the 95 % interval of a card; none lies in that of none."""
+    metrics = card.metrics
+    return metrics is not None and metrics.accuracy_low <= accuracy <= metrics.accuracy_high
+
+
+def _changed(card: Card, device: Device) -> list[str]:
     packages = package_versions()
     changed = [
         f"{package} {version} to {packages.get(package, 'none')}"
-        for package, version in card["packages"].items()
+        for package, version in card.packages.items()
         if packages.get(package) != version
     ]
-    changed += ["device"] if card["device"] != device else []
-    return changed + (["code"] if card["git_commit"] != git_commit() else [])
+    changed += [] if card.device and card.device.device() == device else ["device"]
+    return changed + (["code"] if card.git_commit != git_commit() else [])

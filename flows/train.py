@@ -1,7 +1,8 @@
 """Make a model: ingest, train, calibrate, export, evaluate, compare, judge, register, promote."""
 
+import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from flows.training_log import (
 )
 from tasks.atomic import write_text
 from tasks.data.snapshot import Part, Snapshot, ingest
-from tasks.device import Device
 from tasks.errors import GateRefused, InputError
 from tasks.gate.prediction_changes import facts as changes_facts
 from tasks.gate.steps import slices_to_measure
@@ -27,6 +27,8 @@ from tasks.metrics.calibration import Calibration
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured
 from tasks.provenance import git_commit, package_versions
+from tasks.registry.card import CardContent
+from tasks.registry.card_parts import CardDataset, Golden
 from tasks.registry.golden import golden_answers
 from tasks.registry.registry import Registry
 from tasks.registry.version import Version, verified
@@ -99,23 +101,30 @@ def train_again(weights: Path, settings: TrainSettings, console: Console | None 
         console: shows what is done.
 
     Raises:
-        InputError: the data is not what the weights were fitted on, or TensorFlow is missing.
+        InputError: the data is not what the weights were fitted on, the card does not say what that
+            was, or TensorFlow is missing.
     """
     console = console or Console()
     require_ready(settings)
     fitted = verified(weights)
     card, run = fitted.card, open_run("train", home())
-    fit = {name: card["settings"][name] for name in ("data", "recipe", "seed")}
+    if card.device is None or card.dataset is None:
+        raise InputError(f"the card of {fitted.name} does not say where and on what it was fitted")
+    fit = {name: card.settings[name] for name in ("data", "recipe", "seed")}
     settings = settings.model_copy(update=fit)
     snapshot = ingested(settings.data, console)
-    if snapshot.digest != card["dataset"]["digest"]:
+    if snapshot.digest != card.dataset.digest:
         raise InputError(
             f"{settings.data} is snapshot {snapshot.digest[:12]} by now, {fitted.name} was fitted "
-            f"on {card['dataset']['digest'][:12]}"
+            f"on {card.dataset.digest[:12]}"
         )
     shutil.copyfile(weights / KERAS_FILE, run / KERAS_FILE)
     training = Training(
-        Device(**card["device"]), card["recipe"], card["layers"], card["history"], fitted.name
+        device=card.device.device(),
+        recipe=card.recipe,
+        layers=[layer.to_dict() for layer in card.layers],
+        history=[epoch.to_dict() for epoch in card.history],
+        weights_of=fitted.name,
     )
     return make_version(snapshot, training, settings, run, console)
 
@@ -149,22 +158,22 @@ def make_version(
     onnx = export_model(run, version, calibration)
     log_export(onnx, console)
     evaluation = evaluate_model(snapshot, onnx, settings)
+    golden: Golden | None = None
     parity: Parity | NotMeasured
     if isinstance(evaluation, NotMeasured):
-        parity, evaluation = evaluation, Evaluation()  # so that the gate refuses it for that
+        parity = evaluation  # so that the gate refuses it for that
     else:
         golden = golden_answers(model_in(onnx), snapshot.part(Part.TEST)[0])
-        evaluation = replace(evaluation, golden=golden)
         log_evaluation(evaluation, console)
         parity = compare_runtimes(snapshot, run, calibration.temperature)
-    judgement = judge(Candidate(version, onnx, snapshot, parity), settings, run)
+    candidate = Candidate(version, onnx, snapshot, parity)
+    judgement = judge(candidate, settings, run)
     log_verdict(judgement.verdict, console)
 
-    card = make_card(
-        version, settings, snapshot, training, calibration, evaluation, parity, judgement
-    )
+    measured = Measured(calibration, evaluation, golden, judgement)
+    content = make_card(candidate, training, settings, measured)
     registry = Registry(models_place())
-    registered = registry.register(card, onnx, run / KERAS_FILE)
+    registered = registry.register(content, onnx, run / KERAS_FILE)
     outcome = promote_or_refuse(registry, registered, snapshot, settings, run)
     report = write_report(snapshot, registered, judgement.changes_report, run)
     publish_report("training-report", report)
@@ -176,39 +185,44 @@ def make_version(
     return outcome
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was found out about a candidate."""
+
+    calibration: Calibration
+    evaluation: Evaluation | NotMeasured  # of the test part
+    golden: Golden | None
+    judgement: Judgement
+
+
 def make_card(
-    version: str,
-    settings: TrainSettings,
-    snapshot: Snapshot,
-    training: Training,
-    calibration: Calibration,
-    evaluation: Evaluation,
-    parity: Parity | NotMeasured,
-    judgement: Judgement,
-) -> dict[str, Any]:
+    candidate: Candidate, training: Training, settings: TrainSettings, measured: Measured
+) -> CardContent:
     """Return the model card: all that an auditor or a later training needs."""
-    data = ("name", "digest", "source", "licence", "counts", "duplicates", "first_labels")
-    return {
-        "version": version,
+    parity, golden, judgement = candidate.parity, measured.golden, measured.judgement
+    evaluation = None if isinstance(measured.evaluation, NotMeasured) else measured.evaluation
+    values = {
+        "version": candidate.version,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "actor": actor(),
         "git_commit": git_commit(),
         "packages": package_versions(),
         "device": training.device.facts(),
-        "dataset": {key: snapshot.facts.get(key) for key in data},
+        "dataset": {key: candidate.snapshot.facts.get(key) for key in CardDataset.model_fields},
         "settings": settings.model_dump(mode="json"),
         "recipe": training.recipe,
         "layers": training.layers,
         "history": training.history,
         "weights_of": training.weights_of,
-        "calibration": calibration.facts(),
-        "metrics": evaluation.metrics.facts() if evaluation.metrics else None,
-        "sample": evaluation.sample,
-        "golden": evaluation.golden,
+        "calibration": measured.calibration.facts(),
+        "metrics": evaluation.metrics.facts() if evaluation else None,
+        "sample": evaluation.sample if evaluation else None,
+        "golden": golden.to_dict() if golden else None,
         "parity": None if isinstance(parity, NotMeasured) else parity.facts(),
         "verdict": judgement.verdict.to_dict(),
         "flips": changes_facts(judgement.evidence.prediction_changes),
     }
+    return CardContent.from_dict(json.loads(json.dumps(values)))  # in JSON, tuples are lists
 
 
 @task(name="promote or refuse")
@@ -216,13 +230,13 @@ def promote_or_refuse(
     registry: Registry, version: Version, snapshot: Snapshot, settings: TrainSettings, run: Path
 ) -> Outcome:
     """Let an accepted version serve; record a refusal, which leaves the champion as it was."""
-    verdict, metrics = version.card["verdict"], version.card["metrics"]
+    verdict = version.card.verdict
     accepted, promoted = version.accepted, False
-    sentence = f"{verdict['sentence'][0].lower()}{verdict['sentence'][1:]}; {version.name} is kept"
+    sentence = f"{verdict.sentence[0].lower()}{verdict.sentence[1:]}; {version.name} is kept"
     evidence = evidence_of(verdict)
     if accepted and settings.promote:
         try:
-            reason, against = "passed the gate after its training", verdict["against"]
+            reason, against = "passed the gate after its training", verdict.against
             registry.promote(version, reason, against=against, evidence=evidence)
             promoted = True
             sentence = f"accepted: {version.name} is the champion now"
@@ -239,7 +253,7 @@ def promote_or_refuse(
         version=version.name,
         accepted=accepted,
         promoted=promoted,
-        accuracy=metrics["accuracy"] if metrics else None,
+        accuracy=version.accuracy,
         sentence=sentence,
         dataset=str(snapshot.folder),
         folder=registry.where(version),
@@ -250,12 +264,12 @@ def promote_or_refuse(
 @task(name="write the report")
 def write_report(snapshot: Snapshot, version: Version, flips: Report, run: Path) -> Report:
     """Write the HTML report into the folder of the run and return the report."""
-    metrics, sample = version.card["metrics"] or {"mistakes": []}, version.card["sample"]
+    metrics, sample = version.card.metrics, version.card.sample
     tested = snapshot.part(Part.TEST)[0]
     pictures = TrainingPictures(
         first=snapshot.images[:FIRST_PICTURES],
-        sample=tested[sample["index"] if sample else 0],
-        mistakes=tested[[mistake["index"] for mistake in metrics["mistakes"]]],
+        sample=tested[sample.index if sample else 0],
+        mistakes=tested[[mistake.index for mistake in metrics.mistakes] if metrics else []],
     )
     report = training_report(version.card, pictures, flips)
     write_text(run / REPORT_FILE, to_html(report))

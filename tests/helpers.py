@@ -20,6 +20,7 @@ from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
 from tasks.inputs.base import Entry, Inputs
 from tasks.outcomes import Reason, Undecodable
+from tasks.registry.card import CardContent
 from tasks.registry.golden import golden_answers
 from tasks.registry.registry import Registry, serving
 from tasks.registry.version import Version
@@ -83,8 +84,7 @@ def register_champion(
         "created_at": "2026-01-01T00:00:00+00:00",
         "dataset": {"name": "made", "digest": "0" * 64},
         "settings": {"recipe": "quick"},
-        "metrics": {"accuracy": 0.5},
-        "golden": golden_answers(model_in(onnx), pictures),
+        "golden": golden_answers(model_in(onnx), pictures).to_dict(),
         "parity": None,
         "verdict": {
             **{"accepted": True, "sentence": "Accepted: made", "checks": []},
@@ -92,7 +92,7 @@ def register_champion(
         },
     }
     registry = Registry(place or home / "models")
-    version = registry.register(card, onnx, keras)
+    version = registry.register(CardContent.from_dict(card), onnx, keras)
     champion = serving(registry)
     registry.promote(version, "made for a test", against=champion.name if champion else None)
     return version

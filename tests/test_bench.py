@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from tasks.contracts.verdict import Verdict
 from tasks.device import usable_cores
 from tasks.imaging.canonical import canonical
 from tasks.inference.model_file import KERAS_FILE, ONNX_FILE
+from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.registry.version import Version
 
@@ -34,7 +36,7 @@ def champion(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ver
     made = tmp_path / "made"
     made.mkdir()
     importlib.import_module("predict_vs_keras").make_models(made)
-    card = {"version": "untrained", "verdict": {"accepted": True, "checks": []}}
+    card = CardContent(version="untrained", verdict=Verdict(accepted=True, checks=[]))
     registry = Registry(home / "models")
     version = registry.register(card, made / ONNX_FILE, made / KERAS_FILE)
     registry.promote(version, "made for a test", against=None)

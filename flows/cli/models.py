@@ -40,23 +40,22 @@ class ShowModel(Command):
         from flows import promote as models
 
         found = models.shown(self.version)
-        self.answer(found)
-        card, console = found["card"], self.console()
-        console.log("Version", f"{self.version}{' (it serves)' if found['champion'] else ''}")
-        if found["override"]:
-            console.log("Override", f"promoted against the gate: {found['override']}")
-        console.log("Made", f"{card.get('created_at')} by {card.get('actor') or 'unknown'}")
-        console.log("Code", str(card.get("git_commit")))
-        data = card.get("dataset") or {}
-        console.log("Data", f"{data.get('name')}, snapshot {data.get('digest')}")
-        console.log("Settings", ", ".join(f"{k} {v}" for k, v in card.get("settings", {}).items()))
-        console.log("Verdict", card["verdict"].get("sentence") or str(card["verdict"]["accepted"]))
-        print_table(
-            console, ["name", "requirement", "measured", "passed"], card["verdict"]["checks"]
-        )
-        for entry in found["history"]:
+        self.answer(found.to_dict())
+        card, console = found.card, self.console()
+        console.log("Version", f"{self.version}{' (it serves)' if found.champion else ''}")
+        if found.override:
+            console.log("Override", f"promoted against the gate: {found.override}")
+        console.log("Made", f"{card.created_at} by {card.actor or 'unknown'}")
+        console.log("Code", str(card.git_commit))
+        name, digest = (getattr(card.dataset, key, None) for key in ("name", "digest"))
+        console.log("Data", f"{name}, snapshot {digest}")
+        console.log("Settings", ", ".join(f"{k} {v}" for k, v in card.settings.items()))
+        console.log("Verdict", card.verdict.sentence or str(card.verdict.accepted))
+        checks = [check.to_dict() for check in card.verdict.checks]
+        print_table(console, ["name", "requirement", "measured", "passed"], checks)
+        for entry in found.history:
             console.log(entry["action"], f"{entry['time']} {entry['actor']}: {entry['reason']}")
-        console.log("Folder", found["folder"])
+        console.log("Folder", found.folder)
 
 
 class PromoteModel(Command):
@@ -166,7 +165,7 @@ class ReproduceModel(Command):
         """Train it again, which takes as long as it took."""
         from flows.reproduce import reproduce
 
-        self.answer(reproduce(self.version, self.console()).facts())
+        self.answer(reproduce(self.version, self.console()).to_dict())
 
 
 class HistoryOfModels(Command):

@@ -4,6 +4,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tasks.visible import visible
+
 
 class Contract(BaseModel):
     """Facts that are passed on and kept as JSON; they never change.
@@ -12,7 +14,8 @@ class Contract(BaseModel):
     `"1"` is no number.
     """
 
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    # built when first used: a command reads few of these models
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True, defer_build=True)
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
@@ -25,7 +28,7 @@ class Contract(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
+            where = visible(".".join(map(str, first["loc"])))
             raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from error
 
     def to_dict(self) -> dict[str, Any]:

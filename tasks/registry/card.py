@@ -1,4 +1,8 @@
-"""Model cards: JSON with the SHA-256 of its own content, so that a changed byte is noticed."""
+"""Model cards: what is known of a version, with the SHA-256 of all of it, so that a change shows.
+
+This file alone knows how a card is written; it reads those of earlier versions, which have fewer
+keys, and gives them back byte for byte.
+"""
 
 import hashlib
 import json
@@ -6,70 +10,89 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from tasks.contracts.base import Contract
+from tasks.contracts.verdict import Digest, Verdict
 from tasks.errors import ModelError
+from tasks.registry.card_parts import (
+    Answer,
+    CardCalibration,
+    CardChanges,
+    CardDataset,
+    CardDevice,
+    CardMetrics,
+    CardParity,
+    CardUnknown,
+    Epoch,
+    Golden,
+    Layer,
+    Values,
+)
 
 CARD_DIGEST = "card_sha256"  # key of the card that holds the SHA-256 of all the others
 
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
-
-class _Part(BaseModel):
-    """A part of a card; there may be more in it, and nothing is taken for something else."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class _Check(_Part):
-    name: str
-    requirement: str
-    measured: str
-    passed: bool
-
-
-class _Verdict(_Part):
-    accepted: bool
-    checks: list[_Check]
-    sentence: str = ""
-    against: str | None = None
-    acceptance: dict[str, str] = {}
-    sha256: Digest | None = None  # of the file that was judged
-
-
-class _Dataset(_Part):
-    name: str
-    digest: Digest
-
-
-class _Metrics(_Part):
-    accuracy: float
-
-
-class _Card(_Part):
-    """What is needed of a card to list, load, judge and promote its version."""
+class CardContent(Contract):
+    """What a training knows of its model: all that an auditor or a later training needs."""
 
     version: Annotated[str, Field(min_length=1)]
-    files: dict[str, Digest]
-    verdict: _Verdict
-    dataset: _Dataset | None = None
-    settings: dict[str, Any] = {}
-    metrics: _Metrics | None = None
-    parity: dict[str, Any] | None = None
     created_at: str | None = None
     actor: str | None = None
+    git_commit: str | None = None
+    packages: dict[str, str] = Field({})
+    device: CardDevice | None = None
+    dataset: CardDataset | None = None
+    settings: Values = Field({})
+    recipe: Values = Field({})
+    layers: list[Layer] = Field([])
+    history: list[Epoch] = Field([])
+    weights_of: str | None = None  # the version whose weights these are, if not of this training
+    calibration: CardCalibration | None = None
+    metrics: CardMetrics | None = None  # None: the test part could not be answered
+    sample: Answer | None = None
+    golden: Golden | None = None
+    parity: CardParity | None = None
+    verdict: Verdict
+    flips: CardChanges | CardUnknown | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as values that JSON knows; a key that was not given is left out."""
+        return self.model_dump(exclude_unset=True)
 
 
-def sealed(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a card with the SHA-256 of its content, so that a changed byte is noticed."""
-    content = {key: value for key, value in card.items() if key != CARD_DIGEST}
-    # as it will be read: NaN, tuples and integer keys do not survive JSON as they are
+class Card(CardContent):
+    """The card of a version that is kept: its files, and the seal on all of it."""
+
+    files: dict[str, Digest]  # beside the card, by name
+    card_sha256: str  # see `seal`
+
+    def to_json(self) -> str:
+        """Return the text of its file."""
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+
+def sealed(content: CardContent, files: Mapping[str, str]) -> Card:
+    """Return the card of a version.
+
+    Args:
+        content: what is known of it.
+        files: the SHA-256 of each file beside the card.
+    """
+    values = {**content.to_dict(), "files": dict(files)}
+    return Card.from_dict({**values, CARD_DIGEST: seal(values)})
+
+
+def seal(values: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a card says, as JSON, its seal aside."""
+    content = {key: value for key, value in values.items() if key != CARD_DIGEST}
+    # as it will be read: integer keys do not survive JSON as they are
     content = json.loads(json.dumps(content))
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return {**content, CARD_DIGEST: hashlib.sha256(text.encode()).hexdigest()}
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_card(path: Path, place: str | None = None) -> dict[str, Any]:
+def read_card(path: Path, place: str | None = None) -> Card:
     """Return a card as it was written.
 
     Args:
@@ -85,27 +108,19 @@ def read_card(path: Path, place: str | None = None) -> dict[str, Any]:
         raise ModelError(f"{place or path} cannot be read: {error.strerror}") from error
 
 
-def card_of(text: bytes, place: str) -> dict[str, Any]:
+def card_of(text: bytes, place: str) -> Card:
     """Return the card of a file that was read; see `read_card`."""
     try:
-        card: dict[str, Any] = json.loads(text)
-        _Card.model_validate(card)
-        digest = sealed(card)[CARD_DIGEST]
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _damaged(place, f"{where}: {first['msg']}" if where else first["msg"]) from error
+        values = json.loads(text)
+        card = Card.from_dict(values)
+        digest = seal(values)
     except (ValueError, RecursionError) as error:
-        raise _damaged(place, str(error)) from error
-    if digest != card.get(CARD_DIGEST):
+        raise ModelError(
+            f"{place} is damaged ({error}): restore it, or train and promote another version"
+        ) from error
+    if digest != card.card_sha256:
         raise ModelError(
             f"{place} is not the card that was registered (its content has another SHA-256 than "
-            f"{card.get(CARD_DIGEST)}): restore it, or train and promote another version"
+            f"{card.card_sha256}): restore it, or train and promote another version"
         )
     return card
-
-
-def _damaged(place: str, what: str) -> ModelError:
-    return ModelError(
-        f"{place} is damaged ({what}): restore it, or train and promote another version"
-    )

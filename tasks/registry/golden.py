@@ -5,8 +5,6 @@ With them a version can be tried in a second, before it serves again.
 
 import base64
 import zlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,39 +13,38 @@ from tasks.device import cpu
 from tasks.errors import ModelError
 from tasks.inference.model_file import Model
 from tasks.inference.session import ModelSession
+from tasks.registry.card_parts import Golden
 
 PICTURES = 20
 PIXELS = 28 * 28  # of a picture, a byte each
 TOLERANCE = 1e-3  # of a probability, between machines
 
 
-def golden_answers(model: Model, images: NDArray[np.uint8]) -> dict[str, Any]:
+def golden_answers(model: Model, images: NDArray[np.uint8]) -> Golden:
     """Return pictures (uint8 (N, 28, 28), packed) and a model's probabilities, for its card."""
     some = np.ascontiguousarray(images[:PICTURES])
-    return {
-        "pictures": base64.b64encode(zlib.compress(some.tobytes(), 9)).decode("ascii"),
-        "probabilities": np.round(
-            ModelSession(model, cpu()).answers(some).probabilities, 6
-        ).tolist(),
-    }
+    probabilities = ModelSession(model, cpu()).answers(some).probabilities
+    return Golden(
+        pictures=base64.b64encode(zlib.compress(some.tobytes(), 9)).decode("ascii"),
+        probabilities=np.round(probabilities, 6).tolist(),
+    )
 
 
-def check_golden(model: Model, card: Mapping[str, Any]) -> int:
+def check_golden(model: Model, golden: Golden | None) -> int:
     """Return how many pictures a model answers as its card says: all of them.
 
     Raises:
         ModelError: it does not load, the card has no answers or damaged ones, or one is another.
     """
-    golden = card.get("golden")
     if not golden:
         raise ModelError(
             f"{model.name}: its card holds no answers to check it with, as those of an older "
             "digitflow: train it again"
         )
     try:
-        expected = np.array(golden["probabilities"], np.float32)
-        images = _unpacked(golden["pictures"], len(expected))
-    except (ValueError, TypeError, KeyError, OverflowError, zlib.error) as error:
+        expected = np.array(golden.probabilities, np.float32)
+        images = _unpacked(golden.pictures, len(expected))
+    except (ValueError, zlib.error) as error:
         raise ModelError(
             f"{model.name}: the answers in its card are damaged ({type(error).__name__}: {error}): "
             "restore the card, or train another version"

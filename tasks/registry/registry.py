@@ -5,7 +5,6 @@ the version that its promotions and rollbacks end with. Where both are kept is f
 tasks/registry/store.py.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 from tasks.atomic import absolute, atomic_write, sha256, write_text
 from tasks.errors import GateRefused, InputError, ModelError
 from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, model_in
-from tasks.registry.card import CARD_DIGEST, card_of, read_card, sealed
+from tasks.registry.card import CARD_DIGEST, CardContent, card_of, read_card, sealed
 from tasks.registry.events import entry_of, named_within, overridden, registered, removed, served
 from tasks.registry.open import open_models
 from tasks.registry.serving_rules import require_accepted, require_registered, require_same
@@ -58,7 +57,7 @@ class Registry:
         return str(READY) if version.folder == READY else f"{self.place}/{version.name}"
 
     @task(name="register the version")
-    def register(self, card: dict[str, Any], onnx: Path, keras: Path) -> Version:
+    def register(self, content: CardContent, onnx: Path, keras: Path) -> Version:
         """Keep a candidate with its card under the card's version, whole or not at all.
 
         Raises:
@@ -66,12 +65,12 @@ class Registry:
             ModelError: the gate judged another file.
         """
         files = {ONNX_FILE: onnx, KERAS_FILE: keras}
-        card = sealed({**card, "files": {name: sha256(file) for name, file in files.items()}})
+        card = sealed(content, {name: sha256(file) for name, file in files.items()})
         require_judged(card)
-        name = str(card["version"])
-        self._store.add(name, files, json.dumps(card, indent=2) + "\n")
-        self.record("register", name, "a candidate", evidence={CARD_DIGEST: card[CARD_DIGEST]})
-        return self.load(name)
+        self._store.add(card.version, files, card.to_json())
+        evidence = {CARD_DIGEST: card.card_sha256}
+        self.record("register", card.version, "a candidate", evidence=evidence)
+        return self.load(card.version)
 
     def names(self) -> list[str]:
         """Return the names of all registered versions that are there, oldest first.
@@ -92,7 +91,7 @@ class Registry:
         order = [name for name in digests if name in texts]
         order += [name for name in texts if name not in digests]
         found = [self._known(name, texts[name], digests) for name in order]
-        return sorted(found, key=lambda one: isinstance(one, Unusable))
+        return sorted(found, key=lambda version: isinstance(version, Unusable))
 
     def _known(self, name: str, text: bytes, digests: Mapping[str, str | None]) -> Known | Unusable:
         try:
@@ -300,7 +299,7 @@ def bundled_model() -> Version | None:
 
 def _ready_name() -> str | None:
     """Return its name, which is known even where its file was changed."""
-    return str(read_card(READY / CARD_FILE)["version"]) if (READY / CARD_FILE).is_file() else None
+    return read_card(READY / CARD_FILE).version if (READY / CARD_FILE).is_file() else None
 
 
 def ship(version: Version) -> None:
@@ -311,10 +310,10 @@ def ship(version: Version) -> None:
     """
     if not version.accepted:
         raise GateRefused(f"{version.name} did not pass the gate and cannot ship")
-    card = sealed({**version.card, "files": {ONNX_FILE: version.card["files"][ONNX_FILE]}})
+    card = sealed(version.card, {ONNX_FILE: version.card.files[ONNX_FILE]})
     with atomic_write(READY / ONNX_FILE) as temporary:
         shutil.copyfile(version.onnx, temporary)
-    write_text(READY / CARD_FILE, json.dumps(card, indent=2) + "\n")
+    write_text(READY / CARD_FILE, card.to_json())
 
 
 def serving(registry: Registry) -> Version | None:
@@ -353,8 +352,8 @@ def _of_file(file: Path, registry: Registry) -> Model:
     if not file.is_file():
         raise ModelError(f"no file {file}")
     found, ready = model_in(file), bundled_model()
-    versions = [one for one in registry.versions() if isinstance(one, Known)]
+    versions = [version for version in registry.versions() if isinstance(version, Known)]
     for known in ([ready] if ready else []) + versions:
-        if known.card["files"].get(ONNX_FILE) == found.sha256:
+        if known.card.files.get(ONNX_FILE) == found.sha256:
             return registry.load(known.name).model()
     return found

@@ -1,15 +1,14 @@
 """What a version has to be before it may serve; each rule is a refusal with its reason."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from tasks.errors import GateRefused, ModelError
-from tasks.registry.card import CARD_DIGEST
+from tasks.registry.card import Card
 from tasks.registry.version import CARD_FILE, Known
 
 
 def require_registered(
-    place: str, name: str, card: Mapping[str, Any], digests: Mapping[str, str | None]
+    place: str, name: str, card: Card, digests: Mapping[str, str | None]
 ) -> None:
     """Refuse what the history does not know: only a registration makes a version.
 
@@ -27,7 +26,7 @@ def require_registered(
             f"{place} was never registered: no entry of the history says so, and it serves nobody: "
             "restore the history that has it, or train again"
         )
-    if card["version"] != name or card.get(CARD_DIGEST) != digests[name]:
+    if card.version != name or card.card_sha256 != digests[name]:
         raise ModelError(
             f"{place}/{CARD_FILE} is not the card that was registered: restore it, "
             "or train and promote another version"

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tasks.atomic import sha256
 from tasks.errors import ModelError
 from tasks.inference.model_file import ONNX_FILE, Model
-from tasks.registry.card import read_card
+from tasks.registry.card import Card, read_card
 
 CARD_FILE = "card.json"
 
@@ -16,28 +15,22 @@ CARD_FILE = "card.json"
 class Known:
     """What the card of a version says, whether or not that is true."""
 
-    card: dict[str, Any]
+    card: Card
 
     @property
     def name(self) -> str:
         """Return the name of the version."""
-        return str(self.card["version"])
+        return self.card.version
 
     @property
     def accepted(self) -> bool:
         """Tell whether the gate accepted it."""
-        return bool(self.card["verdict"]["accepted"])
+        return self.card.verdict.accepted
 
     @property
     def accuracy(self) -> float | None:
         """Return the accuracy on the test part; None: it could not be measured."""
-        accuracy: float | None = (self.card.get("metrics") or {}).get("accuracy")
-        return accuracy
-
-    @property
-    def dataset(self) -> dict[str, Any]:
-        """Return the facts of the data; empty where the card says nothing about it."""
-        return self.card.get("dataset") or {}
+        return self.card.metrics.accuracy if self.card.metrics else None
 
 
 @dataclass(frozen=True)
@@ -65,7 +58,7 @@ class Version(Known):
         Raises:
             ModelError: it is missing, or not what was registered.
         """
-        expected = self.card["files"].get(ONNX_FILE)
+        expected = self.card.files[ONNX_FILE]
         model = Model(self.name, str(self.onnx), _read(self.onnx, expected), registered=True)
         if model.sha256 != expected:
             raise _changed(str(self.onnx), expected)
@@ -99,13 +92,13 @@ def verified(folder: Path, place: str | None = None) -> Version:
     place = place or str(folder)
     version = Version(read_card(folder / CARD_FILE, f"{place}/{CARD_FILE}"), folder)
     require_judged(version.card)
-    for file, expected in version.card["files"].items():
+    for file, expected in version.card.files.items():
         if not (folder / file).is_file() or sha256(folder / file) != expected:
             raise _changed(f"{place}/{file}", expected)
     return version
 
 
-def require_judged(card: dict[str, Any]) -> None:
+def require_judged(card: Card) -> None:
     """Refuse a card that names no model, or whose verdict is on another one.
 
     Cards of digitflow before it noted the file have the verdict and the file under one seal.
@@ -113,11 +106,11 @@ def require_judged(card: dict[str, Any]) -> None:
     Raises:
         ModelError: it does.
     """
-    judged, kept = card["verdict"].get("sha256"), card["files"].get(ONNX_FILE)
+    judged, kept = card.verdict.sha256, card.files.get(ONNX_FILE)
     if kept is None:
-        raise ModelError(f"{card['version']}: its card names no {ONNX_FILE}: train again")
+        raise ModelError(f"{card.version}: its card names no {ONNX_FILE}: train again")
     if judged not in (None, kept):
         raise ModelError(
-            f"{card['version']}: the gate judged another file (SHA-256 {judged}) than this one "
+            f"{card.version}: the gate judged another file (SHA-256 {judged}) than this one "
             f"({kept}): train again"
         )

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.registry.card_parts import Epoch, Layer
 from tasks.visible import visible
 
 Tone = Literal["", "good", "warn", "bad"]
@@ -97,31 +98,29 @@ def _tile(tile: Tile, left: int, top: int, size: int) -> str:
     )
 
 
-def network_diagram(layers: Sequence[Mapping[str, Any]]) -> Figure:
+def network_diagram(layers: Sequence[Layer]) -> Figure:
     """Return the layers from input to output, each a block sized by the shape it puts out.
 
-    Args:
-        layers: per layer `name`, `type`, `output_shape` (with or without the batch's None) and
-            `parameters`; a block is filled where there are parameters.
+    A block is filled where there are parameters.
     """
     middle, left, right, top = 84, 180, 456, 30.0
     parts = [_text(left, 18, "layer and output", **SMALL)]
     parts += [_text(right, 18, "parameters", **END, **SMALL)]
     for index, layer in enumerate(layers):
-        shape = [size for size in layer["output_shape"] if size is not None]
-        block, height = _block(shape, filled=bool(layer["parameters"]))
+        shape = layer.output_shape
+        block, height = _block(shape, filled=bool(layer.parameters))
         row = max(42.0, height + 18)
         y = top + row / 2
         if index:
             parts.append(_arrow(middle, top - 7, top + 7))
         parts += [
             f'<g transform="translate({middle} {y:g})">{block}</g>',
-            _text(left, y - 3, _fitted(layer["type"]), font_size=13, font_weight=600),
-            _text(left, y + 13, _fitted(f"{layer['name']}: {times(shape)}"), **SMALL),
-            _text(right, y - 3, f"{layer['parameters']:,}", **END),
+            _text(left, y - 3, _fitted(layer.type), font_size=13, font_weight=600),
+            _text(left, y + 13, _fitted(f"{layer.name}: {times(shape)}"), **SMALL),
+            _text(right, y - 3, f"{layer.parameters:,}", **END),
         ]
         top += row
-    total = sum(layer["parameters"] for layer in layers)
+    total = sum(layer.parameters for layer in layers)
     bold = {"font_size": 13, "font_weight": 600}
     parts += [
         _line(left, top + 6, right, top + 6),
@@ -166,26 +165,23 @@ def _arrow(x: float, top: float, bottom: float) -> str:
     return f'<path d="{path}" fill="none" stroke="{MUTED}"/>'
 
 
-def training_curves(history: Sequence[Mapping[str, Any]]) -> list[Figure]:
-    """Return two figures, loss and accuracy by epoch; a value that is no number leaves a gap.
-
-    Args:
-        history: per epoch `epoch`, `loss`, `val_loss`, `accuracy` and `val_accuracy`.
-    """
-    return [
-        _curves("Loss", history, "loss", 1),
-        _curves("Accuracy, %", history, "accuracy", 100),
-    ]
-
-
-def _curves(name: str, history: Sequence[Mapping[str, Any]], key: str, factor: float) -> Figure:
-    left, top, right, bottom = 46, 48, 350, 206
-    training, validation = (
-        [factor * float("nan" if epoch[k] is None else epoch[k]) for epoch in history]
-        for k in (key, f"val_{key}")
+def training_curves(history: Sequence[Epoch]) -> list[Figure]:
+    """Return two figures, loss and accuracy by epoch; a value that is no number leaves a gap."""
+    epochs = [str(epoch.epoch) for epoch in history]
+    losses = ([epoch.loss for epoch in history], [epoch.val_loss for epoch in history])
+    shares = (
+        [100 * epoch.accuracy for epoch in history],
+        [100 * epoch.val_accuracy for epoch in history],
     )
-    ticks = _ticks([value for value in training + validation if math.isfinite(value)])
-    step = (right - left - 24) / max(1, len(history) - 1)
+    return [_curves("Loss", epochs, *losses), _curves("Accuracy, %", epochs, *shares)]
+
+
+def _curves(
+    name: str, epochs: Sequence[str], training: Sequence[float], validation: Sequence[float]
+) -> Figure:
+    left, top, right, bottom = 46, 48, 350, 206
+    ticks = _ticks([value for value in (*training, *validation) if math.isfinite(value)])
+    step = (right - left - 24) / max(1, len(epochs) - 1)
 
     def place(index: int, value: float) -> Point:
         share = (value - ticks[0]) / (ticks[-1] - ticks[0])
@@ -195,9 +191,9 @@ def _curves(name: str, history: Sequence[Mapping[str, Any]], key: str, factor: f
     for tick in ticks:
         y = place(0, tick)[1]
         parts += [_line(left, y, right, y), _text(left - 8, y + 4, f"{tick:.6g}", **END, **SMALL)]
-    for index in range(0, len(history), math.ceil(len(history) / 10) or 1):
+    for index in range(0, len(epochs), math.ceil(len(epochs) / 10) or 1):
         x = place(index, 0)[0]
-        parts.append(_text(x, bottom + 17, str(history[index]["epoch"]), **MIDDLE, **SMALL))
+        parts.append(_text(x, bottom + 17, epochs[index], **MIDDLE, **SMALL))
     parts.append(_text(right, bottom + 32, "epoch", **END, **SMALL))
     for values, words, colour, x in (
         (training, "training", ACCENT, 186),

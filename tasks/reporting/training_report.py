@@ -1,13 +1,22 @@
 """The report of one training run, from its model card and a few pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics.calibration import RiskCurve
+from tasks.contracts.verdict import Verdict
+from tasks.registry.card import Card
+from tasks.registry.card_parts import (
+    Answer,
+    CardCalibration,
+    CardDataset,
+    CardMetrics,
+    CardParity,
+    Epoch,
+)
 from tasks.reporting.document import Cell, Report, Section, Table, facts, number, percent, plural
 from tasks.reporting.svg import (
     Tile,
@@ -34,58 +43,59 @@ class TrainingPictures:
 
 
 def training_report(
-    card: Mapping[str, Any], pictures: TrainingPictures, flips: Report | None = None
+    card: Card, pictures: TrainingPictures, changes: Report | None = None
 ) -> Report:
     """Return what a training run found.
 
     Args:
-        card: `card.json` as mappings and lists.
+        card: of the version that it made.
         pictures: some of the data.
-        flips: whose answer would change among the pictures that were read last.
+        changes: whose answer would change among the pictures that were read last.
     """
     return Report(
-        title=f"Training of {card['version']}",
+        title=f"Training of {card.version}",
         lead=_lead(card),
-        tone="good" if card["verdict"]["accepted"] else "bad",
+        tone="good" if card.verdict.accepted else "bad",
         sections=[
             _first_labels(card, pictures),
-            _data(card["dataset"]),
+            _data(card.dataset),
             Section(
                 "Network",
                 "From the picture to ten probabilities. Filled blocks have parameters to learn.",
-                figures=[network_diagram(card["layers"])],
+                figures=[network_diagram(card.layers)],
             ),
-            _training(card["history"]),
-            _calibration(card),
+            _training(card.history),
+            _calibration(card.calibration),
             _evaluation(card),
-            _sample(card["sample"], pictures),
-            _mistakes(card, pictures),
-            _parity(card["parity"]),
-            _gate(card["verdict"]),
-            *_flips(flips),
+            _sample(card.sample, pictures),
+            _mistakes(card.metrics, pictures),
+            _parity(card.parity),
+            _gate(card.verdict),
+            *_changes(changes),
             _provenance(card),
         ],
-        note=f"Written {card['created_at']} from the card of {card['version']}.",
+        note=f"Written {card.created_at} from the card of {card.version}.",
     )
 
 
-def _lead(card: Mapping[str, Any]) -> str:
-    metrics = card["metrics"]
-    if not card["verdict"]["accepted"] or not metrics:
-        return f"{card['verdict']['sentence']}."
+def _lead(card: Card) -> str:
+    metrics = card.metrics
+    if not card.verdict.accepted or not metrics:
+        return f"{card.verdict.sentence}."
     return (
-        f"Accepted: {percent(metrics['accuracy'])} of {metrics['count']:,} test digits right "
+        f"Accepted: {percent(metrics.accuracy)} of {metrics.count:,} test digits right "
         f"({_interval(metrics)})."
     )
 
 
-def _interval(metrics: Mapping[str, Any]) -> str:
-    low, high = percent(metrics["accuracy_low"]), percent(metrics["accuracy_high"])
+def _interval(metrics: CardMetrics) -> str:
+    low, high = percent(metrics.accuracy_low), percent(metrics.accuracy_high)
     return f"95 % interval {low.removesuffix(' %')} to {high}"
 
 
-def _first_labels(card: Mapping[str, Any], pictures: TrainingPictures) -> Section:
-    labels = [str(label) for label in card["dataset"]["first_labels"]]
+def _first_labels(card: Card, pictures: TrainingPictures) -> Section:
+    known = card.dataset.first_labels if card.dataset else None
+    labels = [str(label) for label in known or []]
     tiles = [Tile(picture, label) for picture, label in zip(pictures.first, labels, strict=False)]
     return Section(
         "First labels",
@@ -95,29 +105,31 @@ def _first_labels(card: Mapping[str, Any], pictures: TrainingPictures) -> Sectio
     )
 
 
-def _sample(sample: Mapping[str, Any] | None, pictures: TrainingPictures) -> Section:
+def _sample(sample: Answer | None, pictures: TrainingPictures) -> Section:
     if not sample:
         return Section("One picture", "Nothing was measured.")
-    says = f"Model says: {sample['digit']}"
-    right = sample["digit"] == sample["label"]
+    says = f"Model says: {sample.digit}"
+    right = sample.digit == sample.label
     tile = Tile(pictures.sample, says, tone="good" if right else "bad")
     return Section(
         "One picture",
-        f"Test picture {sample['index']:,}, labelled {sample['label']}. {says}, "
-        f"{percent(sample['confidence'])} sure.",
+        f"Test picture {sample.index:,}, labelled {sample.label}. {says}, "
+        f"{percent(sample.confidence)} sure.",
         figures=[digit_grid(says, [tile], size=112)],
     )
 
 
-def _data(dataset: Mapping[str, Any]) -> Section:
-    counts = {part: [*numbers, sum(numbers)] for part, numbers in dataset["counts"].items()}
+def _data(dataset: CardDataset | None) -> Section:
+    if not dataset or not dataset.counts:
+        return Section("Data", "The card does not say what it was fitted on.")
+    counts = {part: [*numbers, sum(numbers)] for part, numbers in dataset.counts.items()}
     counts["total"] = [sum(column) for column in zip(*counts.values(), strict=True)]
     twice = ", ".join(
-        f"{n:,} {DUPLICATES.get(kind, kind)}" for kind, n in (dataset["duplicates"] or {}).items()
+        f"{n:,} {DUPLICATES.get(kind, kind)}" for kind, n in (dataset.duplicates or {}).items()
     )
     words = [
-        f"{dataset['name']}, {plural(counts['total'][-1])} from {dataset['source']}.",
-        f"Licence: {dataset.get('licence') or 'not stated'}.",
+        f"{dataset.name}, {plural(counts['total'][-1])} from {dataset.source}.",
+        f"Licence: {dataset.licence or 'not stated'}.",
         f"Exact duplicates: {twice or 'not counted'}.",
         "The test part is never trained on or tuned on.",
     ]
@@ -132,22 +144,22 @@ def _data(dataset: Mapping[str, Any]) -> Section:
     )
 
 
-def _training(history: list[Mapping[str, Any]]) -> Section:
+def _training(history: Sequence[Epoch]) -> Section:
     if not history:
         return Section("Training", "No epoch was finished.")
     rows = [
         (
-            str(epoch["epoch"]),
-            number(epoch["loss"]),
-            percent(epoch["accuracy"]),
-            number(epoch["val_loss"]),
-            percent(epoch["val_accuracy"]),
-            number(epoch["seconds"], 1),
+            str(epoch.epoch),
+            number(epoch.loss),
+            percent(epoch.accuracy),
+            number(epoch.val_loss),
+            percent(epoch.val_accuracy),
+            number(epoch.seconds, 1),
         )
         for epoch in history
     ]
     columns = ("Epoch", "Loss", "Accuracy", "Validation loss", "Validation accuracy", "Seconds")
-    seconds = number(sum(epoch["seconds"] for epoch in history), 1)
+    seconds = number(sum(epoch.seconds for epoch in history), 1)
     return Section(
         "Training",
         f"{plural(len(history), 'epoch')} in {seconds} s; validated on the calibration part.",
@@ -156,35 +168,37 @@ def _training(history: list[Mapping[str, Any]]) -> Section:
     )
 
 
-def _evaluation(card: Mapping[str, Any]) -> Section:
-    metrics = card["metrics"]
+def _evaluation(card: Card) -> Section:
+    metrics = card.metrics
     if not metrics:
         return Section("Evaluation", "Nothing was measured.")
-    floor = card["settings"].get("min_recall", 0)
+    asked = card.settings.get("min_recall")
+    floor = asked if isinstance(asked, int | float) else 0
     rows = [
         (
             str(digit),
             f"{sum(counts):,}",
-            Cell(percent(recall), "" if recall is not None and recall >= floor else "bad"),
+            Cell(percent(recall), "" if recall >= floor else "bad"),
         )
         for digit, (recall, counts) in enumerate(
-            zip(metrics["recall"], metrics["confusion"], strict=True)
+            zip(metrics.recall, metrics.confusion, strict=True)
         )
     ]
     return Section(
         "Evaluation",
-        f"The ONNX file reads {metrics['correct']:,} of {metrics['count']:,} test pictures right: "
-        f"{percent(metrics['accuracy'])} ({_interval(metrics)}). Loss {number(metrics['loss'])}, "
-        f"calibration error {number(metrics['calibration_error'])}. "
+        f"The ONNX file reads {metrics.correct:,} of {metrics.count:,} test pictures right: "
+        f"{percent(metrics.accuracy)} ({_interval(metrics)}). Loss {number(metrics.loss)}, "
+        f"calibration error {number(metrics.calibration_error)}. "
         "In the matrix, what is off the diagonal is wrong.",
         Table(("Digit", "Pictures", "Recall"), rows),
-        [confusion_matrix(metrics["confusion"])],
+        [confusion_matrix(metrics.confusion)],
     )
 
 
-def _calibration(card: Mapping[str, Any]) -> Section:
-    calibration = card["calibration"]
-    curve = RiskCurve.from_facts(calibration["curve"])
+def _calibration(calibration: CardCalibration | None) -> Section:
+    if not calibration:
+        return Section("Calibration", "Nothing was measured.")
+    curve = calibration.curve.risk_curve()
     rows = [
         (
             f"{promise.confidence:g}",
@@ -195,36 +209,36 @@ def _calibration(card: Mapping[str, Any]) -> Section:
         )
         for promise in curve.promises()
     ]
-    score = calibration["min_digit_score"]
+    score = calibration.min_digit_score
     refused = (
         f" A digit score below {number(score, 3)} is no digit, below "
-        f"{number(calibration['sure_digit_score'], 3)} a person has to look: of "
-        f"{calibration['no_digits']:,} simulated pictures of none that rejects "
-        f"{percent(calibration['no_digits_rejected'], 1)}, and "
-        f"{percent(calibration['no_digits_refused'], 1)} are not read."
+        f"{number(calibration.sure_digit_score, 3)} a person has to look: of "
+        f"{calibration.no_digits:,} simulated pictures of none that rejects "
+        f"{percent(calibration.no_digits_rejected, 1)}, and "
+        f"{percent(calibration.no_digits_refused, 1)} are not read."
         if score
         else ""
     )
     return Section(
         "Calibration",
         f"Measured on {plural(curve.digits)} of digits. Temperature "
-        f"{number(calibration['temperature'], 3)}; calibration error "
-        f"{number(calibration['error_before'])} before, {number(calibration['error_after'])} "
+        f"{number(calibration.temperature, 3)}; calibration error "
+        f"{number(calibration.error_before)} before, {number(calibration.error_after)} "
         f"after.{refused} A reading takes the lowest threshold whose error is at most the one "
         "that is accepted (--max-error).",
         Table(("Threshold", "Accepted", "Wrong", "Error at most", "Digits read"), rows),
     )
 
 
-def _mistakes(card: Mapping[str, Any], pictures: TrainingPictures) -> Section:
-    mistakes = card["metrics"]["mistakes"] if card["metrics"] else []
+def _mistakes(metrics: CardMetrics | None, pictures: TrainingPictures) -> Section:
+    mistakes = metrics.mistakes if metrics else []
     tiles = [
         Tile(
             picture,
-            f"{mistake['digit']}, was {mistake['label']}",
-            note=percent(mistake["confidence"], 1),
+            f"{mistake.digit}, was {mistake.label}",
+            note=percent(mistake.confidence, 1),
             tone="bad",
-            hint=f"test picture {mistake['index']}",
+            hint=f"test picture {mistake.index}",
         )
         for picture, mistake in zip(pictures.mistakes, mistakes, strict=False)
     ]
@@ -237,22 +251,22 @@ def _mistakes(card: Mapping[str, Any], pictures: TrainingPictures) -> Section:
     )
 
 
-def _gate(verdict: Mapping[str, Any]) -> Section:
+def _gate(verdict: Verdict) -> Section:
     rows = [
         (
-            check["name"],
-            check["requirement"],
-            check["measured"],
-            f"{check['count']:,}" if check["count"] is not None else "",
-            Cell("passed", "good") if check["passed"] else Cell("failed", "bad"),
-            check["explanation"],
+            check.name,
+            check.requirement,
+            check.measured,
+            f"{check.count:,}" if check.count is not None else "",
+            Cell("passed", "good") if check.passed else Cell("failed", "bad"),
+            check.explanation,
         )
-        for check in sorted(verdict["checks"], key=lambda check: bool(check["passed"]))
+        for check in sorted(verdict.checks, key=lambda check: check.passed)
     ]
-    against = f" It was {verdict['comparison']}." if verdict["comparison"] else ""
+    against = f" It was {verdict.comparison}." if verdict.comparison else ""
     serves = (
         "The model may serve, since every check passed."
-        if verdict["accepted"]
+        if verdict.accepted
         else "A check failed: the model is kept, but does not serve."
     )
     return Section(
@@ -262,36 +276,36 @@ def _gate(verdict: Mapping[str, Any]) -> Section:
     )
 
 
-def _flips(flips: Report | None) -> list[Section]:
-    return [Section("Changed answers", flips.lead), *flips.sections] if flips else []
+def _changes(changes: Report | None) -> list[Section]:
+    return [Section("Changed answers", changes.lead), *changes.sections] if changes else []
 
 
-def _parity(parity: Mapping[str, Any] | None) -> Section:
+def _parity(parity: CardParity | None) -> Section:
     if not parity:
         return Section("Parity", "Nothing was compared.")
-    sizes = " and ".join(f"{size:,}" for size in parity["batch_sizes"])
-    answers = "the same digits" if parity["same_digits"] else "different digits"
+    sizes = " and ".join(f"{size:,}" for size in parity.batch_sizes)
+    answers = "the same digits" if parity.same_digits else "different digits"
     return Section(
         "Parity",
-        f"Keras and ONNX Runtime give {answers} on {plural(parity['count'])} in batches of "
-        f"{sizes}; the largest difference of a probability is {parity['max_difference']:.1e}.",
+        f"Keras and ONNX Runtime give {answers} on {plural(parity.count)} in batches of "
+        f"{sizes}; the largest difference of a probability is {parity.max_difference:.1e}.",
     )
 
 
-def _provenance(card: Mapping[str, Any]) -> Section:
-    device = card["device"]
+def _provenance(card: Card) -> Section:
+    device = card.device
     table = {
-        "Version": card["version"],
-        "Written": card["created_at"],
-        "Seed": card["settings"].get("seed", "not stated"),
-        "Device": f"{device['kind']}: {device['detail'] or device['name']}",
-        "Git commit": card["git_commit"] or "not in a repository",
-        "Data digest": card["dataset"]["digest"],
-        "Settings": _listed(card["settings"]),
-        "Recipe": _listed(card["recipe"]),
-        "Packages": _listed(card["packages"]),
+        "Version": card.version,
+        "Written": card.created_at or "not stated",
+        "Seed": card.settings.get("seed", "not stated"),
+        "Device": f"{device.kind}: {device.detail or device.name}" if device else "not stated",
+        "Git commit": card.git_commit or "not in a repository",
+        "Data digest": card.dataset.digest if card.dataset else "not stated",
+        "Settings": _listed(card.settings),
+        "Recipe": _listed(card.recipe),
+        "Packages": _listed(card.packages),
     }
-    files = {f"SHA-256 of {name}": digest for name, digest in card.get("files", {}).items()}
+    files = {f"SHA-256 of {name}": digest for name, digest in card.files.items()}
     return Section(
         "Provenance", "What it takes to make this model again.", facts({**table, **files})
     )

@@ -44,9 +44,8 @@ class Training:
 class Evaluation:
     """How the ONNX file answers the test part."""
 
-    metrics: Metrics | None = None
-    sample: dict[str, Any] | None = None  # how it answers the first picture
-    golden: dict[str, Any] | None = None  # how it answers some, to be kept in its card
+    metrics: Metrics
+    sample: dict[str, Any]  # how it answers the first picture
 
 
 def require_tensorflow() -> None:

@@ -21,6 +21,7 @@ from tasks.gate.acceptance_sets import AcceptanceSets
 from tasks.gate.steps import named_slices
 from tasks.inference.model_file import ONNX_FILE
 from tasks.metrics.classification import Parity
+from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.reporting.document import to_html
 from tasks.settings import GateSettings, PredictSettings
@@ -137,7 +138,7 @@ def test_a_champion_for_another_canonical_form_serves_nothing_to_compare_with(
     old = save_bar_model(tmp_path / "old.onnx", version="old", form="0")
     registry = Registry(home / "models")
     shutil.rmtree(version.folder)
-    registry.register({**version.card, "version": "old"}, old, old)
+    registry.register(CardContent.from_dict({**version.card.to_dict(), "version": "old"}), old, old)
     judgement = judged()
     assert findings(judgement) == []
     assert judgement.verdict.against == "old"

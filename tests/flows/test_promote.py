@@ -14,6 +14,7 @@ from flows.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.registry import registry as registry_file
+from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded, save_bar_model
@@ -107,12 +108,11 @@ def test_a_version_that_answers_otherwise_than_its_card_says_does_not_serve_agai
 ) -> None:
     registry = Registry(home / "models")
     first = registry.load(versions[0])
-    golden = first.card["golden"]
-    golden["probabilities"] = golden["probabilities"][::-1]
+    card = first.card.to_dict()
     onnx = mutant(first.onnx, home / "odd.onnx", unchanged, "odd")
-    verdict = first.card["verdict"] | {"sha256": sha256(onnx)}
-    card = first.card | {"version": "odd", "golden": golden, "verdict": verdict}
-    odd = registry.register(card, onnx, first.folder / "model.keras")
+    card["version"], card["verdict"]["sha256"] = "odd", sha256(onnx)
+    card["golden"]["probabilities"].reverse()
+    odd = registry.register(CardContent.from_dict(card), onnx, first.folder / "model.keras")
     registry.promote(odd, "odd", against=None, override=True)
     registry.promote(first, "better", against=None, override=True)
     assert models("rollback", "--reason", "bad") == 2
@@ -212,10 +212,10 @@ def test_what_differs_from_its_card_is_not_reproduced(
 ) -> None:
     registry = Registry(home / "models")
     version = registry.load(versions[0])
-    settings = version.card["settings"] | {"seed": 3}
-    metrics = version.card["metrics"] | {"accuracy_low": 0.999, "accuracy_high": 1.0}
-    card = version.card | {"version": "forged", "settings": settings, "metrics": metrics}
-    registry.register(card, version.onnx, version.folder / "model.keras")
+    card = version.card.to_dict()
+    card["version"], card["settings"]["seed"] = "forged", 3
+    card["metrics"] |= {"accuracy_low": 0.999, "accuracy_high": 1.0}
+    registry.register(CardContent.from_dict(card), version.onnx, version.folder / "model.keras")
     assert models("reproduce", "forged") == 1
     assert "is outside the bounds of the card" in capfd.readouterr().err
 

@@ -54,8 +54,8 @@ def test_weights_that_were_fitted_before_are_judged_and_shipped_without_a_fit(
     again = bundled_model()
     assert again
     assert again.name != first.name
-    assert again.card["weights_of"] == first.name
-    assert again.card["history"] == first.card["history"]
-    assert again.card["verdict"]["against"] == first.name
-    kept = registry.load(again.name).card["files"]
-    assert kept["model.keras"] == registry.load(first.name).card["files"]["model.keras"]
+    assert again.card.weights_of == first.name
+    assert again.card.history == first.card.history
+    assert again.card.verdict.against == first.name
+    kept = registry.load(again.name).card.files
+    assert kept["model.keras"] == registry.load(first.name).card.files["model.keras"]

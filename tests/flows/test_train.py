@@ -7,6 +7,7 @@ from typing import Any
 from flows.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
+from tasks.contracts.verdict import Check
 from tasks.device import cpu
 from tasks.inference.session import ModelSession
 from tasks.registry.registry import Registry
@@ -41,12 +42,14 @@ def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: 
     assert outcome.accepted
     assert outcome.promoted
     assert champion.name == outcome.version
-    card = champion.card
+    card = json.loads((champion.folder / "card.json").read_text())
+    assert champion.card.to_dict() == card
     assert set(card) == {
         *("version", "created_at", "actor", "git_commit", "packages", "device", "dataset"),
         *("settings", "recipe", "layers", "history", "weights_of", "calibration", "metrics"),
         *("sample", "golden", "parity", "verdict", "flips", "files", "card_sha256"),
     }
+    assert all(set(check) == set(Check.model_fields) for check in card["verdict"]["checks"])
     assert card["files"] == {
         file: sha256(champion.folder / file) for file in ("model.onnx", "model.keras")
     }

@@ -38,11 +38,11 @@ def answers(mnist_datasets: Path, shipped: Version) -> tuple[Answers, np.ndarray
 
 def test_it_is_small_cheap_accepted_and_the_file_of_its_card(shipped: Version) -> None:
     assert {path.name for path in SHIPPED.iterdir()} == {ONNX_FILE, CARD_FILE}
-    assert shipped.card["files"] == {ONNX_FILE: sha256(shipped.onnx)}
+    assert shipped.card.files == {ONNX_FILE: sha256(shipped.onnx)}
     assert shipped.accepted
-    assert shipped.card["settings"]["recipe"] == "standard"
+    assert shipped.card.settings["recipe"] == "standard"
     assert shipped.onnx.stat().st_size <= LARGEST
-    assert sum(layer["multiply_adds"] for layer in shipped.card["layers"]) <= MOST_MULTIPLY_ADDS
+    assert sum(layer.multiply_adds for layer in shipped.card.layers) <= MOST_MULTIPLY_ADDS
     metadata = ModelSession(shipped.model(), cpu()).metadata
     assert (metadata["version"], metadata["canonical_version"]) == (shipped.name, CANONICAL_VERSION)
 
@@ -52,7 +52,7 @@ def test_it_answers_mnists_test_part_as_its_card_says(
 ) -> None:
     probabilities, labels = answers[0].probabilities, answers[1]
     metrics = evaluate(probabilities, labels)
-    assert metrics.accuracy == pytest.approx(shipped.card["metrics"]["accuracy"], abs=2e-4)
+    assert metrics.accuracy == pytest.approx(shipped.accuracy, abs=2e-4)
     assert metrics.accuracy > 0.995
     assert calibration_error(probabilities, labels) <= 0.005
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tasks.atomic import sha256
+from tasks.contracts.verdict import Verdict
 from tasks.errors import DigitflowError, GateRefused, InputError, ModelError
 from tasks.registry import registry as registry_file
-from tasks.registry.card import sealed
+from tasks.registry.card import CardContent, sealed
 from tasks.registry.registry import Registry, bundled_model, find_model, serving, ship
 from tasks.registry.version import Version
 from tests.bars import save_bar_model
@@ -21,9 +22,9 @@ from tests.places import Place
 ROOT = Path(__file__).parents[2]
 
 
-def card(name: str, accepted: bool = True) -> dict[str, Any]:
-    """Return the least that a card holds."""
-    return {"version": name, "verdict": {"accepted": accepted, "checks": [], "against": None}}
+def card(name: str, accepted: bool = True) -> CardContent:
+    """Return the least that is known of a version."""
+    return CardContent(version=name, verdict=Verdict(accepted=accepted, checks=[], against=None))
 
 
 def promote(registry: Registry, version: Version, reason: str = "good") -> None:
@@ -59,9 +60,9 @@ def test_a_registered_version_is_loaded_with_its_files_and_their_hashes(
     registered = add("v1")
     loaded = registry.load("v1")
     assert loaded == registered
-    assert loaded.card["card_sha256"]
+    assert loaded.card.card_sha256
     assert loaded.onnx.read_bytes() == model_file.read_bytes()
-    assert loaded.card["files"] == dict.fromkeys(("model.onnx", "model.keras"), sha256(model_file))
+    assert loaded.card.files == dict.fromkeys(("model.onnx", "model.keras"), sha256(model_file))
     assert [version.name for version in registry.versions()] == ["v1"]
 
 
@@ -120,8 +121,8 @@ def test_a_card_that_was_sealed_again_is_not_the_one_that_was_registered(
     registry: Registry, place: Place, add: Any
 ) -> None:
     refused = add("v1", accepted=False)
-    forged = sealed({**refused.card, "verdict": {"accepted": True, "checks": []}})
-    place.write("v1/card.json", json.dumps(forged).encode())
+    forged = sealed(card("v1"), refused.card.files)
+    place.write("v1/card.json", forged.to_json().encode())
     with pytest.raises(ModelError, match=r"card.json is not the card that was registered"):
         registry.load("v1")
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tasks.atomic import sha256
+from tasks.contracts.verdict import Verdict
 from tasks.errors import DigitflowError, ModelError
-from tasks.registry.card import sealed
+from tasks.registry.card import CardContent, card_of, sealed
 from tasks.registry.events import registered
 from tasks.registry.registry import Registry
 from tasks.registry.version import Unusable, Version
@@ -26,12 +27,12 @@ def registry(place: Place, model_file: Path) -> Registry:
     return found
 
 
-def put(place: Place, name: str, card_of: dict[str, Any], model: Path) -> None:
+def put(place: Place, name: str, content: CardContent, model: Path) -> None:
     """Put a folder that looks like an accepted version beside the others, as a person may."""
     for file in ("model.onnx", "model.keras"):
         place.write(f"{name}/{file}", model.read_bytes())
     files = dict.fromkeys(("model.onnx", "model.keras"), sha256(model))
-    place.write(f"{name}/card.json", json.dumps(sealed({**card_of, "files": files})).encode())
+    place.write(f"{name}/card.json", sealed(content, files).to_json().encode())
 
 
 @pytest.mark.parametrize("override", [False, True])
@@ -41,7 +42,7 @@ def test_a_folder_that_was_never_registered_serves_nobody_whatever_its_card_says
     put(place, "v2", card("v2"), model_file)
     with pytest.raises(ModelError, match=f"{place.url}/v2 was never registered"):
         registry.load("v2")
-    stranger = Version(json.loads(place.read("v2/card.json")), Path("anywhere"))
+    stranger = Version(card_of(place.read("v2/card.json"), "v2"), Path("anywhere"))
     with pytest.raises(ModelError, match=f"{place.url}/v2 was never registered"):
         registry.promote(stranger, "good", against="v1", override=override)
     champion = registry.champion()
@@ -93,11 +94,11 @@ def test_what_was_promoted_by_an_entry_but_never_registered_does_not_serve(
 def test_the_file_that_is_registered_is_the_one_that_the_gate_judged(
     registry: Registry, place: Place, model_file: Path, judged: str | None
 ) -> None:
-    verdict = {**card("v2")["verdict"], "sha256": judged or sha256(model_file)}
-    candidate = {**card("v2"), "verdict": verdict}
+    verdict = Verdict(accepted=True, checks=[], sha256=judged or sha256(model_file))
+    candidate = CardContent(version="v2", verdict=verdict)
     if judged is None:
         registry.register(candidate, model_file, model_file)
-        assert registry.load("v2").card["verdict"]["sha256"] == sha256(model_file)
+        assert registry.load("v2").card.verdict.sha256 == sha256(model_file)
         return
     with pytest.raises(ModelError, match="v2: the gate judged another file"):
         registry.register(candidate, model_file, model_file)

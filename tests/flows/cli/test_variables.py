@@ -50,7 +50,8 @@ def test_a_variable_confirms_nothing(
     registry = Registry(home / "models")
     refused = save_bar_model(home.with_name("refused.onnx"), version="refused")
     golden = golden_answers(model_in(refused), np.stack([bar(digit) for digit in range(10)]))
-    registry.register({**card("refused", accepted=False), "golden": golden}, refused, refused)
+    content = card("refused", accepted=False).model_copy(update={"golden": golden})
+    registry.register(content, refused, refused)
     register_champion(home, save_bar_model(home.with_name("b.onnx"), version="b"), "b")
     for name, value in {
         **{"OVERRIDE": "1", "REASON": "as always", "KEEP": "1", "EVEN_REFERENCED": "1"},

@@ -1,0 +1,151 @@
+"""The parts of a model card as they stand in its JSON; a key that a card may lack has a default."""
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from tasks.contracts.base import Contract
+from tasks.contracts.verdict import Digest
+from tasks.device import Device
+from tasks.metrics import calibration, classification
+
+
+class CardDevice(Contract):
+    """What the network was fitted on."""
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    detail: str
+
+    def device(self) -> Device:
+        """Return it as what work runs on."""
+        return Device(self.kind, self.name, self.detail)
+
+
+class CardDataset(Contract):
+    """What of a snapshot's facts a card repeats."""
+
+    name: str
+    digest: Digest
+    source: str | None = None
+    licence: str | None = None
+    counts: dict[str, list[int]] | None = None  # by part: pictures of each digit
+    duplicates: dict[str, int] | None = None
+    first_labels: list[int] | None = None
+
+
+class Layer(Contract):
+    """One layer of the network."""
+
+    name: str
+    type: str
+    output_shape: list[int]  # without the batch
+    parameters: int
+    multiply_adds: int = 0  # for one picture
+
+
+class Epoch(Contract):
+    """How the network stood after one epoch of the fit."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+
+
+class CardCurve(Contract):
+    """How many calibration digits each threshold lets through, and how many of them wrong."""
+
+    digits: int
+    thresholds: list[float]
+    accepted: list[int]
+    wrong: list[int]
+
+    def risk_curve(self) -> calibration.RiskCurve:
+        """Return it as what thresholds are chosen by.
+
+        Raises:
+            ValueError, TypeError: no calibration can have found these counts.
+        """
+        columns = (tuple(self.thresholds), tuple(self.accepted), tuple(self.wrong))
+        return calibration.RiskCurve(self.digits, *columns)
+
+
+class CardCalibration(Contract):
+    """What calibration found; see `tasks.metrics.calibration.Calibration`."""
+
+    temperature: float
+    error_before: float
+    error_after: float
+    min_digit_score: float
+    sure_digit_score: float
+    no_digits: int
+    no_digits_rejected: float
+    no_digits_refused: float
+    curve: CardCurve
+
+
+class Answer(Contract):
+    """The answer to one picture of the test part."""
+
+    index: int
+    label: int
+    digit: int
+    confidence: float
+
+
+class CardMetrics(Contract):
+    """How the test part was answered; see `tasks.metrics.classification.Metrics`."""
+
+    count: int
+    correct: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    loss: float
+    calibration_error: float
+    recall: list[float]
+    confusion: list[list[int]]
+    mistakes: list[Answer]  # the surest wrong answers first
+
+
+class Golden(Contract):
+    """A few pictures with the answers that the model gave when it was registered."""
+
+    pictures: str  # uint8 (N, 28, 28), zlib, base64
+    probabilities: list[list[float]]  # (N, 10)
+
+
+class CardParity(Contract):
+    """How far Keras and ONNX Runtime agree; see `tasks.metrics.classification.Parity`."""
+
+    count: int
+    batch_sizes: list[int]
+    same_digits: bool
+    max_difference: float
+
+    def parity(self) -> classification.Parity:
+        """Return it as what the gate judges."""
+        return classification.Parity(
+            self.count, self.batch_sizes, self.same_digits, self.max_difference
+        )
+
+
+class CardChanges(Contract):
+    """What the candidate would have changed in the most recent real pictures."""
+
+    runs: list[str]
+    pages: int
+    gone: int
+    flips: int
+
+
+class CardUnknown(Contract):
+    """Why something was not measured."""
+
+    reason: str
+
+
+Values = dict[str, JsonValue]  # settings and recipes, whose names differ from version to version
