@@ -208,7 +208,7 @@ def make_card(
         "git_commit": git_commit(),
         "packages": package_versions(),
         "device": training.device.facts(),
-        "dataset": {key: candidate.snapshot.facts.get(key) for key in CardDataset.model_fields},
+        "dataset": candidate.snapshot.facts.model_dump(include=set(CardDataset.model_fields)),
         "settings": settings.model_dump(mode="json"),
         "recipe": training.recipe,
         "layers": training.layers,

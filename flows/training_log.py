@@ -11,10 +11,10 @@ from tasks.training.steps import Evaluation
 
 def log_data(snapshot: Snapshot, log: ProgressLog) -> None:
     """Say what was read, and the first labels as a check that it was read right."""
-    counts = {part: sum(of_digit) for part, of_digit in snapshot.facts["counts"].items()}
+    counts = {part: sum(of_digit) for part, of_digit in snapshot.facts.counts.items()}
     parts = ", ".join(f"{count:,} {part}" for part, count in counts.items())
-    log.log("Data", f"{snapshot.facts['name']}: {parts} (snapshot {snapshot.digest[:12]})")
-    first = " ".join(map(str, snapshot.facts["first_labels"]))
+    log.log("Data", f"{snapshot.facts.name}: {parts} (snapshot {snapshot.digest[:12]})")
+    first = " ".join(map(str, snapshot.facts.first_labels))
     log.log("", f"first labels: {first}")
 
 

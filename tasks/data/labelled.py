@@ -1,8 +1,7 @@
 """What every source of labelled digits comes to, before it is split and saved as a snapshot."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +28,6 @@ class Skipped:
 
     ignored: int = 0  # hidden, left behind by a system, or beside the sub-folders
     files: tuple[SkippedFile, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what dataset.json says about it."""
-        return {"ignored": self.ignored, "files": [asdict(file) for file in self.files]}
 
 
 @dataclass(frozen=True)

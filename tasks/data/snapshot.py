@@ -8,7 +8,6 @@ import shutil
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from tasks.atomic import absolute, atomic_write, make_folder, sha256, sync_folder, write_text
 from tasks.data import mnist, sources
-from tasks.data.labelled import Labelled, Labels, OnProgress
+from tasks.data.labelled import Labelled, Labels, OnProgress, Skipped
+from tasks.data.snapshot_facts import SkippedFacts, SkippedFileFacts, SnapshotFacts
 from tasks.errors import DatasetError
 from tasks.imaging.pixels import Pixels
 from tasks.task import may_pass_later, task
@@ -56,12 +56,12 @@ class Snapshot:
     images: Pixels  # uint8 (N, 28, 28), ink bright on 0
     labels: Labels  # int8 (N,), 0 to 9
     splits: Splits  # uint8 (N,), values of Part
-    facts: dict[str, Any]  # dataset.json
+    facts: SnapshotFacts  # dataset.json
 
     @property
     def digest(self) -> str:
         """Return the SHA-256 of the content, which is the folder's name."""
-        return str(self.facts["digest"])
+        return self.facts.digest
 
     def part(self, part: Part) -> tuple[Pixels, Labels]:
         """Return the pictures and labels of one part, in the snapshot's order."""
@@ -103,13 +103,13 @@ def load(folder: Path) -> Snapshot:
             not that of the digest which the folder is named by.
     """
     try:
-        facts = json.loads((folder / FACTS).read_text("utf-8"))
-        expected: dict[str, str] = {name: facts["sha256"][name] for name in ARRAYS}
+        facts = SnapshotFacts.from_dict(json.loads((folder / FACTS).read_text("utf-8")))
+        expected = {name: facts.sha256[name] for name in ARRAYS}
         found = {name: sha256(folder / name) for name in ARRAYS}
         digest = _digest(expected)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from error
-    if facts.get("digest") != digest:
+    if facts.digest != digest:
         raise _damaged(folder, f"{FACTS}: its digest is not that of its hashes")
     for name in ARRAYS:
         if found[name] != expected[name]:
@@ -121,8 +121,8 @@ def load(folder: Path) -> Snapshot:
         counts = _counts(labels, splits)
     except (OSError, ValueError, TypeError, IndexError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from error
-    if facts.get("counts") != counts or not isinstance(facts.get("name"), str):
-        raise _damaged(folder, f"{FACTS}: its name or its counts are not those of the arrays")
+    if facts.counts != counts:
+        raise _damaged(folder, f"{FACTS}: its counts are not those of the arrays")
     return Snapshot(folder, images, labels, splits, facts)
 
 
@@ -136,7 +136,7 @@ def save(labelled: Labelled, datasets: Path) -> Snapshot:
     """
     groups = _groups(labelled.images)
     splits = split(groups, labelled.labels, labelled.test)
-    facts = _facts(labelled, groups, splits)
+    _require_every_digit(labelled, splits)
     if labelled.skipped.files:
         logger.warning("%d files of %s left out", len(labelled.skipped.files), labelled.source)
     make_folder(datasets)
@@ -150,8 +150,8 @@ def save(labelled: Labelled, datasets: Path) -> Snapshot:
         digest = _digest(hashes)
         if earlier := next(datasets.glob(f"*/{digest}"), None):
             return load(earlier)
-        facts |= {"digest": digest, "sha256": hashes}
-        write_text(temporary / FACTS, json.dumps(facts, indent=2))
+        facts = _facts(labelled, groups, splits, hashes)
+        write_text(temporary / FACTS, json.dumps(facts.to_dict(), indent=2))
         return load(_renamed(temporary, datasets / _folder_name(labelled.name) / digest))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -214,32 +214,48 @@ def _counts(labels: Labels, splits: Splits) -> dict[str, list[int]]:
     return {part.key: np.bincount(labels[splits == part], minlength=10).tolist() for part in Part}
 
 
-def _facts(labelled: Labelled, groups: Groups, splits: Splits) -> dict[str, Any]:
-    """Return what dataset.json says, but for the hashes; DatasetError if a part lacks a digit."""
-    counts = _counts(labelled.labels, splits)
-    for part, of_digits in counts.items():
+def _require_every_digit(labelled: Labelled, splits: Splits) -> None:
+    """Refuse data of which a part lacks a digit."""
+    for part, of_digits in _counts(labelled.labels, splits).items():
         if 0 in of_digits:
             raise DatasetError(
                 f"data {labelled.source}: no {of_digits.index(0)} in the {part} part; every digit "
                 "has to be in the train, calibration and test parts"
             )
+
+
+def _facts(
+    labelled: Labelled, groups: Groups, splits: Splits, hashes: dict[str, str]
+) -> SnapshotFacts:
+    """Return what dataset.json says."""
     test = splits == Part.TEST
     also_trained = np.isin(groups[test], groups[~test])
     labels_per_picture = np.unique(groups * 10 + labelled.labels)
-    return {
-        "name": labelled.name,
-        "source": labelled.source,
-        "licence": labelled.licence,
-        "pictures": len(splits),
-        "counts": counts,
-        "split_seed": SPLIT_SEED,
-        "duplicates": {
+    return SnapshotFacts(
+        name=labelled.name,
+        source=labelled.source,
+        licence=labelled.licence,
+        pictures=len(splits),
+        counts=_counts(labelled.labels, splits),
+        split_seed=SPLIT_SEED,
+        duplicates={
             "train_test": int(also_trained.sum()),  # test pictures that are in another part too
             "conflicting_labels": len(labels_per_picture) - len(np.unique(groups)),
         },
-        "first_labels": labelled.labels[:10].tolist(),
-        "skipped": labelled.skipped.to_dict(),
-    }
+        first_labels=labelled.labels[:10].tolist(),
+        skipped=_skipped(labelled.skipped),
+        digest=_digest(hashes),
+        sha256=hashes,
+    )
+
+
+def _skipped(skipped: Skipped) -> SkippedFacts:
+    """Return what dataset.json says of files that gave no picture."""
+    files = [
+        SkippedFileFacts(path=file.path, reason=file.reason.value, detail=file.detail)
+        for file in skipped.files
+    ]
+    return SkippedFacts(ignored=skipped.ignored, files=files)
 
 
 def _digest(hashes: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.data import labelled_pictures
-from tasks.data.labelled import Labelled
+from tasks.data.labelled import Labelled, Skipped
 from tasks.data.labelled_pictures import read_pictures
 from tasks.errors import DatasetError
 from tasks.imaging.canonical import canonical
@@ -82,7 +82,7 @@ def test_hidden_and_left_behind_files_are_ignored_but_counted(tmp_path: Path) ->
         (root / name).write_bytes(b"no picture")
     labelled = read_quietly(root)
     assert len(labelled.labels) == 30
-    assert labelled.skipped.to_dict() == {"ignored": 4, "files": []}
+    assert labelled.skipped == Skipped(ignored=4)
 
 
 def test_a_few_files_without_a_picture_are_written_down_with_their_reasons(tmp_path: Path) -> None:

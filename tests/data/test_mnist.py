@@ -91,8 +91,8 @@ def test_mnist_is_the_known_snapshot_and_the_second_time_nothing_is_fetched(
     monkeypatch.delattr(mnist, "fetch")
     snapshot = ingest("mnist", mnist_datasets)
     assert snapshot.folder == mnist_datasets / "mnist" / MNIST_DIGEST
-    assert snapshot.facts["first_labels"] == FIRST_LABELS
-    assert snapshot.facts["duplicates"]["train_test"] == 0
+    assert snapshot.facts.first_labels == FIRST_LABELS
+    assert snapshot.facts.duplicates["train_test"] == 0
     assert {part.key: len(snapshot.part(part)[1]) for part in Part} == {
         "train": 55_000,
         "calibration": 5_000,

@@ -72,9 +72,9 @@ def test_a_snapshot_holds_the_arrays_of_the_contract(tmp_path: Path) -> None:
     }
     assert all(isinstance(array, np.memmap) for array in arrays.values())
     assert np.array_equal(snapshot.images, IMAGES)
-    assert snapshot.facts["first_labels"] == list(range(10))
-    assert (snapshot.facts["source"], snapshot.facts["licence"]) == ("here", "CC0")
-    assert snapshot.facts["counts"] == {
+    assert snapshot.facts.first_labels == list(range(10))
+    assert (snapshot.facts.source, snapshot.facts.licence) == ("here", "CC0")
+    assert snapshot.facts.counts == {
         "train": [44] * 10,
         "calibration": [4] * 10,
         "test": [12] * 10,
@@ -115,13 +115,13 @@ def test_parts_hold_their_pictures_in_order_and_are_disjoint(tmp_path: Path) -> 
 def test_the_calibration_part_is_cut_from_training_and_stratified(tmp_path: Path) -> None:
     snapshot = save(labelled(), tmp_path)
     assert not np.any(TEST & (snapshot.splits == Part.CALIBRATION))
-    assert snapshot.facts["counts"]["calibration"] == [4] * 10  # 480 / 12, of each digit alike
+    assert snapshot.facts.counts["calibration"] == [4] * 10  # 480 / 12, of each digit alike
 
 
 def test_without_a_test_part_one_is_cut_of_every_digit_alike(tmp_path: Path) -> None:
     snapshot = save(labelled(test=None), tmp_path)
-    assert sum(snapshot.facts["counts"]["test"]) == round(600 / 7)
-    assert set(snapshot.facts["counts"]["test"]) == {8, 9}
+    assert sum(snapshot.facts.counts["test"]) == round(600 / 7)
+    assert set(snapshot.facts.counts["test"]) == {8, 9}
 
 
 def test_copies_of_a_picture_never_straddle_a_cut(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_copies_of_a_picture_never_straddle_a_cut(tmp_path: Path) -> None:
         images[digit:200:10] = images[digit]  # 20 copies in each class of 60
     snapshot = save(labelled(images=images, test=None), tmp_path)
     assert all(len(parts_of(snapshot, images[[digit]])) == 1 for digit in range(10))
-    assert snapshot.facts["duplicates"]["train_test"] == 0
+    assert snapshot.facts.duplicates["train_test"] == 0
 
 
 def test_a_cut_does_not_depend_on_the_order_of_the_pictures(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_given_test_part_is_kept_and_its_copies_in_training_are_counted(tmp_pa
     labels[1] = 5
     snapshot = save(labelled(images=images, labels=labels), tmp_path)
     assert np.array_equal(snapshot.splits == Part.TEST, TEST)
-    assert snapshot.facts["duplicates"] == {"train_test": 3, "conflicting_labels": 1}
+    assert snapshot.facts.duplicates == {"train_test": 3, "conflicting_labels": 1}
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), min_size=1), st.floats(0.01, 0.5))
@@ -185,7 +185,7 @@ def test_left_out_files_are_in_the_facts_and_in_the_log(
     with caplog.at_level(logging.WARNING):
         facts = save(labelled(skipped=skipped), tmp_path).facts
     assert "1 files of here left out" in caplog.text
-    assert facts["skipped"] == {
+    assert facts.skipped.to_dict() == {
         "ignored": 2,
         "files": [{"path": "3/odd \udcff.png", "reason": "truncated", "detail": "ends early"}],
     }
@@ -203,7 +203,7 @@ def test_a_changed_array_is_refused_by_name(tmp_path: Path, name: str) -> None:
 
 def test_changed_facts_are_refused(tmp_path: Path) -> None:
     snapshot = save(labelled(), tmp_path)
-    forged = {**snapshot.facts, "digest": "0" * 64}
+    forged = {**snapshot.facts.to_dict(), "digest": "0" * 64}
     (snapshot.folder / "dataset.json").write_text(json.dumps(forged))
     with pytest.raises(DatasetError, match="its digest is not that of its hashes"):
         load(snapshot.folder)
