@@ -150,8 +150,10 @@ def test_a_copy_that_was_damaged_on_this_machine_is_replaced_and_the_bucket_is_t
 REGISTER = """
 import os, signal, sys
 from pathlib import Path
-from tasks.objects import Objects
-from tasks.registry import Registry
+from tasks.contracts.verdict import Verdict
+from tasks.registry.card import CardContent
+from tasks.registry.registry import Registry
+from tasks.storage.conditional_objects import Objects
 put, left = Objects.put, [int(sys.argv[3])]
 def deadly(self, *arguments, **more):
     if not left[0]:
@@ -159,7 +161,7 @@ def deadly(self, *arguments, **more):
     left[0] -= 1
     return put(self, *arguments, **more)
 Objects.put = deadly
-card = {"version": "v1", "verdict": {"accepted": True, "checks": [], "against": None}}
+card = CardContent(version="v1", verdict=Verdict(accepted=True, checks=[]))
 Registry(sys.argv[1]).register(card, Path(sys.argv[2]), Path(sys.argv[2]))
 """
 

@@ -24,7 +24,7 @@ MOST_MULTIPLY_ADDS = 1_000_000  # for one picture
 
 @pytest.fixture
 def shipped(monkeypatch: pytest.MonkeyPatch) -> Version:
-    monkeypatch.setattr(tasks.registry, "READY", SHIPPED)
+    monkeypatch.setattr(tasks.registry.registry, "READY", SHIPPED)
     version = bundled_model()
     assert version
     return version

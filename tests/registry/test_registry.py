@@ -272,8 +272,8 @@ PROMOTIONS = 10  # of each of two processes
 PROMOTE = """
 import sys
 from pathlib import Path
-from tasks import registry as file
 from tasks.errors import GateRefused
+from tasks.registry import registry as file
 file.READY = Path("none")
 registry = file.Registry(sys.argv[1])
 done = 0

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 READS = """
 import sys
 from pathlib import Path
-from tasks.in_use import in_use
+from tasks.registry.version_lock import in_use
 with in_use(Path(sys.argv[1])):
     print("reads", flush=True)
     sys.stdin.read()
