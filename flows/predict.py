@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from flows.artifacts import publish_report
 from flows.console import Console
-from flows.reading import Reading, cluster_of, lanes_for, read_all
+from flows.reading import Reading, cluster_of, read_all, workers_of
 from flows.reading_log import log_pending, log_reading
 from flows.runner import LOCAL, Runner, ThreadRunner
 from tasks.atomic import write_text
@@ -37,7 +37,7 @@ from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import Report, plural, to_html
 from tasks.reporting.reading_report import reading_report
-from tasks.reporting.samples import opened
+from tasks.reporting.samples import load_samples
 from tasks.results import table as results
 from tasks.results.commit import WriterContext, make_table
 from tasks.results.compact import MANY, compact, small_files
@@ -77,7 +77,7 @@ def predict(
 
     Raises:
         InputError: the source, the model, the device, the runner or the output file cannot be
-            used, or the model cannot promise the error that is accepted.
+            used, or the model cannot guarantee the error that is accepted.
         DigitflowError: it could not come to its end; what was committed before stays.
     """
     console, runner = console or Console(), runner or ThreadRunner()
@@ -150,9 +150,9 @@ def start_early(processes: WorkerPool, listing: Listing, settings: PredictSettin
     """WorkerStart the other processes while the first loads the model, where all is to be read."""
     if settings.runner != LOCAL:
         return
-    lanes = lanes_for(listing, settings)
-    if lanes > 1 and (settings.again or not results.is_table(results_table())):
-        processes.resize(lanes)
+    workers = workers_of(listing, settings)
+    if workers > 1 and (settings.again or not results.is_table(results_table())):
+        processes.resize(workers)
 
 
 def log_model(
@@ -271,7 +271,7 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
 @task(name="write the report")
 def write_report(run: Run, summary: Summary, counted: Tally, processes: WorkerPool) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
-    samples = opened(counted.samples(), run.inputs, processes.acquire)
+    samples = load_samples(counted.samples(), run.inputs, processes.acquire)
     report = reading_report(summary.facts(), samples.shown, samples.unshown)
     write_text(run.folder / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))

@@ -20,7 +20,7 @@ from tasks.outcomes import Status
 from tasks.processes.page_process import DecodedPage
 from tasks.registry.registry import Registry, find_model
 from tasks.reporting.document import to_html
-from tasks.reporting.preview import Preview, preview_report, spread
+from tasks.reporting.preview import Preview, evenly_spaced, preview_report
 from tasks.reporting.samples import pages_at
 from tasks.runs import LISTING_FILE, REPORT_FILE, open_run
 from tasks.settings import PreviewSettings, home, models_place
@@ -30,8 +30,8 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
     """Decide on some files of a folder as a reading would, and write a page instead of results.
 
     Raises:
-        InputError: the folder, the model or the device cannot be used, or the model cannot promise
-            the error that is accepted.
+        InputError: the folder, the model or the device cannot be used, or the model cannot
+            guarantee the error that is accepted.
     """
     inputs = open_inputs(settings.source, settings.include, settings.exclude)
     model = find_model(settings.model, Registry(models_place()))
@@ -42,7 +42,7 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
         threshold, thresholds = guaranteed(settings.max_error, calibration)
         run = open_run("preview", home())
         listing = discover(inputs, run / LISTING_FILE)
-        some = spread(listing, settings.limit)
+        some = evenly_spaced(listing, settings.limit)
         plan = ReadPlan(run.name, inputs, thresholds)
         table, _ = read_rows(plan, some, processes)
         rows = table.to_pylist()

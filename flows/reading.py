@@ -46,13 +46,13 @@ def read_all(reading: Reading, stages: Stages, console: Console, runner: Runner)
     """
     began = time.perf_counter()
     done: list[ShardDone] = []
-    lanes = lanes_for(reading.pending, reading.settings)
+    workers = workers_of(reading.pending, reading.settings)
     with (
         logging_how_to_go_on(reading, done, console),
         console.reading(reading.pending.count) as advance,
     ):
         if reading.settings.runner == LOCAL:
-            done.extend(_here(reading, lanes, advance, runner))
+            done.extend(_here(reading, workers, advance, runner))
         else:
             for shard_done in _on_cluster(reading, runner):
                 done.append(shard_done)
@@ -61,7 +61,7 @@ def read_all(reading: Reading, stages: Stages, console: Console, runner: Runner)
     for shard_done in done:
         spent.add(shard_done.seconds)
     committing = sum(shard_done.commit_seconds for shard_done in done)
-    stages.beside(time.perf_counter() - began, vars(spent) | {"commit": committing}, lanes)
+    stages.add_parallel(time.perf_counter() - began, vars(spent) | {"commit": committing}, workers)
     return sum(shard_done.others for shard_done in done)
 
 
@@ -70,7 +70,7 @@ def cluster_of(settings: PredictSettings) -> ClusterConfig:
     return ClusterConfig(settings.runner, settings.address)
 
 
-def lanes_for(listing: Listing, settings: PredictSettings) -> int:
+def workers_of(listing: Listing, settings: PredictSettings) -> int:
     """Return how many processes of this machine are to read so many files."""
     return settings.workers or workers_for(listing.count, listing.size)
 

@@ -19,13 +19,13 @@ def log_data(snapshot: Snapshot, log: ProgressLog) -> None:
 
 
 def log_calibration(calibration: Calibration, log: ProgressLog) -> None:
-    """Say what the temperature changed, and what the model promises."""
+    """Say what the temperature changed, and what the model guarantees."""
     log.log(
         "Calibration",
         f"temperature {calibration.temperature:.3f}, calibration error "
         f"{calibration.error_before:.4f} before, {calibration.error_after:.4f} after",
     )
-    lowest = min(calibration.curve.promises(), key=lambda promise: promise.bound)
+    lowest = min(calibration.curve.guarantees(), key=lambda guarantee: guarantee.bound)
     log.log("", f"lowest --max-error that it supports: {lowest.bound:.2%}")
 
 

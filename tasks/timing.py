@@ -34,16 +34,16 @@ class Stages:
         finally:
             self._add(name, perf_counter() - start)
 
-    def beside(self, clock: float, parts: Mapping[str, float], lanes: int) -> None:
-        """Count time in which stages ran beside each other.
+    def add_parallel(self, clock: float, parts: Mapping[str, float], workers: int) -> None:
+        """Count time in which stages ran in parallel.
 
         Args:
             clock: seconds that went by.
-            parts: seconds of each stage, in all lanes together.
-            lanes: how many ran at once; what they did not use is `wait`.
+            parts: seconds of each stage, in all workers together.
+            workers: how many ran at once; what they did not use is `wait`.
         """
         spent = sum(parts.values())
-        room = max(spent, clock * lanes)
+        room = max(spent, clock * workers)
         for name, seconds in parts.items():
             self._add(name, clock * seconds / room)
         self._add(WAIT, clock * (room - spent) / room)

@@ -15,8 +15,8 @@ from tasks.metrics.calibration import Calibration, RiskCurve
 
 ROWS = 20  # of every bar
 COLUMNS = 2 * np.arange(10) + 2  # of the bar that stands for each digit
-# what the model of bars promises: 0.6 is the lowest threshold for an error of 0.005
-PROMISED = Calibration(
+# what the model of bars guarantees: 0.6 is the lowest threshold for an error of 0.005
+BAR_CALIBRATION = Calibration(
     temperature=1.0,
     error_before=0.01,
     error_after=0.01,
@@ -55,7 +55,7 @@ def save_bar_model(
     version: str = "bars",
     form: str | None = CANONICAL_VERSION,
     side: int = 28,
-    calibration: str | None = PROMISED.to_json(),
+    calibration: str | None = BAR_CALIBRATION.to_json(),
     scored: bool = False,
     nan: bool = False,
 ) -> Path:

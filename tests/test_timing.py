@@ -32,7 +32,7 @@ def test_a_stage_that_ends_with_an_error_has_its_time_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clock", "parts", "lanes", "expected"),
+    ("clock", "parts", "workers", "expected"),
     [
         (10, {"read": 6, "decode": 4}, 1, {"read": 6, "decode": 4, WAIT: 0}),
         (10, {"read": 6, "decode": 4}, 2, {"read": 3, "decode": 2, WAIT: 5}),
@@ -43,10 +43,10 @@ def test_a_stage_that_ends_with_an_error_has_its_time_too() -> None:
     ],
 )
 def test_stages_beside_each_other_share_the_clock_by_their_seconds(
-    clock: float, parts: dict[str, float], lanes: int, expected: dict[str, float]
+    clock: float, parts: dict[str, float], workers: int, expected: dict[str, float]
 ) -> None:
     stages = Stages()
-    stages.beside(clock, parts, lanes)
+    stages.add_parallel(clock, parts, workers)
     summed = stages.summed()
     summed.pop(OTHER)
     assert summed == pytest.approx(expected)

@@ -142,7 +142,7 @@ def _checked_metadata(session: Any, model: Model) -> dict[str, str]:
 def _calibration(metadata: dict[str, str], model: Model) -> Calibration:
     if CALIBRATION not in metadata:
         raise ModelError(
-            f"{model.place} carries no risk curve, so that no error can be promised: train again"
+            f"{model.place} carries no risk curve, so that no error can be guaranteed: train again"
         )
     try:
         return Calibration.from_json(metadata[CALIBRATION])

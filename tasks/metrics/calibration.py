@@ -36,7 +36,7 @@ GRID = (
 
 @dataclass(frozen=True)
 class Threshold:
-    """From which confidence on a digit is read, and what calibration promises for that."""
+    """From which confidence on a digit is read, and what calibration guarantees for that."""
 
     confidence: float
     accepted: int  # calibration pictures that reach it
@@ -46,7 +46,7 @@ class Threshold:
     digits: int  # in the calibration
 
     def sentence(self) -> str:
-        """Return the promise in words."""
+        """Return the guarantee in words."""
         return (
             f"Threshold {self.confidence:g}: at most {100 * self.bound:.2f} % errors among what is "
             f"read ({100 * SURE:.0f} % sure), measured on {self.digits:,} calibration digits; "
@@ -94,8 +94,8 @@ class RiskCurve:
             wrong=tuple(facts["wrong"]),
         )
 
-    def promises(self) -> list[Threshold]:
-        """Return what each threshold promises, the lowest first.
+    def guarantees(self) -> list[Threshold]:
+        """Return what each threshold guarantees, the lowest first.
 
         The bounds hold all at once: each takes an equal share of the risk (Bonferroni, as in
         Angelopoulos et al., "Learn then Test", 2021). So it is right to choose a threshold, and
@@ -342,14 +342,14 @@ def threshold_for(max_error: float, curve: RiskCurve) -> Threshold:
     Raises:
         InputError: no threshold is that good, as far as the calibration pictures can tell.
     """
-    promises = curve.promises()
-    for promise in promises:
-        if promise.bound <= max_error:
-            return promise
-    best = min(promises, key=lambda promise: promise.bound)
+    guarantees = curve.guarantees()
+    for guarantee in guarantees:
+        if guarantee.bound <= max_error:
+            return guarantee
+    best = min(guarantees, key=lambda guarantee: guarantee.bound)
     supported = math.ceil(best.bound * 10_000) / 10_000
     raise InputError(
-        f"--max-error {max_error:g} is less than this model can promise: {best.accepted:,} of "
+        f"--max-error {max_error:g} is less than this model can guarantee: {best.accepted:,} of "
         f"{curve.digits:,} calibration digits reach confidence "
         f"{best.confidence:g}, {best.wrong:,} of them wrong, so the error may be "
         f"{100 * best.bound:.2f} % ({100 * SURE:.0f} % sure). It supports --max-error "

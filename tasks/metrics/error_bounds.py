@@ -11,7 +11,7 @@ from tasks.metrics.calibration import RiskCurve
 
 @dataclass(frozen=True)
 class ErrorBounds:
-    """From which confidence on which error is promised; an accepted error is compared with it."""
+    """From which confidence on which error is guaranteed; an accepted error is compared with it."""
 
     confidences: NDArray[np.float32]  # (T,), ascending
     bounds: NDArray[np.float64]  # (T,), descending: the least bound up to there
@@ -19,10 +19,10 @@ class ErrorBounds:
     @classmethod
     def of(cls, curve: RiskCurve) -> "ErrorBounds":
         """Return the bounds of a model's risk curve."""
-        promises = curve.promises()
+        guarantees = curve.guarantees()
         return cls(
-            np.array([promise.confidence for promise in promises], np.float32),
-            np.minimum.accumulate([promise.bound for promise in promises]),
+            np.array([guarantee.confidence for guarantee in guarantees], np.float32),
+            np.minimum.accumulate([guarantee.bound for guarantee in guarantees]),
         )
 
     def at(self, confidences: NDArray[Any]) -> NDArray[np.float64]:

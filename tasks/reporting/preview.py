@@ -37,7 +37,7 @@ class Preview:
         return asdict(self)
 
 
-def spread(listing: Listing, limit: int) -> list[Entry]:
+def evenly_spaced(listing: Listing, limit: int) -> list[Entry]:
     """Return at most `limit` files, evenly spread over the listing."""
     count = min(limit, listing.count)
     places = (number * listing.count // count for number in range(count))

@@ -78,8 +78,8 @@ def reading_report(
             (code to count); `digits` (ten counts); `rejects` (the first of them, each `path`,
             `reason`, `detail`); what ran, where and how fast; `files` where a file can hold several
             pictures, `unchanged` and `others` where an earlier or another run has read some;
-            `stages` (seconds of each); `threshold` (what the model promises); `accuracy` (`right`,
-            `labelled`) for pictures whose digits are known.
+            `stages` (seconds of each); `threshold` (what the model guarantees); `accuracy`
+            (`right`, `labelled`) for pictures whose digits are known.
         samples: pictures to show; each section shows the least sure first.
         unshown: pictures that were to be shown.
     """

@@ -17,7 +17,7 @@ from tasks.reporting.reading_report import Sample, Unshown
 FILE_S = 10.0  # seconds for one file: what takes longer is not shown
 ALL_S = 30.0  # seconds for all files of a report together
 
-Place = tuple[bytes, int]  # path below the root, page
+PageKey = tuple[bytes, int]  # path below the root, page
 
 
 class Samples(NamedTuple):
@@ -27,7 +27,7 @@ class Samples(NamedTuple):
     unshown: list[Unshown]
 
 
-def opened(
+def load_samples(
     rows: Iterable[Mapping[str, Any]],
     inputs: Inputs,
     acquire: AcquireProcess | None = None,
@@ -55,7 +55,7 @@ def opened(
 
 def pages_at(
     inputs: Inputs,
-    places: Sequence[Place],
+    places: Sequence[PageKey],
     *,
     acquire: AcquireProcess | None = None,
     thumbnails: bool = False,
@@ -75,15 +75,15 @@ def pages_at(
     by_path: dict[bytes, set[int]] = {}
     for path, page in places:
         by_path.setdefault(path, set()).add(page)
-    wanted = [PageRequest(path, tuple(sorted(pages))) for path, pages in by_path.items()]
+    requests = [PageRequest(path, tuple(sorted(pages))) for path, pages in by_path.items()]
     processes = PageProcesses(PageSettings(inputs, file_seconds, thumbnails), acquire)
-    found: dict[Place, DecodedPage | str] = {}
+    found: dict[PageKey, DecodedPage | str] = {}
     late = f"there was no time left of {seconds} s for all pictures"
     try:
-        for one, answer in zip(wanted, processes.decode(wanted, seconds), strict=False):
-            for page in one.pages:
+        for request, answer in zip(requests, processes.decode(requests, seconds), strict=False):
+            for page in request.pages:
                 there = answer.get(page, "the file has no such page any more")
-                found[one.path, page] = there if isinstance(there, DecodedPage) else str(there)
+                found[request.path, page] = there if isinstance(there, DecodedPage) else str(there)
     except DigitflowError as error:  # a report goes on without its pictures
         late = str(error)
     return [found.get(place, late) for place in places]

@@ -201,13 +201,13 @@ def _calibration(calibration: CardCalibration | None) -> Section:
     curve = calibration.curve.risk_curve()
     rows = [
         (
-            f"{promise.confidence:g}",
-            f"{promise.accepted:,}",
-            f"{promise.wrong:,}",
-            percent(promise.bound),
-            percent(promise.coverage),
+            f"{guarantee.confidence:g}",
+            f"{guarantee.accepted:,}",
+            f"{guarantee.wrong:,}",
+            percent(guarantee.bound),
+            percent(guarantee.coverage),
         )
-        for promise in curve.promises()
+        for guarantee in curve.guarantees()
     ]
     score = calibration.min_digit_score
     refused = (

@@ -68,8 +68,8 @@ class Model:
     def __init__(self, path: Path) -> None:
         """Load it."""
         self._session = ModelSession(model_in(path), cpu())
-        promise, self.thresholds = guaranteed(MAX_ERROR, self._session.calibration)
-        self.promise = promise.sentence()
+        guarantee, self.thresholds = guaranteed(MAX_ERROR, self._session.calibration)
+        self.guarantee = guarantee.sentence()
 
     def answer(self, forms: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities (N, 10) and digit scores (N,), which every shipped model gives."""
@@ -203,7 +203,7 @@ def main() -> int:
     head = (
         f"{'set':34}{'count':>6}{'right':>11}{'needed':>9}{'':5}{'read':>11}{'wrong':>11}{'ms':>8}"
     )
-    table = [model.promise, head]
+    table = [model.guarantee, head]
     answers = {name: model.read(labelled(real / name)) for name in SETS}
     table += [row(name, answers[name], SETS[name]) for name in SETS]
     variants = sorted((options.shared / "hostile" / VARIANTS).iterdir())

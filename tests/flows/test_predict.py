@@ -405,7 +405,11 @@ def test_a_model_of_another_canonical_form_is_an_error(folder: Path, tmp_path: P
         ({"source": "missing"}, InputError, "missing does not exist"),
         ({"model": "champion"}, ModelError, "no champion yet"),
         ({"model": "unknown"}, ModelError, "no model version 'unknown'"),
-        ({"max_error": 1e-6}, InputError, "--max-error 1e-06 is less than this model can promise"),
+        (
+            {"max_error": 1e-6},
+            InputError,
+            "--max-error 1e-06 is less than this model can guarantee",
+        ),
         ({"out": "out.xls"}, InputError, r"out.xls: the name must end in .csv"),
     ],
 )

@@ -103,7 +103,7 @@ def test_a_calibration_keeps_its_promises_or_is_refused(facts: Any) -> None:
         found = Calibration.from_json(json.dumps(facts))
     except (ValueError, TypeError, KeyError):
         return
-    assert all(0 <= promise.bound <= 1 for promise in found.curve.promises())
+    assert all(0 <= guarantee.bound <= 1 for guarantee in found.curve.guarantees())
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_counts_that_no_calibration_can_find_are_refused(change: dict[str, Any])
 def test_an_absurdly_large_calibration_takes_neither_memory_nor_patience() -> None:
     count = 10**9
     curve = RiskCurve(count, GRID[:1], (count,), (count // 2,))
-    [promise] = curve.promises()
-    assert 0.5 < promise.bound < 0.5001
+    [guarantee] = curve.guarantees()
+    assert 0.5 < guarantee.bound < 0.5001
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from tasks.inference.decision import (
 )
 from tasks.metrics.calibration import threshold_for
 from tasks.outcomes import STATUSES, Reason, Status
-from tests.bars import PROMISED
+from tests.bars import BAR_CALIBRATION
 
 THRESHOLDS = Thresholds(confidence=0.8, digit_score=0.5, sure_digit_score=0.7)
 
@@ -108,7 +108,7 @@ def test_no_answers_have_no_outcomes() -> None:
     assert decide(np.empty((0, 10)), np.empty(0), np.array([]), THRESHOLDS) == []
 
 
-CAREFUL = replace(PROMISED, min_digit_score=0.3, sure_digit_score=0.6)
+CAREFUL = replace(BAR_CALIBRATION, min_digit_score=0.3, sure_digit_score=0.6)
 
 
 def test_thresholds_are_the_guaranteed_one_and_the_digit_scores_of_the_calibration() -> None:
@@ -123,7 +123,7 @@ def test_thresholds_are_the_guaranteed_one_and_the_digit_scores_of_the_calibrati
 
 
 def test_an_error_that_cannot_be_guaranteed_is_refused_or_sends_every_answer_to_review() -> None:
-    with pytest.raises(InputError, match="less than this model can promise"):
+    with pytest.raises(InputError, match="less than this model can guarantee"):
         guaranteed(1e-6, CAREFUL)
     [reason] = decide(*answer(1.0, 1.0, 0), guaranteed_or_review(1e-6, CAREFUL))
     assert reason == Reason.LOW_CONFIDENCE

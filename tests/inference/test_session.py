@@ -13,7 +13,7 @@ from tasks.errors import DeviceError, ModelError
 from tasks.inference.model_file import Model, model_in
 from tasks.inference.session import NETWORK_BATCH, ModelSession
 from tests import mutants
-from tests.bars import PROMISED, bar, save_bar_model
+from tests.bars import BAR_CALIBRATION, bar, save_bar_model
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_digit_score_is_given_by_a_model_that_has_one(
 
 
 def test_the_file_says_what_it_promises(model_file: Path) -> None:
-    assert ModelSession(model_in(model_file), cpu()).calibration == PROMISED
+    assert ModelSession(model_in(model_file), cpu()).calibration == BAR_CALIBRATION
 
 
 def test_who_reads_and_by_what_is_known(session: ModelSession) -> None:

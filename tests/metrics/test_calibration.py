@@ -131,7 +131,7 @@ def test_an_error_that_the_pictures_cannot_support_is_refused_with_the_lowest_th
     with pytest.raises(InputError) as refusal:
         threshold_for(0.0001, some)
     words = str(refusal.value)
-    assert "--max-error 0.0001 is less than this model can promise" in words
+    assert "--max-error 0.0001 is less than this model can guarantee" in words
     assert "3,000 of 4,000 calibration digits reach confidence 0.9, 0 of them wrong" in words
     supported = float(words.split("It supports --max-error ")[1].split(";", maxsplit=1)[0])
     assert threshold_for(supported, some).confidence == 0.9
@@ -148,7 +148,7 @@ def test_every_promise_holds_at_once_as_often_as_it_claims() -> None:
     for trial in range(trials):
         some = np.random.default_rng(trial).integers(0, len(labels), 500)
         found = risk_curve(probabilities[some], labels[some], np.ones(500, bool))
-        bounds = [promise.bound for promise in found.promises()]
+        bounds = [guarantee.bound for guarantee in found.guarantees()]
         broken += any(true > bound for true, bound in zip(true_errors, bounds, strict=True))
     assert broken / trials <= 0.05
 
@@ -208,8 +208,8 @@ def test_other_json_is_no_calibration(text: str) -> None:
 
 
 def test_a_promise_is_told_in_one_sentence() -> None:
-    promise = threshold_for(0.005, curve((0.83, 3900, 0)))
-    told = replace(promise, bound=0.005, coverage=0.97, digits=9000).sentence()
+    guarantee = threshold_for(0.005, curve((0.83, 3900, 0)))
+    told = replace(guarantee, bound=0.005, coverage=0.97, digits=9000).sentence()
     assert told == (
         "Threshold 0.83: at most 0.50 % errors among what is read (95 % sure), measured on 9,000 "
         "calibration digits; expects to read 97.0 %"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tasks.errors import InputError
 from tasks.metrics.calibration import RiskCurve, threshold_for
 from tasks.metrics.error_bounds import ErrorBounds
-from tests.bars import PROMISED
+from tests.bars import BAR_CALIBRATION
 
 DIGITS = 4_000
 CURVES = st.lists(
@@ -37,6 +37,6 @@ def test_both_decide_alike_at_every_confidence(curve: RiskCurve, max_error: floa
 
 
 def test_a_surer_picture_is_never_read_at_a_larger_error_only() -> None:
-    bounds = ErrorBounds.of(PROMISED.curve).at(np.linspace(0, 1, 101))
+    bounds = ErrorBounds.of(BAR_CALIBRATION.curve).at(np.linspace(0, 1, 101))
     assert (np.diff(bounds) <= 0).all()
-    assert bounds[60] == pytest.approx(threshold_for(0.005, PROMISED.curve).bound)
+    assert bounds[60] == pytest.approx(threshold_for(0.005, BAR_CALIBRATION.curve).bound)

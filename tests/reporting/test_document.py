@@ -29,7 +29,7 @@ from tasks.reporting.document import (
 from tasks.reporting.reading_report import Sample, reading_report
 from tasks.reporting.svg import Figure
 from tasks.reporting.training_report import TrainingPictures, training_report
-from tests.bars import PROMISED
+from tests.bars import BAR_CALIBRATION
 
 HOSTILE = "a|<script>alert('x')</script>\"&`*_[x](y)\n\udcff\u202e.png"
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -129,7 +129,7 @@ SUMMARY: dict[str, Any] = {
     "device": "EPYC, 2 cores",
     "model_version": "20251123-7f3a",
     "canonical_version": "1",
-    "threshold": asdict(threshold_for(0.005, PROMISED.curve)),
+    "threshold": asdict(threshold_for(0.005, BAR_CALIBRATION.curve)),
     "results": "/state/results",
     "out": None,
     "rejects": [{"path": HOSTILE, "reason": "truncated", "detail": HOSTILE}] * 5,

@@ -8,7 +8,7 @@ import pytest
 from tasks.imaging.thumbnail import SIDE, thumbnail
 from tasks.inputs.listing import discover
 from tasks.inputs.open import open_inputs
-from tasks.reporting.preview import spread
+from tasks.reporting.preview import evenly_spaced
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100, 999])
@@ -17,7 +17,7 @@ def test_a_limit_spreads_over_the_whole_folder(tmp_path: Path, limit: int) -> No
     for number in range(100):
         (tmp_path / "in" / f"{number:02}").touch()
     listing = discover(open_inputs(str(tmp_path / "in")), tmp_path / "listing.parquet")
-    places = [int(entry.path) for entry in spread(listing, limit)]
+    places = [int(entry.path) for entry in evenly_spaced(listing, limit)]
     assert len(places) == min(limit, 100)
     assert places == sorted(set(places))
     assert max(np.diff([*places, 100])) <= -(-100 // limit)

@@ -14,7 +14,7 @@ from tasks.inputs.open import open_inputs
 from tasks.inputs.path_filter import Chosen
 from tasks.processes.page_process import DecodedPage
 from tasks.reporting.reading_report import Sample
-from tasks.reporting.samples import opened, pages_at
+from tasks.reporting.samples import load_samples, pages_at
 from tests.bars import bar, encoded
 from tests.deadly import CRASH, HANG, InMemory
 
@@ -36,7 +36,7 @@ class Opened(Folder):
 def samples_of(folder: Path, *rows: dict[str, Any]) -> list[Sample]:
     """Return the samples of rows, of which only what differs is given."""
     same = {"page": 0, "status": "read", "reason": "ok", "digit": 3, "confidence": 1.0}
-    return opened((same | row for row in rows), open_inputs(str(folder))).shown
+    return load_samples((same | row for row in rows), open_inputs(str(folder))).shown
 
 
 def test_a_sample_is_the_canonical_form_of_its_page(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_what_has_gone_or_changed_since_is_left_out(tmp_path: Path) -> None:
     ]
     assert [sample.path for sample in samples_of(tmp_path, *rows)] == ["here.png"]
     same = {"page": 0, "status": "read", "reason": "ok", "digit": 3, "confidence": 1.0}
-    unshown = opened([same | row for row in rows], open_inputs(str(tmp_path))).unshown
+    unshown = load_samples([same | row for row in rows], open_inputs(str(tmp_path))).unshown
     assert [(each.path, each.page) for each in unshown] == [
         ("gone.png", 0),
         ("changed.png", 0),

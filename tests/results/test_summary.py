@@ -9,7 +9,7 @@ from tasks.errors import DigitflowError
 from tasks.metrics.calibration import threshold_for
 from tasks.results import summary
 from tasks.results.summary import EVENLY_SPREAD, LEAST_SURE, MOST_REJECTS, Summary, summarise, tally
-from tests.bars import PROMISED
+from tests.bars import BAR_CALIBRATION
 from tests.results.test_table import read_row, rejected_row, store
 
 
@@ -25,7 +25,7 @@ def summary_of(table: str, files: int) -> Summary:
         others=1,
         model_version="m",
         canonical_version="1",
-        threshold=threshold_for(0.005, PROMISED.curve),
+        threshold=threshold_for(0.005, BAR_CALIBRATION.curve),
         device="cpu",
         provider="CPUExecutionProvider",
         started_at="2026-01-01T00:00:00+00:00",

@@ -14,12 +14,12 @@ from tasks.inference.session import CALIBRATION, ModelSession
 from tasks.metrics.calibration import sigmoid, softmax
 from tasks.training.export import OPSET, parity, raw_answers, to_onnx
 from tasks.training.network import RECIPES, build, keras
-from tests.bars import PROMISED
+from tests.bars import BAR_CALIBRATION
 
 METADATA = {
     "version": "tested",
     "canonical_version": CANONICAL_VERSION,
-    CALIBRATION: PROMISED.to_json(),
+    CALIBRATION: BAR_CALIBRATION.to_json(),
 }
 TEMPERATURE = 1.5
 PICTURES = np.random.default_rng(1).integers(0, 256, (300, 28, 28), np.uint8)

@@ -112,7 +112,7 @@ def test_strict_ends_with_4_where_something_was_rejected(
         ("predict IN --max-error 2", "--max-error 2:"),
         ("predict IN --no-prefect --model MODEL --max-error 1e-6", "less than this model can"),
         ("preview missing --model MODEL", "missing does not exist"),
-        ("preview IN --model MODEL --max-error 1e-6", "less than this model can promise"),
+        ("preview IN --model MODEL --max-error 1e-6", "less than this model can guarantee"),
         ("preview IN --limit 0", "--limit 0:"),
         ("predict IN --device tpu", "--device tpu:"),
         ("predict IN --retry-rejected whatever", "--retry-rejected whatever:"),
