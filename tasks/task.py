@@ -58,32 +58,36 @@ def task(
 
 
 def _labelled(function: Callable[P, T], stage: str | None, options: TaskOptions) -> Callable[P, T]:
-    @cache
-    def as_prefect_task() -> Any:
-        from prefect import Task
-        from prefect.cache_policies import NO_CACHE
-
-        name = options.get("name", function.__name__.replace("_", " "))
-        named: dict[str, Any] = {"name": name, "task_run_name": name, **options}
-        # `call` and not the function: clusters find it by its name, and so never get our code
-        # NO_CACHE: hashing arguments costs more than it saves, and every stage is to run
-        return Task(call, cache_policy=NO_CACHE, **named)
-
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         if in_flow_run():
-            result: T = as_prefect_task()(*args, **kwargs)
+            result: T = prefect_task(call)(*args, **kwargs)
             return result
         with timed(stage):
             return function(*args, **kwargs)
 
-    call.as_prefect_task = as_prefect_task  # type: ignore[attr-defined] # for task runners
+    _options[call] = options
     return call
 
 
+_options: dict[Callable[..., Any], TaskOptions] = {}  # by the labelled function
+
+
+@cache
 def prefect_task(function: Callable[..., Any]) -> Any:
-    """Return the Prefect task of a labelled function, to be submitted to a task runner."""
-    return function.as_prefect_task()  # type: ignore[attr-defined] # labelled ones have it
+    """Return the Prefect task of a labelled function.
+
+    It is made of what stands under the function's name, so that clusters find it by that name: a
+    plain function inside would cross to them by value, with all that it refers to.
+    """
+    from prefect import Task
+    from prefect.cache_policies import NO_CACHE
+
+    options = _options[function]
+    name = options.get("name", function.__name__.replace("_", " "))
+    named: dict[str, Any] = {"name": name, "task_run_name": name, **options}
+    # NO_CACHE: hashing arguments costs more than it saves, and every stage is to run
+    return Task(function, cache_policy=NO_CACHE, **named)
 
 
 def in_flow_run() -> bool:
