@@ -1,4 +1,4 @@
-"""Read pictures: discover, find what is pending, read shard by shard, check the ledger, report.
+"""Read pictures: discover, find what is pending, read shard by shard, check the counts, report.
 
 Never loads TensorFlow; ONNX Runtime and OpenCV are for workers and the report alone.
 """

@@ -103,12 +103,12 @@ def _reproduced(version: Version, first: Path, console: Console) -> Reproduction
 def _largest_difference(first: Any, second: Any) -> float:
     from tasks.training.network import keras
 
-    one, other = (
+    first, second = (
         keras.models.load_model(file, compile=False).get_weights() for file in (first, second)
     )
-    if [a.shape for a in one] != [b.shape for b in other]:
+    if [a.shape for a in first] != [b.shape for b in second]:
         return float("inf")
-    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+    return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
 
 
 def _within_bounds(accuracy: float, card: Card) -> bool:

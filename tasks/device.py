@@ -107,7 +107,7 @@ def reading_device(choice: "DeviceChoice") -> Device:
     if choice == "cpu":
         return cpu()
     gpu = nvidia_gpu()
-    cause = gpu if isinstance(gpu, str) else cuda_provider_trouble()
+    cause = gpu if isinstance(gpu, str) else cuda_provider_problem()
     if isinstance(gpu, Device) and cause is None:
         return gpu
     if choice == "cuda":
@@ -119,7 +119,7 @@ def reading_device(choice: "DeviceChoice") -> Device:
 
 
 @cache
-def cuda_provider_trouble() -> str | None:
+def cuda_provider_problem() -> str | None:
     """Return why ONNX Runtime's CUDA provider cannot load here, or None when it does.
 
     The provider's own library is loaded for the answer: being listed by ONNX Runtime only says

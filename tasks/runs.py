@@ -72,7 +72,9 @@ def resumable_runs(run: Path, key: Mapping[str, Any]) -> list[str]:
     ours = {folder: began for folder in newest if (began := _began(folder, key)) is not None}
     ours.pop(run, None)
     ended = {folder: (folder / SUMMARY_FILE).exists() for folder in ours}
-    for folder in sorted(ours, key=lambda one: (ours[one], ended[one], one.name), reverse=True):
+    for folder in sorted(
+        ours, key=lambda other: (ours[other], ended[other], other.name), reverse=True
+    ):
         if ended[folder]:
             break
         if not _is_running(folder):

@@ -117,8 +117,8 @@ def reason_of(inputs: Inputs, path: bytes) -> Reason | None:
     """Return why a path cannot be read, or nothing if it can."""
     try:
         inputs.read(path)
-    except Undecodable as trouble:
-        return trouble.reason
+    except Undecodable as error:
+        return error.reason
     return None
 
 

@@ -7,14 +7,14 @@ import pytest
 from tasks.device import (
     Device,
     cpu,
-    cuda_provider_trouble,
+    cuda_provider_problem,
     nvidia_gpu,
     reading_device,
     usable_cores,
 )
 from tasks.errors import DeviceError
 
-gpu_reads = isinstance(nvidia_gpu(), Device) and cuda_provider_trouble() is None
+gpu_reads = isinstance(nvidia_gpu(), Device) and cuda_provider_problem() is None
 
 
 def test_the_cpu_is_named_with_its_usable_cores() -> None:
@@ -37,7 +37,7 @@ def test_cores_that_this_process_may_not_use_are_not_counted() -> None:
 @pytest.mark.skipif(gpu_reads, reason="here a GPU can read")
 def test_without_a_gpu_auto_is_the_cpu_and_cuda_an_error_with_its_cause() -> None:
     gpu = nvidia_gpu()
-    cause = gpu if isinstance(gpu, str) else cuda_provider_trouble()
+    cause = gpu if isinstance(gpu, str) else cuda_provider_problem()
     assert reading_device("auto") == cpu()
     with pytest.raises(DeviceError, match=r"--device cuda: .*digitflow doctor") as error:
         reading_device("cuda")

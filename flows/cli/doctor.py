@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 
 from flows.orchestration.server_process import running_server, without_login
-from tasks.device import Device, cpu, cuda_provider_trouble, nvidia_gpu
+from tasks.device import Device, cpu, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DigitflowError
 from tasks.provenance import package_versions
 from tasks.registry.registry import Registry, serving
@@ -71,10 +71,10 @@ def _gpu() -> Finding:
 def _provider() -> Finding:
     if isinstance(nvidia_gpu(), str):
         return Finding("reading on", "CPUExecutionProvider")
-    trouble = cuda_provider_trouble()
-    if trouble is None:
+    problem = cuda_provider_problem()
+    if problem is None:
         return Finding("reading on", "CUDAExecutionProvider, its libraries load")
-    return Finding("reading on", f"CPU only: {trouble}", False, "pip install 'digitflow[gpu]'")
+    return Finding("reading on", f"CPU only: {problem}", False, "pip install 'digitflow[gpu]'")
 
 
 def _home() -> Finding:

@@ -1,4 +1,4 @@
-"""What a command says about trouble, in one line, and how its output ends in silence."""
+"""What a command says about an error, in one line, and how its output ends in silence."""
 
 import contextlib
 import errno

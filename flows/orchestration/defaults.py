@@ -58,11 +58,11 @@ def _require_state() -> None:
     state = absolute(os.environ.get("PREFECT_HOME") or "~/.prefect")
     try:
         make_folder(state)
-        trouble = None if os.access(state, os.W_OK) else "not writable"
+        problem = None if os.access(state, os.W_OK) else "not writable"
     except OSError as error:
-        trouble = str(error.strerror)
-    if trouble:
+        problem = str(error.strerror)
+    if problem:
         raise InputError(
-            f"Prefect keeps its state in {state}, which is no folder for it ({trouble}): set "
+            f"Prefect keeps its state in {state}, which is no folder for it ({problem}): set "
             "PREFECT_HOME to another, or use --no-prefect"
         )

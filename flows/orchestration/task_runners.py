@@ -43,7 +43,7 @@ class PrefectRunner:
         task = prefect_task(function)
         with task_runner(cluster, workers) as runner:
             arguments = (get_call_parameters(function, job, {}) for job in jobs)
-            futures = [runner.submit(task, one) for one in arguments]
+            futures = [runner.submit(task, argument) for argument in arguments]
             try:
                 for future in futures:
                     yield future.result()

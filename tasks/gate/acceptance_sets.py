@@ -163,7 +163,7 @@ def acceptance_sets() -> AcceptanceSets:
 
 def digests(sets: Iterable[AcceptanceSet]) -> dict[str, str]:
     """Return which versions of which sets these are, as a verdict keeps it."""
-    return {one.name: f"{one.digest} {one.floor:g}" for one in sets}
+    return {dataset.name: f"{dataset.digest} {dataset.floor:g}" for dataset in sets}
 
 
 def _holds(folder: Path, digest: str) -> bool:

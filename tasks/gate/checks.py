@@ -88,43 +88,43 @@ def _slices(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         raise Missing("no device answered")
     for device, answers in evidence.answers.items():
         where = "" if len(evidence.answers) == 1 else f" by {device}"
-        for one in evidence.slices:
+        for slice_ in evidence.slices:
             try:
-                yield from _slice(one, _answered(answers, one.name), where)
+                yield from _slice(slice_, _answered(answers, slice_.name), where)
             except Missing as missing:
-                yield failed(f"accuracy on {one.name}{where}", str(missing))
+                yield failed(f"accuracy on {slice_.name}{where}", str(missing))
 
 
-def _slice(one: Slice, answers: SliceAnswers, where: str) -> Iterator[Check]:
+def _slice(slice_: Slice, answers: SliceAnswers, where: str) -> Iterator[Check]:
     count = len(answers.labels)
-    if count < one.fewest:
-        raise Missing(f"{count:,} pictures, at least {one.fewest:,} are needed")
-    if one.name == NOTHING:
+    if count < slice_.fewest:
+        raise Missing(f"{count:,} pictures, at least {slice_.fewest:,} are needed")
+    if slice_.name == NOTHING:
         refused = Share(int((~answers.read).sum()), count)
         text = "share of pictures without a digit that is not read"
-        yield at_least(f"refusal of {one.name}{where}", refused, one.floor, text)
+        yield at_least(f"refusal of {slice_.name}{where}", refused, slice_.floor, text)
         return
     yield at_least(
-        f"accuracy on {one.name}{where}",
+        f"accuracy on {slice_.name}{where}",
         Share(int(answers.right.sum()), count),
-        one.floor,
+        slice_.floor,
         "share answered right, read or in review",
     )
-    if one.recall_floor:
-        yield _recall(one, answers, where)
+    if slice_.recall_floor:
+        yield _recall(slice_, answers, where)
 
 
-def _recall(one: Slice, answers: SliceAnswers, where: str) -> Check:
+def _recall(slice_: Slice, answers: SliceAnswers, where: str) -> Check:
     shares = [
         Share(int((answers.right & (answers.labels == k)).sum()), int((answers.labels == k).sum()))
         for k in range(DIGITS)
     ]
     if absent := [str(digit) for digit, share in enumerate(shares) if not share.count]:
-        return failed(f"recall on {one.name}{where}", f"no picture of {', '.join(absent)}")
+        return failed(f"recall on {slice_.name}{where}", f"no picture of {', '.join(absent)}")
     worst = min(range(DIGITS), key=lambda digit: shares[digit].low)
     text = "share found of the digit that is found least often"
-    name = f"recall of {worst} on {one.name}{where}"
-    return at_least(name, shares[worst], one.recall_floor, text)
+    name = f"recall of {worst} on {slice_.name}{where}"
+    return at_least(name, shares[worst], slice_.recall_floor, text)
 
 
 def _confidence(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
@@ -144,7 +144,9 @@ def _confidence(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         settings.min_coverage,
         f"share read, and read right, where at most {settings.max_error:.2%} errors are accepted",
     )
-    with_digits = [_answered(answers, one.name) for one in evidence.slices if one.name != NOTHING]
+    with_digits = [
+        _answered(answers, slice_.name) for slice_ in evidence.slices if slice_.name != NOTHING
+    ]
     read = sum(int(some.read.sum()) for some in with_digits)
     wrong = Share(sum(int((some.read & ~some.right).sum()) for some in with_digits), read)
     yield within(
@@ -235,17 +237,17 @@ def _serving(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         "a model compared with itself is never worse",
     )
     candidate, pairs = _first_device(evidence), dict[str, Paired]()
-    digits = [one for one in evidence.slices if one.name != NOTHING]
-    for one in digits:
-        name = f"drop on {one.name}"
+    digits = [slice_ for slice_ in evidence.slices if slice_.name != NOTHING]
+    for slice_ in digits:
+        name = f"drop on {slice_.name}"
         try:
             ours, theirs = (
-                _answered(candidate, one.name),
-                _answered(champion.answers, one.name),
+                _answered(candidate, slice_.name),
+                _answered(champion.answers, slice_.name),
             )
-            pairs[one.name] = paired(ours.right, theirs.right)
-            most = settings.max_drop if one.name == TEST else settings.max_slice_drop
-            yield _not_worse(name, pairs[one.name], most)
+            pairs[slice_.name] = paired(ours.right, theirs.right)
+            most = settings.max_drop if slice_.name == TEST else settings.max_slice_drop
+            yield _not_worse(name, pairs[slice_.name], most)
         except Missing as missing:
             yield failed(name, f"{champion.model.name}: {missing}")
     if len(pairs) == len(digits):
@@ -259,7 +261,7 @@ def _overall(
     settings: GateSettings,
 ) -> Iterator[Check]:
     """Compare over all drawn slices, each test digit once; without any, on the test part."""
-    names = [one.name for one in evidence.slices if one.name not in (TEST, NOTHING)]
+    names = [slice_.name for slice_ in evidence.slices if slice_.name not in (TEST, NOTHING)]
     drawn = [name for name in names if (_answered(candidate, name).sources >= 0).any()] or [TEST]
     once = each_once(_answered(candidate, name).sources for name in drawn)
     ours, theirs = (

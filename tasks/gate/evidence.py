@@ -44,7 +44,7 @@ def by_slice(slices: Sequence[SliceFiles], answers: FileAnswers) -> Answers:
     rows: dict[str, list[int]] = {}
     for row, path in enumerate(answers.paths):
         rows.setdefault(path, []).append(row)
-    return {one.name: _of_slice(one, rows, answers) for one in slices}
+    return {files.name: _of_slice(files, rows, answers) for files in slices}
 
 
 @fails_closed

@@ -129,16 +129,16 @@ def required(settings: GateSettings, named: Mapping[str, float]) -> list[Slice]:
         slices += [Slice(name, *FLOORS[name], fewest) for name in DRAWN]
         slices.append(Slice(NOTHING, settings.min_refused, 0.0, fewest))
     slices += [Slice(name, floor, 0.0, NAMED_FEWEST) for name, floor in named.items()]
-    names = {one.name for one in slices}
+    names = {slice_.name for slice_ in slices}
     if unknown := sorted((settings.floors.keys() | settings.recall_floors.keys()) - names):
         raise InputError(f"a floor for {unknown[0]!r}; the slices are: {', '.join(sorted(names))}")
     return [
         replace(
-            one,
-            floor=settings.floors.get(one.name, one.floor),
-            recall_floor=settings.recall_floors.get(one.name, one.recall_floor),
+            slice_,
+            floor=settings.floors.get(slice_.name, slice_.floor),
+            recall_floor=settings.recall_floors.get(slice_.name, slice_.recall_floor),
         )
-        for one in slices
+        for slice_ in slices
     ]
 
 

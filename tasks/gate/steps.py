@@ -60,7 +60,7 @@ class Drawn:
     @property
     def paths(self) -> list[str]:
         """Return every file, slice by slice."""
-        return [path for one in self.slices for path in one.paths]
+        return [path for files in self.slices for path in files.paths]
 
 
 def slices_to_measure(settings: GateSettings) -> tuple[dict[str, Named], list[Slice]]:
@@ -72,7 +72,7 @@ def slices_to_measure(settings: GateSettings) -> tuple[dict[str, Named], list[Sl
     for folder in settings.slices.values():
         evaluation_folder(folder)
     named = named_slices(settings)
-    return named, required(settings, {name: one.floor for name, one in named.items()})
+    return named, required(settings, {name: dataset.floor for name, dataset in named.items()})
 
 
 def named_slices(settings: GateSettings) -> dict[str, Named]:
@@ -84,11 +84,11 @@ def named_slices(settings: GateSettings) -> dict[str, Named]:
     named = {
         checked_name(name): Named(folder, NAMED_FLOOR) for name, folder in settings.slices.items()
     }
-    for one in acceptance_sets().current():
-        name = f"acceptance {one.name}"
+    for dataset in acceptance_sets().current():
+        name = f"acceptance {dataset.name}"
         if name in named:
             raise InputError(f"slice {name!r} is a registered acceptance set: give another name")
-        named[name] = Named(one.folder, one.floor, one)
+        named[name] = Named(dataset.folder, dataset.floor, dataset)
     return named
 
 
@@ -102,8 +102,10 @@ def draw(
     clean_only = settings.judge_on == "clean"
     slices = draw_slices(images, labels, root, settings.slice_pictures, clean_only=clean_only)
     copies = {
-        name: fails_closed(lambda name, one: copied(name, one.verified(), root))(name, one)
-        for name, one in named.items()
+        name: fails_closed(lambda name, dataset: copied(name, dataset.verified(), root))(
+            name, dataset
+        )
+        for name, dataset in named.items()
     }
     missing = {name: copy for name, copy in copies.items() if isinstance(copy, NotMeasured)}
     slices += [copy for copy in copies.values() if not isinstance(copy, NotMeasured)]

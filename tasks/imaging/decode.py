@@ -117,8 +117,8 @@ def pages_of(data: bytes, packed: png_batch.Packed | None) -> Iterator[Picture |
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide
             with _opened(data) as image:
                 yield from _frames(image, data)
-    except Undecodable as trouble:
-        yield trouble
+    except Undecodable as error:
+        yield error
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, IndexError, ...
         yield Undecodable(_reason_of(error, data), f"{type(error).__name__}: {error}")
 

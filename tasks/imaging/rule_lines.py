@@ -155,12 +155,12 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> tuple[Grey, Grey] | None
     if not any(_reach(profile) >= LINE_WHOLE * len(profile) for profile in profiles):
         return None
     both = [
-        _straight(one) if _reach(profile) >= LINE_PARTIAL * len(profile) else None
-        for one, profile in zip((mask, turned), profiles, strict=True)
+        _straight(direction) if _reach(profile) >= LINE_PARTIAL * len(profile) else None
+        for direction, profile in zip((mask, turned), profiles, strict=True)
     ]
-    if not any(one and one.columns >= LINE_WHOLE * one.ink.shape[1] for one in both):
+    if not any(lines and lines.columns >= LINE_WHOLE * lines.ink.shape[1] for lines in both):
         return None
-    across, down = (_runs_across(one) if one else [] for one in both)
+    across, down = (_runs_across(lines) if lines else [] for lines in both)
     printed = sum(run.whole for run in across + down)
     if printed < 2:
         across, down = ([run for run in runs if not run.thick] for runs in (across, down))

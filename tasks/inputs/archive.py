@@ -69,9 +69,9 @@ class Archive(Inputs):
         opened, time = self._open(), self._facts[1]
         try:
             data = opened.content(path)
-        except Undecodable as trouble:
+        except Undecodable as error:
             self._check_unchanged()
-            trouble.mtime_ns = time
+            error.mtime_ns = time
             raise
         except OSError as error:
             detail = f"{type(error).__name__}: {error.strerror}"
@@ -117,8 +117,8 @@ class _Opened:
             if self._is_beyond(member.position):
                 raise Undecodable(Reason.TOO_LARGE, f"the archive {beyond(self._limit)}")
             return self.members.content(member)
-        except Undecodable as trouble:
-            trouble.size = member.size
+        except Undecodable as error:
+            error.size = member.size
             raise
 
     def _named_positions(self) -> Iterator[tuple[bytes, int]]:

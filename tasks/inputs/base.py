@@ -1,4 +1,4 @@
-"""Where pictures come from: a folder, a glob, a list, an archive or a bucket, behind one seam."""
+"""Where pictures come from: a folder, glob, list, archive or bucket, behind one interface."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -49,8 +49,8 @@ class Inputs(Protocol):
         for path in paths:
             try:
                 yield self.read(path)
-            except Undecodable as trouble:
-                yield trouble
+            except Undecodable as error:
+                yield error
 
 
 def printable(path: bytes) -> str:

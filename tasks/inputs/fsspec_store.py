@@ -52,7 +52,7 @@ class Store(Inputs):
                 yield Entry(path, _size_of(info), _time_of(info))
 
     def read(self, path: bytes) -> Content:
-        """Return a file; trouble that passes is sat out.
+        """Return a file; errors that pass are retried.
 
         Raises:
             Undecodable: with a reason.

@@ -53,7 +53,7 @@ class S3Bucket(Inputs):
                 yield Entry(path, size, _whole_seconds(found["LastModified"]))
 
     def read(self, path: bytes) -> Content:
-        """Return an object by one request, so of one moment; trouble that passes is sat out.
+        """Return an object by one request, so of one moment; errors that pass are retried.
 
         Raises:
             Undecodable: with a reason.
@@ -131,7 +131,7 @@ class S3Bucket(Inputs):
 
 
 def refusal(error: Exception) -> Undecodable:
-    """Return what trouble with a store means for the file that was asked for."""
+    """Return what an error of a store means for the file that was asked for."""
     if isinstance(error, Undecodable):
         return error
     if isinstance(error, FileNotFoundError):

@@ -71,7 +71,7 @@ class Objects:
     def get_each(self, names: Sequence[str]) -> list[Blob | None]:
         """Return several objects, which are on their way at the same time; see `get`."""
         begun = [self._server.get(self._bucket, self._prefix + name) for name in names]
-        return [self._arrived(one) for one in begun]
+        return [self._arrived(request) for request in begun]
 
     def _arrived(self, begun: "Future[Got]") -> Blob | None:
         try:

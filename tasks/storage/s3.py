@@ -45,7 +45,7 @@ class Connection:
         self._place = place
 
     def ask(self, method: str, **arguments: Any) -> dict[str, Any]:
-        """Return the answer to one request; trouble that passes is sat out.
+        """Return the answer to one request; errors that pass are retried.
 
         Raises:
             InputError: s3fs is missing.

@@ -87,12 +87,12 @@ def _several_ink(
     for _ in range(count):
         k = int(random.integers(len(pictures)))
         size = wide[0] * random.uniform(0.6, 0.8)
-        one = rasterize_digit(int(labels[k]), pictures[k], (wide[0], wide[0]), size, random)
-        x, _, w, _ = cv2.boundingRect(one)
+        digit = rasterize_digit(int(labels[k]), pictures[k], (wide[0], wide[0]), size, random)
+        x, _, w, _ = cv2.boundingRect(digit)
         w = min(w, wide[1] - at)
         if w <= 0:
             break
-        ink[:, at : at + w] = cv2.max(ink[:, at : at + w], one[:, x : x + w])
+        ink[:, at : at + w] = cv2.max(ink[:, at : at + w], digit[:, x : x + w])
         at += max(1, int(w + random.uniform(-0.12, 0.06) * wide[0]))
     return np.roll(ink, max(0, (wide[1] - at) // 2), axis=1)
 

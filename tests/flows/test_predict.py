@@ -19,7 +19,7 @@ from flows import predict as predict_file
 from flows import reading as reading_file
 from flows.console import AdvanceBy, Console
 from flows.predict import predict
-from tasks.device import Device, cuda_provider_trouble, nvidia_gpu
+from tasks.device import Device, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DeviceError, InputError, ModelError
 from tasks.inference.model_file import model_in
 from tasks.results import table
@@ -426,7 +426,7 @@ def test_what_cannot_be_used_is_an_error_before_anything_is_written(
 
 
 def test_nothing_is_read_on_a_gpu_that_is_not_there(folder: Path, model_file: Path) -> None:
-    if isinstance(nvidia_gpu(), Device) and cuda_provider_trouble() is None:
+    if isinstance(nvidia_gpu(), Device) and cuda_provider_problem() is None:
         pytest.skip("here a GPU can read")
     with pytest.raises(DeviceError, match="--device cuda: "):
         read(folder, model_file, device="cuda")

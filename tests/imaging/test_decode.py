@@ -159,8 +159,8 @@ def test_a_jpeg_is_turned_as_its_exif_says_and_has_pillows_pixels(
 
 def test_a_large_jpeg_that_ends_early_is_truncated() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (900, 900, 3), np.uint8)
-    [trouble] = pages(encoded(noise, "JPEG")[:-99])
-    assert trouble.reason == Reason.TRUNCATED
+    [error] = pages(encoded(noise, "JPEG")[:-99])
+    assert error.reason == Reason.TRUNCATED
 
 
 @pytest.mark.parametrize("format", ["TIFF", "GIF", "WEBP"])
@@ -212,10 +212,10 @@ def test_a_damaged_page_ends_the_file_after_those_before_it() -> None:
     ],
 )
 def test_bytes_without_a_picture_have_their_reason(data: bytes, reason: Reason) -> None:
-    with pytest.raises(Undecodable) as trouble:
+    with pytest.raises(Undecodable) as error:
         decode(data)
-    assert trouble.value.reason == reason
-    assert trouble.value.detail
+    assert error.value.reason == reason
+    assert error.value.detail
 
 
 def assert_pictures_or_a_reason(data: bytes) -> None:
@@ -251,7 +251,7 @@ def test_any_damage_to_a_file_gives_pictures_or_a_reason(
 
 
 def test_a_reason_crosses_to_another_process_whole() -> None:
-    trouble = Undecodable(Reason.TOO_LARGE, "why", 7, 8)
-    arrived = pickle.loads(pickle.dumps(trouble))  # noqa: S301 - our own
-    assert (arrived.reason, arrived.detail, str(arrived)) == (Reason.TOO_LARGE, "why", str(trouble))
+    error = Undecodable(Reason.TOO_LARGE, "why", 7, 8)
+    arrived = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert (arrived.reason, arrived.detail, str(arrived)) == (Reason.TOO_LARGE, "why", str(error))
     assert (arrived.size, arrived.mtime_ns) == (7, 8)
