@@ -23,6 +23,7 @@ from tasks.inference.model_file import ONNX_FILE
 from tasks.not_measured import NotMeasured
 from tasks.registry.card import Card
 from tasks.registry.golden import check_golden
+from tasks.registry.recipe_names import recipe_of
 from tasks.registry.registry import READY, Registry, bundled_model
 from tasks.registry.version import Known, Unusable, Version
 from tasks.registry.version_lock import in_use
@@ -124,7 +125,7 @@ def _compared(card: Card) -> Row:
     data, metrics = card.dataset, card.metrics
     nested: dict[str, Mapping[str, Any]] = {
         "settings": card.settings,
-        "recipe": card.recipe,
+        "recipe": recipe_of(card.recipe),
         "data": {key: getattr(data, key, None) for key in ("name", "digest", "source")},
         "packages": card.packages,
         "metrics": metrics.model_dump(exclude={"confusion", "mistakes"}) if metrics else {},

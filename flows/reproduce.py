@@ -9,17 +9,18 @@ import numpy as np
 from flows.artifacts import known_settings
 from flows.console import Console
 from flows.promote import registry, snapshot_of
-from tasks.device import Device
 from tasks.errors import DigitflowError, InputError
 from tasks.inference.model_file import KERAS_FILE
 from tasks.not_measured import NotMeasured
 from tasks.provenance import git_commit, package_versions
 from tasks.registry.card import Card
+from tasks.registry.recipe_names import recipe_of
 from tasks.registry.version import Version
 from tasks.registry.version_lock import in_use
 from tasks.runs import open_run
 from tasks.settings import TrainSettings, home
 from tasks.training.steps import (
+    Training,
     calibrate_model,
     evaluate_model,
     export_model,
@@ -37,7 +38,7 @@ class Reproduction:
     largest_difference: float  # of a weight
     accuracy: float
     within_bounds: bool  # the accuracy lies in the 95 % interval of the card
-    changed: list[str]  # what is not as it was: device, code, packages
+    changed: list[str]  # what is not as it was: recipe, packages, device, code
 
     @property
     def reproduced(self) -> bool:
@@ -92,7 +93,7 @@ def _reproduced(version: Version, first: Path, console: Console) -> Reproduction
         largest_difference=difference,
         accuracy=accuracy,
         within_bounds=_within_bounds(accuracy, version.card),
-        changed=_changed(version.card, training.device),
+        changed=_changed(version.card, training),
     )
     console.log("Reproduced", found.sentence())
     if not found.reproduced:
@@ -117,12 +118,17 @@ def _within_bounds(accuracy: float, card: Card) -> bool:
     return metrics is not None and metrics.accuracy_low <= accuracy <= metrics.accuracy_high
 
 
-def _changed(card: Card, device: Device) -> list[str]:
-    packages = package_versions()
+def _changed(card: Card, training: Training) -> list[str]:
+    recipe, packages = recipe_of(card.recipe), package_versions()
     changed = [
+        f"{field} of the recipe: {recipe.get(field)} to {value}"
+        for field, value in training.recipe.items()
+        if recipe.get(field) != value
+    ]
+    changed += [
         f"{package} {version} to {packages.get(package, 'none')}"
         for package, version in card.packages.items()
         if packages.get(package) != version
     ]
-    changed += [] if card.device and card.device.device() == device else ["device"]
+    changed += [] if card.device and card.device.device() == training.device else ["device"]
     return changed + (["code"] if card.git_commit != git_commit() else [])

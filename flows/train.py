@@ -30,6 +30,7 @@ from tasks.provenance import git_commit, package_versions
 from tasks.registry.card import CardContent
 from tasks.registry.card_parts import CardDataset, Golden
 from tasks.registry.golden import golden_answers
+from tasks.registry.recipe_names import recipe_of
 from tasks.registry.registry import Registry
 from tasks.registry.version import Version, verified
 from tasks.reporting.document import Report, to_html
@@ -121,7 +122,7 @@ def train_again(weights: Path, settings: TrainSettings, console: Console | None 
     shutil.copyfile(weights / KERAS_FILE, run / KERAS_FILE)
     training = Training(
         device=card.device.device(),
-        recipe=card.recipe,
+        recipe=recipe_of(card.recipe),
         layers=[layer.to_dict() for layer in card.layers],
         history=[epoch.to_dict() for epoch in card.history],
         weights_of=fitted.name,

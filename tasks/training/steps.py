@@ -20,11 +20,11 @@ from tasks.not_measured import fails_closed
 from tasks.progress import Advance, ProgressLog
 from tasks.settings import TrainSettings
 from tasks.task import task
-from tasks.training.training_set import Pairs, as_read, learned
+from tasks.training.recipes import RECIPES, Simulation
+from tasks.training.training_set import Pairs, calibration_set, training_set
 
 if TYPE_CHECKING:
     from tasks.training.fit import Epoch
-    from tasks.training.network import Simulation
 
 PARITY_PICTURES = 1_000
 
@@ -86,8 +86,9 @@ class EpochLog:
 @task(name="train the network")
 def fit_model(snapshot: Snapshot, settings: TrainSettings, run: Path, log: ProgressLog) -> Training:
     """Fit the recipe on the training part and save the float32 Keras model in the run's folder."""
-    from tasks.training.fit import fit, training_device
-    from tasks.training.network import RECIPES, layers
+    from tasks.training.device import training_device
+    from tasks.training.fit import fit
+    from tasks.training.network import layers
 
     device = training_device(settings.device)
     recipe = RECIPES[settings.recipe]
@@ -103,18 +104,18 @@ def fit_model(snapshot: Snapshot, settings: TrainSettings, run: Path, log: Progr
             EpochLog(log, recipe.epochs, advance),
         )
     model.save(run / KERAS_FILE)
-    return Training(device, asdict(recipe), layers(model), [asdict(epoch) for epoch in history])
+    return Training(device, recipe.to_dict(), layers(model), [asdict(epoch) for epoch in history])
 
 
 def training_pictures(
-    snapshot: Snapshot, simulation: "Simulation | None", seed: int, log: ProgressLog
+    snapshot: Snapshot, simulation: Simulation | None, seed: int, log: ProgressLog
 ) -> Pairs:
     """Return what a recipe learns: the training part, and what is simulated from it."""
     part = snapshot.part(Part.TRAIN)
     if simulation is None:
         return part
     with log.bar("Simulating", simulation.digits + simulation.no_digits) as advance:
-        pictures = learned(part, **asdict(simulation), seed=seed, on_progress=advance)
+        pictures = training_set(part, simulation, seed, advance)
     log.log("Simulated", f"{len(pictures[1]):,} pictures to learn from {len(part[1]):,}")
     return pictures
 
@@ -130,7 +131,7 @@ def calibrate_model(
     images, labels = snapshot.part(Part.CALIBRATION)
     clean = len(labels)
     if recipe["simulation"]:
-        images, labels = as_read((images, labels), seed)
+        images, labels = calibration_set((images, labels), seed)
     model = keras.models.load_model(run / KERAS_FILE, compile=False)
     logits, digit_logits = raw_answers(model, images)
     return calibrate(logits, labels, digit_logits, np.arange(len(labels)) < clean)

@@ -1,4 +1,4 @@
-"""What a recipe learns and is calibrated on: the pictures of the data, bent copies, simulations."""
+"""What a recipe learns and is calibrated on: the data, elastic deformations of it, simulations."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.synthesis.generate import LabelledImages, deformed, simulate
+from tasks.training.recipes import Simulation
 
 Pairs = tuple[NDArray[np.uint8], NDArray[np.int8]]  # images (N, 28, 28), labels (N,), -1: no digit
 
@@ -13,38 +14,46 @@ CALIBRATION_SEED = 1_000_003  # added to the seed, so that calibration is drawn 
 CALIBRATION_NO_DIGITS = 0.5  # for each picture of the calibration part
 
 
-def learned(
+def training_set(
     data: Pairs,
-    bent: int,
-    digits: int,
-    no_digits: int,
+    simulation: Simulation,
     seed: int,
     on_progress: Callable[[int], None] | None = None,
 ) -> Pairs:
-    """Return the training part, bent copies of it, and simulated pictures in which ink is found.
+    """Return the training part, elastic deformations of it, and simulations in which ink is found.
 
     Args:
-        data: the training part.
-        bent: bent copies of each picture.
-        digits: simulated scans and photos of digits.
-        no_digits: simulated pictures that are no digit.
+        data: the training part: canonical pictures, uint8 (N, 28, 28), ink bright on 0, and their
+            digits, int8 (N,).
+        simulation: how many of each.
         seed: the same seed gives the same pictures.
         on_progress: called with how many are simulated by now.
+
+    Returns:
+        uint8 (M, 28, 28) and int8 (M,), -1 for no digit; the training part comes first.
     """
     images, labels = data
-    drawn = simulate(LabelledImages(*data), digits, no_digits, seed, on_progress=on_progress)
+    source, wanted = LabelledImages(*data), (simulation.digits, simulation.no_digits)
+    drawn = simulate(source, *wanted, seed, on_progress=on_progress)
     inked = drawn.images.any(axis=(1, 2))
-    copies = [deformed(images, seed + number) for number in range(bent)]
+    copies = [deformed(images, seed + number) for number in range(simulation.elastic_copies)]
     return (
         np.concatenate([images, *copies, drawn.images[inked]]),
-        np.concatenate([labels] * (1 + bent) + [drawn.labels[inked]]),
+        np.concatenate([labels] * (1 + len(copies)) + [drawn.labels[inked]]),
     )
 
 
-def as_read(data: Pairs, seed: int) -> Pairs:
+def calibration_set(data: Pairs, seed: int) -> Pairs:
     """Return clean pictures as reading will see them: some as they are, some in simulated scenes.
 
     Thresholds that were set on clean digits alone would promise too much for scans and photos.
+
+    Args:
+        data: the calibration part, as `training_set` takes it.
+        seed: that of the training; nothing is drawn as it was for `training_set`.
+
+    Returns:
+        uint8 (M, 28, 28) and int8 (M,), -1 for no digit; the calibration part comes first.
     """
     images, labels = data
     no_digits = round(CALIBRATION_NO_DIGITS * len(labels))

@@ -110,7 +110,8 @@ def find_models(folder: Path) -> tuple[Path, str]:
 def make_models(folder: Path) -> None:
     """Write the untrained quick network to a folder."""
     from tasks.training.export import to_onnx
-    from tasks.training.network import RECIPES, build
+    from tasks.training.network import build
+    from tasks.training.recipes import RECIPES
 
     model = build(RECIPES["quick"])
     model.save(folder / KERAS_FILE)

@@ -46,8 +46,9 @@ class Silent:
 
 def ours(datasets: Path, seed: int) -> Run:
     """Train the quick recipe as `digitflow train` does."""
-    from tasks.training.fit import fit, training_device
-    from tasks.training.network import RECIPES
+    from tasks.training.device import training_device
+    from tasks.training.fit import fit
+    from tasks.training.recipes import RECIPES
 
     device, snapshot = training_device("auto"), ingest("mnist", datasets)
     train, test = snapshot.part(Part.TRAIN), snapshot.part(Part.TEST)
@@ -58,7 +59,7 @@ def ours(datasets: Path, seed: int) -> Run:
 
 def plain(datasets: Path, seed: int) -> Run:
     """Train as the classic first script does: dense layers, Adam, batches of 32, five epochs."""
-    from tasks.training.fit import training_device
+    from tasks.training.device import training_device
     from tasks.training.network import keras
 
     device, snapshot = training_device("auto"), ingest("mnist", datasets)

@@ -17,6 +17,7 @@ from tasks.registry import registry as registry_file
 from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.settings import PredictSettings, TrainSettings
+from tasks.training.recipes import RECIPES
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run
 from tests.mutants import mutant, unchanged
@@ -218,6 +219,24 @@ def test_what_differs_from_its_card_is_not_reproduced(
     registry.register(CardContent.from_dict(card), version.onnx, version.folder / "model.keras")
     assert models("reproduce", "forged") == 1
     assert "is outside the bounds of the card" in capfd.readouterr().err
+
+
+def test_a_version_of_an_earlier_recipe_is_told_from_its_successor_by_what_changed(
+    versions: list[str], home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry = Registry(home / "models")
+    version = registry.load(versions[0])
+    card = version.card.to_dict() | {"version": "earlier"}
+    del card["recipe"]["optimizer"]
+    card["recipe"]["turn"] = card["recipe"].pop("rotation_degrees")
+    registry.register(CardContent.from_dict(card), version.onnx, version.folder / "model.keras")
+    assert models("diff", versions[0], "earlier", "--json") == 0
+    facts = [row["fact"] for row in json.loads(capfd.readouterr().out)]
+    assert facts == ["recipe: optimizer"]
+    assert models("reproduce", "earlier", "--json") == 0
+    [changed] = json.loads(capfd.readouterr().out)["changed"]
+    assert changed.startswith("optimizer of the recipe: ")
+    assert changed.endswith(f"to {RECIPES['quick'].optimizer}")
 
 
 def test_cleaning_up_spares_who_serves_whom_a_rollback_needs_and_whom_rows_name(

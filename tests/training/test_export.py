@@ -13,7 +13,8 @@ from tasks.inference.model_file import model_in
 from tasks.inference.session import CALIBRATION, ModelSession
 from tasks.metrics.calibration import sigmoid, softmax
 from tasks.training.export import OPSET, parity, raw_answers, to_onnx
-from tasks.training.network import RECIPES, build, keras
+from tasks.training.network import build, keras
+from tasks.training.recipes import RECIPES
 from tests.bars import BAR_CALIBRATION
 
 METADATA = {

@@ -4,18 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.device import Device, nvidia_gpu
-from tasks.errors import DeviceError, DigitflowError
-from tasks.training.fit import NO_DIGIT, Epoch, Pairs, augmented, fit, one_cycle, training_device
-from tasks.training.network import RECIPES, Simulation, keras
+from tasks.device import Device
+from tasks.errors import DigitflowError
+from tasks.metrics.calibration import NO_DIGIT
+from tasks.training.fit import Epoch, fit, optimizer_of
+from tasks.training.network import keras
+from tasks.training.recipes import RECIPES, Simulation
+from tasks.training.training_set import Pairs
 from tests.bars import bar
 
 CPU = Device("cpu", "any", "no bfloat16")
-SHORT = replace(RECIPES["quick"], epochs=2, batch_size=32, turn=3, stretch=0.02)
+SHORT = replace(RECIPES["quick"], epochs=2, batch_size=32, rotation_degrees=3, zoom=0.02)
 
 
 class Record:
@@ -90,39 +91,16 @@ def test_a_fit_that_leaves_the_numbers_ends_with_the_epoch_and_what_to_do() -> N
         fit(bars(320), bars(10), recipe, 1, CPU, Record())
 
 
-@given(st.floats(1e-5, 1), st.integers(1, 2_000))
-def test_one_cycle_rises_to_its_peak_once_and_falls_to_almost_nothing(
-    peak: float, steps: int
-) -> None:
-    rates = one_cycle(peak, steps)
-    top = int(rates.argmax())
-    assert len(rates) == steps and rates[top] == np.float32(peak) and (rates > 0).all()
+@pytest.mark.parametrize("steps", [2, 11, 60])
+def test_the_rate_rises_to_its_peak_once_and_falls_to_almost_nothing(steps: int) -> None:
+    optimizer = optimizer_of(RECIPES["quick"], steps)
+    rates = []
+    for step in range(steps):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    top = max(1, round(steps / 5))
+    assert rates[0] == 0 and rates[top] == np.float32(RECIPES["quick"].learning_rate)
     assert (np.diff(rates[: top + 1]) > 0).all() and (np.diff(rates[top:]) < 0).all()
-
-
-def test_augmentation_by_nothing_changes_nothing() -> None:
-    still = replace(RECIPES["quick"], turn=0, stretch=0, shift=0)
-    pictures = bars(10)[0]
-    assert np.array_equal(augmented(pictures, still, [1, 1]), pictures)
-
-
-def test_augmentation_moves_a_picture_by_at_most_its_shift() -> None:
-    moving = replace(RECIPES["quick"], turn=1e-6, stretch=0, shift=2)
-    dot = np.zeros((200, 28, 28), np.uint8)
-    dot[:, 14, 14] = 255
-    rows, columns = np.nonzero(np.asarray(augmented(dot, moving, [1, 1])).sum(0))
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (12, 16, 12, 16)
-
-
-def test_a_recipe_that_only_shifts_moves_by_whole_pixels_within_its_shift() -> None:
-    moving = replace(RECIPES["quick"], turn=0, stretch=0, shift=1)
-    dot = np.zeros((1, 28, 28), np.uint8)
-    dot[0, 14, 14] = 255
-    places = {
-        tuple(int(axis[0]) for axis in np.nonzero(np.asarray(augmented(dot, moving, [1, seed]))[0]))
-        for seed in range(60)
-    }
-    assert places == {(14 + down, 14 + right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
 
 
 def test_no_digits_teach_the_score_and_not_the_digit() -> None:
@@ -132,28 +110,12 @@ def test_no_digits_teach_the_score_and_not_the_digit() -> None:
         np.concatenate([images, noise]),
         np.concatenate([labels, np.full(160, NO_DIGIT, np.int8)]),
     )
-    tiny = Simulation(bent=0, digits=0, no_digits=160)
-    recipe = replace(SHORT, simulation=tiny, average=0.9, smoothing=0.02, units=16, epochs=10)
+    tiny = Simulation(elastic_copies=0, digits=0, no_digits=160)
+    recipe = replace(
+        SHORT, simulation=tiny, ema_momentum=0.9, smoothing=0.02, dense_units=16, epochs=10
+    )
     model, history = fit(train, bars(20), recipe, 1, CPU, Record())
     probabilities, score = (np.asarray(answer) for answer in model(train[0]))
     assert (probabilities[:320].argmax(1) == labels).mean() > 0.9
     assert score[:320].min() > score[320:].max()
     assert history[-1].val_accuracy > 0.9
-
-
-def test_augmentation_depends_on_its_seed_alone() -> None:
-    pictures, recipe = bars(10)[0], RECIPES["quick"]
-    first = np.asarray(augmented(pictures, recipe, [1, 1]))
-    assert np.array_equal(augmented(pictures, recipe, [1, 1]), first)
-    assert not np.array_equal(augmented(pictures, recipe, [1, 2]), first)
-
-
-def test_cpu_is_the_cpu_also_where_there_is_a_gpu() -> None:
-    assert training_device("cpu").kind == "cpu"
-
-
-@pytest.mark.skipif(isinstance(nvidia_gpu(), Device), reason="this machine has a GPU")
-def test_cuda_without_a_gpu_is_an_error_with_its_cause_and_auto_is_the_cpu() -> None:
-    with pytest.raises(DeviceError, match=r"--device cuda: .*NVIDIA.*--device auto or cpu"):
-        training_device("cuda")
-    assert training_device("auto").kind == "cpu"

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from tasks.training.network import RECIPES, build, keras, layers, quiet_start
+from tasks.training.network import build, keras, layers, quiet_start
+from tasks.training.recipes import RECIPES
 
 PICTURES = np.random.default_rng(1).integers(0, 256, (5, 28, 28), np.uint8)
 

@@ -1,10 +1,11 @@
-"""What is learned holds the data, bent copies and simulations, drawn the same for the same seed."""
+"""A training set holds the data, deformations and simulations, the same for the same seed."""
 
 import numpy as np
 import pytest
 
 from tasks.metrics.calibration import NO_DIGIT
-from tasks.training.training_set import Pairs, as_read, learned
+from tasks.training.recipes import Simulation
+from tasks.training.training_set import Pairs, calibration_set, training_set
 from tests.bars import bar
 
 
@@ -15,9 +16,9 @@ def data() -> Pairs:
     return np.stack([bar(int(label)) for label in labels]), labels
 
 
-def test_the_data_comes_first_then_bent_copies_then_simulations(data: Pairs) -> None:
+def test_the_data_comes_first_then_its_deformations_then_simulations(data: Pairs) -> None:
     done: list[int] = []
-    images, labels = learned(data, bent=2, digits=30, no_digits=10, seed=1, on_progress=done.append)
+    images, labels = training_set(data, Simulation(2, 30, 10), 1, done.append)
     assert np.array_equal(images[:20], data[0])
     assert np.array_equal(labels[:60], np.tile(data[1], 3))
     assert not np.array_equal(images[20:40], images[40:60])
@@ -28,7 +29,7 @@ def test_the_data_comes_first_then_bent_copies_then_simulations(data: Pairs) -> 
 
 
 def test_the_same_seed_draws_the_same_and_calibration_draws_something_else(data: Pairs) -> None:
-    first, again = (as_read(data, seed=7) for _ in range(2))
+    first, again = (calibration_set(data, seed=7) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    drawn = learned(data, bent=0, digits=20, no_digits=10, seed=7)[0][20:]
+    drawn = training_set(data, Simulation(0, 20, 10), 7)[0][20:]
     assert not any((picture == drawn).all(axis=(1, 2)).any() for picture in first[0][20:])
