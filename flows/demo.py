@@ -28,11 +28,11 @@ class Demo:
     reading: Summary
     right: int
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return {
-            "training": self.training.facts(),
-            "reading": self.reading.facts(),
+            "training": self.training.to_dict(),
+            "reading": self.reading.to_dict(),
             "right": self.right,
         }
 
@@ -76,7 +76,7 @@ def demo(
 def _show(summary: Summary, console: Console) -> int:
     """Print rows of every kind and return how many answers were right, by the folders' names."""
     columns = ["path", "status", "reason", "digit", "confidence"]
-    rows = results.select(summary.results, run=summary.run_id, columns=columns).to_pylist()
+    rows = results.select(summary.results, results.Query(run=summary.run_id), columns).to_pylist()
     answered = [row for row in rows if row["digit"] is not None]
     rejected = [row for row in rows if row["digit"] is None]
     lines = []

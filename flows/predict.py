@@ -33,6 +33,7 @@ from tasks.inputs.listing import Listing, discover
 from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration, Threshold
 from tasks.metrics.error_bounds import ErrorBounds
+from tasks.outcomes import Status
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import Report, plural, to_html
@@ -41,10 +42,10 @@ from tasks.reporting.samples import load_samples
 from tasks.results import table as results
 from tasks.results.commit import WriterContext, make_table
 from tasks.results.compact import MANY, compact, small_files
-from tasks.results.pending import Pending, ReprocessPolicy, find_pending
+from tasks.results.pending import ReprocessPolicy, find_pending
 from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_decisions
 from tasks.results.repair import require_sound
-from tasks.results.summary import Summary, Tally, summarise, tally
+from tasks.results.summary import FileCounts, RunFacts, Summary, Tally, summarise, tally
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, open_run, resumable_runs, run_lock
 from tasks.settings import PredictSettings, home, models_place, results_table
 from tasks.task import task
@@ -126,18 +127,16 @@ def predict(
                 keep_compact(run.table, console)
                 expected = pending.listing.count - others + anew.unchanged
                 counted = tally(run.table, folder.name, expected)
-                summary = summary_of(
-                    run,
-                    settings,
-                    listing,
-                    pending,
-                    choice,
-                    counted,
-                    reader,
-                    threshold,
-                    others,
-                    anew,
+                files = FileCounts(
+                    root=listing.root,
+                    listed=listing.count,
+                    unchanged=pending.unchanged - anew.unchanged,
+                    others=others,
+                    decided_anew=anew.unchanged + anew.others,
+                    resumed=list(choice.resumed) if pending.resumed else [],
+                    rejected_now=rejected_now(run.table, listing) if settings.strict else None,
                 )
+                summary = summarise(run_facts(run, settings, reader, threshold), files, counted)
                 if settings.out:
                     write_out(run.table, listing, settings, bounds_of)
                 report = write_report(run, summary, counted, processes)
@@ -197,46 +196,29 @@ def choice_of(settings: PredictSettings, resumed: list[str]) -> ReprocessPolicy:
     )
 
 
-def summary_of(
-    run: Run,
-    settings: PredictSettings,
-    listing: Listing,
-    pending: Pending,
-    choice: ReprocessPolicy,
-    counted: Tally,
-    reader: SessionFacts,
-    threshold: Threshold,
-    others: int,
-    anew: RedecidedFiles,
-) -> Summary:
-    """Return what became of the files that were found."""
-    stages = run.stages.summed()
-    return summarise(
-        run.table,
-        run.folder.name,
-        counted,
-        root=listing.root,
-        listed=listing.count,
-        unchanged=pending.unchanged - anew.unchanged,
-        decided_anew=anew.unchanged + anew.others,
-        others=others,
+def run_facts(
+    run: Run, settings: PredictSettings, reader: SessionFacts, threshold: Threshold
+) -> RunFacts:
+    """Return what its summary says of a run, at its end."""
+    return RunFacts(
+        run_id=run.folder.name,
+        results=run.table,
+        out=str(settings.out) if settings.out else None,
         model_version=reader.version,
         canonical_version=reader.canonical_version,
         threshold=threshold,
         device=str(run.device),
         provider=reader.provider,
         started_at=run.started.isoformat(timespec="seconds"),
-        seconds=sum(stages.values()),
-        stages=stages,
-        resumed=list(choice.resumed) if pending.resumed else [],
-        out=str(settings.out) if settings.out else None,
-        rejected_now=rejected_now(run.table, listing) if settings.strict else None,
+        stages=run.stages.summed(),
     )
 
 
-def current_rows(table: str, listing: Listing, **conditions: Any) -> pa.Table:
+def current_rows(
+    table: str, listing: Listing, status: str | None = None, columns: list[str] | None = None
+) -> pa.Table:
     """Return the current row of every picture that was found, whichever run has read it."""
-    rows = results.select(table, root=listing.root, **conditions)
+    rows = results.select(table, results.Query(root=listing.root, status=status), columns)
     paths = pq.read_table(listing.file, columns=["path"])["path"].to_pylist()
     found = pa.array([printable(path) for path in paths], pa.string())
     return rows.filter(pc.is_in(rows["path"], found))
@@ -244,7 +226,7 @@ def current_rows(table: str, listing: Listing, **conditions: Any) -> pa.Table:
 
 def rejected_now(table: str, listing: Listing) -> int:
     """Return how many pictures of those that were found are rejected, whichever run did so."""
-    return int(current_rows(table, listing, status="rejected", columns=["path"]).num_rows)
+    return int(current_rows(table, listing, Status.REJECTED, ["path"]).num_rows)
 
 
 def keep_compact(table: str, console: Console) -> None:
@@ -272,7 +254,7 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
 def write_report(run: Run, summary: Summary, counted: Tally, processes: WorkerPool) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
     samples = load_samples(counted.samples(), run.inputs, processes.acquire)
-    report = reading_report(summary.facts(), samples.shown, samples.unshown)
-    write_text(run.folder / SUMMARY_FILE, json.dumps(summary.facts(), indent=2) + "\n")
+    report = reading_report(summary, samples.shown, samples.unshown)
+    write_text(run.folder / SUMMARY_FILE, json.dumps(summary.to_dict(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))
     return report

@@ -67,7 +67,7 @@ class Outcome:
     folder: str  # or URL, of the registered version
     report: str
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self)
 
@@ -208,18 +208,18 @@ def make_card(
         "actor": actor(),
         "git_commit": git_commit(),
         "packages": package_versions(),
-        "device": training.device.facts(),
+        "device": training.device.to_dict(),
         "dataset": candidate.snapshot.facts.model_dump(include=set(CardDataset.model_fields)),
         "settings": settings.model_dump(mode="json"),
         "recipe": training.recipe,
         "layers": training.layers,
         "history": training.history,
         "weights_of": training.weights_of,
-        "calibration": measured.calibration.facts(),
-        "metrics": evaluation.metrics.facts() if evaluation else None,
+        "calibration": measured.calibration.to_dict(),
+        "metrics": evaluation.metrics.to_dict() if evaluation else None,
         "sample": evaluation.sample if evaluation else None,
         "golden": golden.to_dict() if golden else None,
-        "parity": None if isinstance(parity, NotMeasured) else parity.facts(),
+        "parity": None if isinstance(parity, NotMeasured) else parity.to_dict(),
         "verdict": judgement.verdict.to_dict(),
         "flips": changes_facts(judgement.evidence.prediction_changes),
     }

@@ -42,7 +42,7 @@ class Device:
         """Return the line a person reads."""
         return f"{self.kind}: {self.name} ({self.detail})"
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values, for cards and reports."""
         return asdict(self)
 

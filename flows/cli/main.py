@@ -80,7 +80,7 @@ class Demo(Flow):
         """Run the demo."""
         from flows.demo import demo
 
-        self.answer(demo(self.train, self.predict, self.console()).facts())
+        self.answer(demo(self.train, self.predict, self.console()).to_dict())
 
 
 class Train(TrainSettings, Flow):
@@ -89,7 +89,7 @@ class Train(TrainSettings, Flow):
     def cli_cmd(self) -> None:
         """Run the train flow; a refusal is exit code 3."""
         outcome = self.train(TrainSettings(**values_of(TrainSettings, self)))
-        self.answer(outcome.facts())
+        self.answer(outcome.to_dict())
         if not outcome.accepted:
             raise GateRefused(outcome.sentence)
 
@@ -105,7 +105,7 @@ class Predict(PredictSettings, Flow):
         """Run the predict flow; with --strict, rejected pictures are exit code 4."""
         settings = PredictSettings(**values_of(PredictSettings, self))
         summary = self.predict(settings)
-        self.answer(summary.facts())
+        self.answer(summary.to_dict())
         if summary.rejected_now:
             raise RejectedInputs(
                 f"{summary.rejected_now} of the pictures that were found are rejected (--strict)"
@@ -124,7 +124,7 @@ class Preview(PreviewSettings, Command):
         from flows.preview import preview
 
         settings = PreviewSettings(**values_of(PreviewSettings, self))
-        self.answer(preview(settings, self.console()).facts())
+        self.answer(preview(settings, self.console()).to_dict())
 
 
 class Results(Command):
@@ -153,11 +153,13 @@ class Results(Command):
         require_sound(results_table())  # an empty commit is passed over in silence
         rows = results.select(
             results_table(),
-            run=self.run_id and encodable(self.run_id),
-            status=self.status,
-            reason=self.reason,
-            path=encodable(self.path or self.history or ""),
-            history=self.history is not None,
+            results.Query(
+                run=self.run_id and encodable(self.run_id),
+                status=self.status,
+                reason=self.reason,
+                path=encodable(self.path or self.history or ""),
+                history=self.history is not None,
+            ),
         )
         if self.out:
             results.export(rows, self.out)

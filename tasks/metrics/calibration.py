@@ -81,7 +81,7 @@ class RiskCurve:
             raise ValueError("thresholds that do not rise")
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> "RiskCurve":
+    def from_dict(cls, facts: Mapping[str, Any]) -> "RiskCurve":
         """Return the curve of a card or a model file, where tuples are lists.
 
         Raises:
@@ -143,13 +143,13 @@ class Calibration:
         if not 0 <= _finite(self.min_digit_score) <= _finite(self.sure_digit_score) <= 1:
             raise ValueError(f"digit scores {self.min_digit_score} and {self.sure_digit_score}")
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self)
 
     def to_json(self) -> str:
         """Return the same as one line."""
-        return json.dumps(self.facts(), separators=(",", ":"))
+        return json.dumps(self.to_dict(), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Calibration":
@@ -162,7 +162,7 @@ class Calibration:
             facts = json.loads(text)
         except RecursionError as error:
             raise ValueError("it is nested too deep") from error
-        return cls(**{**facts, "curve": RiskCurve.from_facts(facts["curve"])})
+        return cls(**{**facts, "curve": RiskCurve.from_dict(facts["curve"])})
 
 
 def _whole(value: Any) -> int:

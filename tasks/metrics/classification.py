@@ -57,7 +57,7 @@ class Metrics:
     confusion: list[list[int]]  # rows: true digit, columns: answer
     mistakes: list[Mistake]  # the most confident wrong answers, worst first
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self)
 
@@ -71,7 +71,7 @@ class Parity:
     same_digits: bool
     max_difference: float  # largest difference of a probability or a digit score
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self)
 

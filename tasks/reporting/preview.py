@@ -32,7 +32,7 @@ class Preview:
     model_version: str
     report: str
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self)
 

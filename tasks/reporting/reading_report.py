@@ -3,12 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics.calibration import Threshold
 from tasks.outcomes import MEANINGS, Status
 from tasks.reporting.document import (
     MISSING,
@@ -22,6 +20,7 @@ from tasks.reporting.document import (
     plural,
 )
 from tasks.reporting.svg import Tile, Tone, bars, digit_strips
+from tasks.results.summary import Summary
 
 OUTCOMES: dict[Status, tuple[str, Tone]] = {
     Status.READ: ("read", "good"),
@@ -69,39 +68,34 @@ class Unshown:
 
 
 def reading_report(
-    summary: Mapping[str, Any], samples: Sequence[Sample], unshown: Sequence[Unshown] = ()
+    summary: Summary, samples: Sequence[Sample], unshown: Sequence[Unshown] = ()
 ) -> Report:
     """Return what became of the pictures of one run.
 
     Args:
-        summary: `found` and the counts `read`, `review`, `rejected` that add up to it; `reasons`
-            (code to count); `digits` (ten counts); `rejects` (the first of them, each `path`,
-            `reason`, `detail`); what ran, where and how fast; `files` where a file can hold several
-            pictures, `unchanged` and `others` where an earlier or another run has read some;
-            `stages` (seconds of each); `threshold` (what the model guarantees); `accuracy`
-            (`right`, `labelled`) for pictures whose digits are known.
+        summary: of the run.
         samples: pictures to show; each section shows the least sure first.
         unshown: pictures that were to be shown.
     """
-    unaccounted = summary["found"] - sum(summary[status] for status in Status)
-    tone: Tone = "good" if summary["read"] == summary["found"] else "warn"
+    unaccounted = summary.found - sum(summary.count_of(status) for status in Status)
+    tone: Tone = "good" if summary.read == summary.found else "warn"
     sections = [
         _outcome(summary, unaccounted),
-        _reasons(summary["reasons"]),
-        _digits(summary["digits"]),
+        _reasons(summary.reasons),
+        _digits(summary.digits),
         _review(summary, _of(samples, Status.REVIEW)),
         _rejected(summary),
         _read(summary, _of(samples, Status.READ)),
         *([unshown_section(unshown)] if unshown else []),
-        _time(summary["stages"]),
+        _time(summary.stages),
         _provenance(summary),
     ]
     return Report(
-        title=f"Reading of {summary['root']}",
+        title=f"Reading of {summary.root}",
         lead=_lead(summary, unaccounted),
         sections=sections,
         tone="bad" if unaccounted else tone,
-        note=f"Run {summary['run_id']}, started {summary['started_at']}.",
+        note=f"Run {summary.run_id}, started {summary.started_at}.",
     )
 
 
@@ -112,30 +106,30 @@ def unshown_section(unshown: Sequence[Unshown]) -> Section:
     return Section("Not shown", words, Table(("File", "Page", "Why"), rows))
 
 
-def _lead(summary: Mapping[str, Any], unaccounted: int) -> str:
-    counts = ", ".join(f"{summary[status]:,} {words}" for status, (words, _) in OUTCOMES.items())
-    files = summary.get("files") or summary["found"]
-    inside = f" in {plural(files, 'file')}" if files != summary["found"] else ""
-    lead = f"Found {plural(summary['found'])}{inside}: {counts}."
-    if anew := summary.get("decided_anew"):
+def _lead(summary: Summary, unaccounted: int) -> str:
+    counts = ", ".join(
+        f"{summary.count_of(status):,} {words}" for status, (words, _) in OUTCOMES.items()
+    )
+    files = summary.files or summary.found
+    inside = f" in {plural(files, 'file')}" if files != summary.found else ""
+    lead = f"Found {plural(summary.found)}{inside}: {counts}."
+    if anew := summary.decided_anew:
         lead += f" {plural(anew, 'file')} of them were read before, under another accepted error."
-    if before := summary.get("unchanged"):
+    if before := summary.unchanged:
         lead += f" {plural(before, 'more file')} had not changed since an earlier reading."
-    if others := summary.get("others"):
+    if others := summary.others:
         lead += f" {plural(others, 'more file')} were read by another run meanwhile."
     if unaccounted:
         lead += f" The counts do not add up: {unaccounted:+,}, which is a defect of digitflow."
-    if known := summary.get("accuracy"):
-        share = percent(known["right"] / known["labelled"] if known["labelled"] else None)
-        lead += (
-            f" Of {known['labelled']:,} whose digit is known, {known['right']:,} ({share}) right."
-        )
+    if known := summary.accuracy:
+        share = percent(known.right / known.labelled if known.labelled else None)
+        lead += f" Of {known.labelled:,} whose digit is known, {known.right:,} ({share}) right."
     return lead
 
 
-def _outcome(summary: Mapping[str, Any], unaccounted: int) -> Section:
-    found = summary["found"]
-    counts = {words: (summary[status], tone) for status, (words, tone) in OUTCOMES.items()}
+def _outcome(summary: Summary, unaccounted: int) -> Section:
+    found = summary.found
+    counts = {words: (summary.count_of(status), tone) for status, (words, tone) in OUTCOMES.items()}
     if unaccounted:
         counts["unaccounted for"] = (unaccounted, "bad")
     rows: list[Sequence[str | Cell]] = [
@@ -149,9 +143,9 @@ def _outcome(summary: Mapping[str, Any], unaccounted: int) -> Section:
     rows.append(("found", f"{found:,}", percent(1 if found else None)))
     return Section(
         "Outcome",
-        f"{number(summary['seconds'], 1)} s, {number(summary['pictures_per_second'], 0)} pictures "
+        f"{number(summary.seconds, 1)} s, {number(summary.pictures_per_second, 0)} pictures "
         f"a second. {'' if unaccounted else 'Every picture found has exactly one outcome.'} "
-        f"{Threshold(**summary['threshold']).sentence()}.",
+        f"{summary.threshold.threshold().sentence()}.",
         Table(("Outcome", "Pictures", "Share"), rows, total=True),
     )
 
@@ -201,8 +195,8 @@ def _tiles(samples: Sequence[Sample], tone: Tone = "") -> list[Tile]:
     ]
 
 
-def _review(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Section:
-    if not summary["review"]:
+def _review(summary: Summary, samples: Sequence[Sample]) -> Section:
+    if not summary.review:
         return Section("For review", "No picture waits for a person.")
     rows = [
         (
@@ -215,8 +209,8 @@ def _review(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Section:
     ]
     return Section(
         "For review",
-        f"{plural(summary['review'])} for a person to look at"
-        f"{_shown(len(samples), summary['review'])}, the least sure first: the likeliest digit "
+        f"{plural(summary.review)} for a person to look at"
+        f"{_shown(len(samples), summary.review)}, the least sure first: the likeliest digit "
         "and how sure the model is.",
         Table(("File", "Digit", "Sure", "Reason"), rows) if rows else None,
         digit_strips("For review", _tiles(samples, "warn")),
@@ -227,24 +221,24 @@ def _shown(shown: int, of: int) -> str:
     return "" if shown >= of else f", {shown:,} of them shown"
 
 
-def _rejected(summary: Mapping[str, Any]) -> Section:
-    if not summary["rejected"]:
+def _rejected(summary: Summary) -> Section:
+    if not summary.rejected:
         return Section("Rejected", "Every picture could be read.")
-    rows = [(row["path"], row["reason"], row["detail"] or "") for row in summary["rejects"]]
+    rows = [(reject.path, reject.reason, reject.detail or "") for reject in summary.rejects]
     return Section(
         "Rejected",
-        f"{plural(summary['rejected'])} could not be read{_shown(len(rows), summary['rejected'])}.",
+        f"{plural(summary.rejected)} could not be read{_shown(len(rows), summary.rejected)}.",
         Table(("File", "Reason", "Detail"), rows) if rows else None,
     )
 
 
-def _read(summary: Mapping[str, Any], samples: Sequence[Sample]) -> Section:
-    if not summary["read"]:
+def _read(summary: Summary, samples: Sequence[Sample]) -> Section:
+    if not summary.read:
         return Section("Read", "No picture was read.")
-    words = f"{_shown(len(samples), summary['read'])}, the least sure first" if samples else ""
+    words = f"{_shown(len(samples), summary.read)}, the least sure first" if samples else ""
     return Section(
         "Read",
-        f"{plural(summary['read'])} read{words}.",
+        f"{plural(summary.read)} read{words}.",
         figures=digit_strips("Read", _tiles(samples)),
     )
 
@@ -264,15 +258,15 @@ def _time(stages: Mapping[str, float]) -> Section:
     )
 
 
-def _provenance(summary: Mapping[str, Any]) -> Section:
+def _provenance(summary: Summary) -> Section:
     rows = {
-        "Folder": summary["root"],
-        "Results table": summary["results"],
-        "Also written to": summary["out"] or "no other file",
-        "Model": summary["model_version"],
-        "Canonical form": summary["canonical_version"],
-        "Ran on": f"{summary['provider']}: {summary['device']}",
-        "Run": summary["run_id"],
-        "Started": summary["started_at"],
+        "Folder": summary.root,
+        "Results table": summary.results,
+        "Also written to": summary.out or "no other file",
+        "Model": summary.model_version,
+        "Canonical form": summary.canonical_version,
+        "Ran on": f"{summary.provider}: {summary.device}",
+        "Run": summary.run_id,
+        "Started": summary.started_at,
     }
     return Section("Provenance", "Where the rows are, and what read them.", facts(rows))

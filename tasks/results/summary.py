@@ -6,7 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import ConfigDict
 
+from tasks.contracts.base import Contract
 from tasks.errors import DigitflowError
 from tasks.metrics.calibration import Threshold
 from tasks.outcomes import Status
@@ -19,9 +21,43 @@ EVENLY_SPREAD = 40  # rows with a digit, from the whole run
 COLUMNS = ["path", "page", "status", "reason", "detail", "digit", "confidence"]
 
 
-@dataclass(frozen=True)
-class Summary:
+class Reject(Contract):
+    """A picture that could not be read, and why."""
+
+    path: str
+    reason: str
+    detail: str | None
+
+
+class Accuracy(Contract):
+    """How many of the pictures whose digit is known were answered right."""
+
+    right: int
+    labelled: int
+
+
+class SummaryThreshold(Contract):
+    """From which confidence on digits were read; see `tasks.metrics.calibration.Threshold`."""
+
+    confidence: float
+    accepted: int
+    wrong: int
+    bound: float
+    coverage: float
+    digits: int
+
+    def threshold(self) -> Threshold:
+        """Return it as what calibration guarantees."""
+        return Threshold(
+            *(self.confidence, self.accepted, self.wrong),
+            *(self.bound, self.coverage, self.digits),
+        )
+
+
+class Summary(Contract):
     """What one run found and what became of it: found = read + review + rejected."""
+
+    model_config = ConfigDict(extra="ignore")  # what is worked out anew when it is written
 
     run_id: str
     root: str
@@ -35,30 +71,68 @@ class Summary:
     rejected: int
     reasons: dict[str, int]
     digits: list[int]  # how often each digit was read or is up for review
-    rejects: list[dict[str, str]]  # path, reason, detail of the first ones
+    rejects: list[Reject]  # the first ones
     model_version: str
     canonical_version: str
-    threshold: Threshold
+    threshold: SummaryThreshold
     device: str
     provider: str
     started_at: str
     seconds: float
     stages: dict[str, float]  # seconds of each; they add up to `seconds`
     results: str
-    resumed: list[str] = field(default_factory=list)  # interrupted runs that this one went on from
-    decided_anew: int = 0  # of the files: not read again, but decided by the error accepted now
-    out: str | None = None
-    rejected_now: int | None = None  # also by earlier runs, of all that was found; if asked for
-    accuracy: dict[str, int] | None = None  # right, labelled: where truth is known
+    resumed: list[str]  # interrupted runs that this one went on from
+    decided_anew: int  # of the files: not read again, but decided by the error accepted now
+    out: str | None
+    rejected_now: int | None  # also by earlier runs, of all that was found; if asked for
+    accuracy: Accuracy | None = None  # where truth is known
 
     @property
     def pictures_per_second(self) -> float:
         """Return pictures per second of the whole run."""
         return self.found / self.seconds if self.seconds else 0.0
 
-    def facts(self) -> dict[str, Any]:
-        """Return the same as plain values."""
-        return asdict(self) | {"pictures_per_second": round(self.pictures_per_second, 1)}
+    def count_of(self, status: Status) -> int:
+        """Return how many pictures have a status."""
+        counts = {
+            Status.READ: self.read,
+            Status.REVIEW: self.review,
+            Status.REJECTED: self.rejected,
+        }
+        return counts[status]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same as values that JSON knows, and the speed."""
+        return super().to_dict() | {"pictures_per_second": round(self.pictures_per_second, 1)}
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run was: its name, what it read with, how long that took, and where rows went."""
+
+    run_id: str
+    results: str
+    out: str | None
+    model_version: str
+    canonical_version: str
+    threshold: Threshold
+    device: str
+    provider: str
+    started_at: str
+    stages: dict[str, float]  # seconds of each
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """The files that a run found, and what it did not read of them."""
+
+    root: str
+    listed: int
+    unchanged: int
+    others: int
+    decided_anew: int
+    resumed: list[str]
+    rejected_now: int | None
 
 
 @dataclass
@@ -70,7 +144,7 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     digits: Counter[int] = field(default_factory=Counter)
-    rejects: list[dict[str, Any]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
     least_sure: pa.Table | None = None
     spread: list[dict[str, Any]] = field(default_factory=list)
 
@@ -86,7 +160,8 @@ class Tally:
             counter.update(_counts(rows[name]))
         rejected = rows.filter(pc.field("status") == Status.REJECTED)
         room = MOST_REJECTS - len(self.rejects)
-        self.rejects += rejected.select(["path", "reason", "detail"]).slice(0, room).to_pylist()
+        first_ones = rejected.select(["path", "reason", "detail"]).slice(0, room).to_pylist()
+        self.rejects += [Reject.from_dict(row) for row in first_ones]
         answered = rows.filter(pc.field("status") != Status.REJECTED)
         places = range(first, answered.num_rows, every)
         self.spread += answered.take(pa.array(places, pa.int64())).to_pylist()
@@ -127,10 +202,14 @@ def tally(table: str, run_id: str, expected: int) -> Tally:
     return found
 
 
-def summarise(table: str, run_id: str, counted: Tally, **facts: Any) -> Summary:
-    """Return the summary of a run from what its rows add up to, and the facts about it."""
+def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
+    """Return the summary of a run from what it was, what it found, and what its rows add up to."""
     return Summary(
-        run_id=run_id,
+        run_id=run.run_id,
+        root=files.root,
+        listed=files.listed,
+        unchanged=files.unchanged,
+        others=files.others,
         files=counted.files,
         found=counted.found,
         read=counted.statuses[Status.READ],
@@ -139,8 +218,19 @@ def summarise(table: str, run_id: str, counted: Tally, **facts: Any) -> Summary:
         reasons=dict(counted.reasons.most_common()),
         digits=[counted.digits[digit] for digit in range(10)],
         rejects=counted.rejects,
-        results=table,
-        **facts,
+        model_version=run.model_version,
+        canonical_version=run.canonical_version,
+        threshold=SummaryThreshold.from_dict(asdict(run.threshold)),
+        device=run.device,
+        provider=run.provider,
+        started_at=run.started_at,
+        seconds=sum(run.stages.values()),
+        stages=run.stages,
+        results=run.results,
+        resumed=files.resumed,
+        decided_anew=files.decided_anew,
+        out=run.out,
+        rejected_now=files.rejected_now,
     )
 
 

@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -118,49 +119,49 @@ def scan(table: str, columns: list[str], wanted: pc.Expression) -> Iterator[pa.R
         )
 
 
-def select(
-    table: str,
-    *,
-    root: str | None = None,
-    run: str | None = None,
-    status: str | None = None,
-    reason: str | None = None,
-    path: str | None = None,
-    history: bool = False,
-    columns: list[str] | None = None,
-) -> pa.Table:
-    """Return the rows that match every condition given, ordered by root, path, reading and page.
+@dataclass(frozen=True)
+class Query:
+    """Conditions that rows have to meet, all of them; None asks for nothing."""
+
+    root: str | None = None  # folder, archive or URL that was read
+    run: str | None = None  # run id
+    status: str | None = None  # `read`, `review` or `rejected`
+    reason: str | None = None  # a reason code
+    path: str | None = None  # a part of the path
+    history: bool = False  # superseded readings, too
+
+
+CURRENT = Query()
+
+
+def select(table: str, query: Query = CURRENT, columns: list[str] | None = None) -> pa.Table:
+    """Return the rows that a query asks for, ordered by root, path, reading and page.
 
     Only the current reading of each file counts, which is its last, unless a run is named or the
     history is asked for.
 
     Args:
         table: folder or URL of the table.
-        root: folder, archive or URL that was read.
-        run: run id.
-        status: `read`, `review` or `rejected`.
-        reason: a reason code.
-        path: a part of the path.
-        history: superseded readings, too.
+        query: which rows.
         columns: names, all by default.
 
     Raises:
         InputError: there is no table yet.
     """
     wanted = pc.scalar(True)
-    for name, value in (("root", root), ("run_id", run)):
+    for name, value in (("root", query.root), ("run_id", query.run)):
         if value is not None:
             wanted &= pc.field(name) == value
-    if path:
-        wanted &= pc.match_substring(pc.field("path"), path)
+    if query.path:
+        wanted &= pc.match_substring(pc.field("path"), query.path)
     keys = ("root", "path", "page", *RANKED_BY)
     needed = columns and [*dict.fromkeys([*columns, *keys, "status", "reason"])]
     dataset = dataset_of(open_table(table), table)
     with reading(table):
         rows: pa.Table = dataset.to_table(columns=needed, filter=wanted)
-    if run is None and not history:
+    if query.run is None and not query.history:
         rows = current(rows)
-    for name, value in (("status", status), ("reason", reason)):
+    for name, value in (("status", query.status), ("reason", query.reason)):
         if value is not None:
             rows = rows.filter(pc.field(name) == value)
     ordered = rows.append_column(PLACE, ranks(rows)).sort_by(

@@ -81,7 +81,7 @@ def start(folder: Path, model: Path, home: Path) -> subprocess.Popen[bytes]:
 
 def rows_of(home: Path) -> list[dict[str, Any]]:
     """Return all rows, whatever reading they are of, as far as they have to be the same."""
-    rows = results.select(str(home / "results"), history=True, columns=SAME)
+    rows = results.select(str(home / "results"), results.Query(history=True), SAME)
     return sorted(rows.to_pylist(), key=lambda row: (row["path"], row["page"]))
 
 

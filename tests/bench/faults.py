@@ -55,7 +55,7 @@ def _wrong(table: str, last: Outcome) -> list[str]:
     if not last.summary:
         return [f"undisturbed: {last.told}"]
     columns = ["path", "page", "run_id", "status", "digit"]
-    every = results.select(table, history=True, columns=columns).to_pylist()
+    every = results.select(table, results.Query(history=True), columns).to_pylist()
     twice = len(every) - len({(row["path"], row["page"], row["run_id"]) for row in every})
     current = results.select(table, columns=columns).to_pylist()
     right = {

@@ -100,7 +100,9 @@ def _read_archive(archive: Path, members: int, home: Path, model: Path) -> Line:
 
 def _rows(home: Path) -> tuple[int, int]:
     """Return how many files have rows, and how many rows there are, none of them twice."""
-    rows = table.select(str(home / "results"), history=True, columns=["path", "page"]).to_pylist()
+    rows = table.select(
+        str(home / "results"), table.Query(history=True), ["path", "page"]
+    ).to_pylist()
     pages = {(row["path"], row["page"]) for row in rows}
     return len({path for path, _ in pages}), len(rows) if len(pages) == len(rows) else -1
 

@@ -204,7 +204,7 @@ class _Changes:
 
 def _rows(home: Path, history: bool = False) -> list[dict[str, Any]]:
     columns = ["path", "reason", "content_hash", "size"]
-    rows = table.select(str(home / "results"), history=history, columns=columns)
+    rows = table.select(str(home / "results"), table.Query(history=history), columns)
     return list(rows.to_pylist())
 
 

@@ -108,5 +108,5 @@ def _wrong(
 
 
 def _rows(table: str) -> Counter[Any]:
-    rows = results.select(table, history=True, columns=KEY)
+    rows = results.select(table, results.Query(history=True), KEY)
     return Counter(zip(*(rows[name].to_pylist() for name in KEY), strict=True))

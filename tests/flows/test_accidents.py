@@ -57,7 +57,7 @@ class Command:
 
     def rows(self) -> pa.Table:
         """Return every row but for what tells runs apart, having checked that no file has two."""
-        rows = results.select(self.table, history=True)
+        rows = results.select(self.table, results.Query(history=True))
         assert len(set(rows["path"].to_pylist())) == rows.num_rows
         return rows.drop(["run_id", "read_at", "commit_version"])
 

@@ -43,7 +43,7 @@ def test_two_runs_at_once_put_each_picture_of_a_bucket_into_its_results_once(
     ]
     said = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], said
-    rows = table.select(f"{bucket}/results", history=True).to_pylist()
+    rows = table.select(f"{bucket}/results", table.Query(history=True)).to_pylist()
     assert Counter(row["path"] for row in rows) == Counter(
         f"{number % 4}/{number:03}.png" for number in range(COUNT)
     )

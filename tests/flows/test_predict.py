@@ -85,7 +85,7 @@ def read(folder: Path, model: Path, console: Console | None = None, **values: An
 
 def outcomes(summary: Summary, **conditions: Any) -> dict[tuple[str, int], tuple[str, int | None]]:
     """Return reason and digit of each page, having checked that each is there once."""
-    rows = table.select(summary.results, **conditions).to_pylist()
+    rows = table.select(summary.results, table.Query(**conditions)).to_pylist()
     found = {(row["path"], row["page"]): (row["reason"], row["digit"]) for row in rows}
     assert len(found) == len(rows)
     return found
@@ -192,7 +192,7 @@ def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
             assert min(counts) >= 0
             assert summary.listed == sum(counts[:3]) == found + 1
             assert summary.found == summary.read + summary.review + summary.rejected
-            rows = table.select(summary.results, run=summary.run_id)
+            rows = table.select(summary.results, table.Query(run=summary.run_id))
             assert len(set(rows["path"].to_pylist())) == summary.files
             assert rows.num_rows == summary.found
         # a run that has read everything itself has nothing to decide anew
@@ -203,7 +203,7 @@ def test_the_same_rows_come_from_one_process_and_from_two(mixed: Path, model_fil
     tables = []
     for workers in (1, 2):
         summary = read(mixed, model_file, workers=workers, again=True)
-        rows = table.select(summary.results, run=summary.run_id)
+        rows = table.select(summary.results, table.Query(run=summary.run_id))
         tables.append(rows.drop(["run_id", "read_at", "commit_version"]))
     assert tables[0].equals(tables[1])
 
@@ -240,7 +240,7 @@ def test_a_reading_again_supersedes_the_earlier_one_which_stays_in_the_history(
     first = read(folder, model_file)
     other = save_bar_model(tmp_path / "other.onnx", version="other")
     second = read(folder, other, again=True)
-    rows = table.select(first.results, history=True).to_pylist()
+    rows = table.select(first.results, table.Query(history=True)).to_pylist()
     assert [(row["run_id"], row["model_version"]) for row in rows] == [
         (first.run_id, model_in(model_file).name),
         (second.run_id, model_in(other).name),
@@ -387,7 +387,7 @@ def test_a_file_that_nobody_registered_reads_under_its_hash_whatever_it_says(
     copy.write_bytes(version.onnx.read_bytes())
     summary = read(folder, copy, console, again=True)
     assert console.lines["Model"].startswith("good, by ")
-    rows = table.select(summary.results, history=True).to_pylist()
+    rows = table.select(summary.results, table.Query(history=True)).to_pylist()
     assert [row["model_version"] for row in rows] == [name, "good"]
 
 

@@ -48,8 +48,8 @@ def test_a_preview_agrees_with_the_reading_of_every_picture(folder: Path, model_
         "review": summary.review,
         "rejected": summary.rejected,
     }
-    assert (found.threshold, found.files, found.shown) == (summary.threshold, 14, 14)
-    for row in table.select(summary.results, run=summary.run_id).to_pylist():
+    assert (found.threshold, found.files, found.shown) == (summary.threshold.threshold(), 14, 14)
+    for row in table.select(summary.results, table.Query(run=summary.run_id)).to_pylist():
         if row["digit"] is not None:
             assert f"{row['path']}: {row['status']}: {row['digit']}" in page
     assert "pages.tif: rejected: blank" in page

@@ -126,7 +126,7 @@ def test_a_calibration_keeps_its_promises_or_is_refused(facts: Any) -> None:
 )
 def test_counts_that_no_calibration_can_find_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError)):
-        RiskCurve.from_facts({**CURVE, **change})
+        RiskCurve.from_dict({**CURVE, **change})
 
 
 def test_an_absurdly_large_calibration_takes_neither_memory_nor_patience() -> None:

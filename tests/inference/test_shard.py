@@ -69,7 +69,7 @@ def read_files(
 
 def outcomes(table: str) -> dict[str, tuple[str, int | None]]:
     """Return reason and digit of each path, having checked that each is there once."""
-    rows: list[dict[str, Any]] = results.select(table, run="run-1").to_pylist()
+    rows: list[dict[str, Any]] = results.select(table, results.Query(run="run-1")).to_pylist()
     assert len({row["path"] for row in rows}) == len(rows)
     return {row["path"]: (row["reason"], row["digit"]) for row in rows}
 

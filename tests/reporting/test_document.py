@@ -29,6 +29,7 @@ from tasks.reporting.document import (
 from tasks.reporting.reading_report import Sample, reading_report
 from tasks.reporting.svg import Figure
 from tasks.reporting.training_report import TrainingPictures, training_report
+from tasks.results.summary import Summary
 from tests.bars import BAR_CALIBRATION
 
 HOSTILE = "a|<script>alert('x')</script>\"&`*_[x](y)\n\udcff\u202e.png"
@@ -120,11 +121,17 @@ SUMMARY: dict[str, Any] = {
     "read": 193,
     "review": 7,
     "rejected": 5,
+    "listed": 205,
+    "unchanged": 0,
+    "others": 0,
+    "files": 205,
+    "decided_anew": 0,
+    "resumed": [],
+    "rejected_now": None,
     "reasons": {"ok": 193, "low_confidence": 7, "truncated": 5},
     "digits": [20] * 10,
     "seconds": 0.42,
     "stages": {"decode": 0.3, "list": 0.02, "network": 0.1},
-    "pictures_per_second": 488.0,
     "provider": "CPUExecutionProvider",
     "device": "EPYC, 2 cores",
     "model_version": "20251123-7f3a",
@@ -179,7 +186,11 @@ def test_addresses_in_names_become_no_links(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "report", [training_report(Card.from_dict(CARD), PICTURES), reading_report(SUMMARY, SAMPLES)]
+    "report",
+    [
+        training_report(Card.from_dict(CARD), PICTURES),
+        reading_report(Summary.from_dict(SUMMARY), SAMPLES),
+    ],
 )
 def test_both_renderings_hold_every_section_figure_and_the_lead(report: Report) -> None:
     page, text = to_html(report), to_markdown(report)
@@ -200,7 +211,7 @@ def test_the_page_asks_nothing_from_elsewhere() -> None:
 
 
 def test_hostile_names_are_shown_and_harmless_in_both_renderings() -> None:
-    report = reading_report(changed(SUMMARY, root=HOSTILE), SAMPLES)
+    report = reading_report(Summary.from_dict(changed(SUMMARY, root=HOSTILE)), SAMPLES)
     page, text = Words(to_html(report)), to_markdown(report)
     assert "script" not in page.elements
     assert r"a|<script>alert('x')</script>" + r'"&`*_[x](y)\n\xff\u202e.png' in page.words
@@ -283,12 +294,12 @@ def test_a_training_report_says_what_each_threshold_promises() -> None:
 
 
 def test_a_reading_report_says_what_the_model_promised() -> None:
-    outcome = reading_report(SUMMARY, SAMPLES).sections[0]
+    outcome = reading_report(Summary.from_dict(SUMMARY), SAMPLES).sections[0]
     assert "Threshold 0.6: at most 0.10 % errors among what is read (95 % sure)" in outcome.text
 
 
 def test_the_counts_of_a_reading_add_up_and_are_explained() -> None:
-    report = reading_report(SUMMARY, SAMPLES)
+    report = reading_report(Summary.from_dict(SUMMARY), SAMPLES)
     assert report.lead == "Found 205 pictures: 193 read, 7 for review, 5 rejected."
     *parts, found = table(report, "Outcome")
     assert sum(int(row[1]) for row in parts) == int(found[1]) == SUMMARY["found"]
@@ -298,31 +309,33 @@ def test_the_counts_of_a_reading_add_up_and_are_explained() -> None:
 
 
 def test_a_reading_whose_counts_do_not_add_up_says_so() -> None:
-    report = reading_report(changed(SUMMARY, found=206), SAMPLES)
+    report = reading_report(Summary.from_dict(changed(SUMMARY, found=206)), SAMPLES)
     assert "do not add up: +1" in report.lead
     assert report.tone == "bad"
     assert ["unaccounted for", "1", "0.49 %"] in table(report, "Outcome")
 
 
 def test_files_with_several_pictures_are_told_apart_from_pictures() -> None:
-    lead = reading_report(changed(SUMMARY, files=200), []).lead
+    lead = reading_report(Summary.from_dict(changed(SUMMARY, files=200)), []).lead
     assert lead == "Found 205 pictures in 200 files: 193 read, 7 for review, 5 rejected."
 
 
 def test_known_digits_give_the_lead_an_accuracy() -> None:
-    report = reading_report(changed(SUMMARY, accuracy={"right": 199, "labelled": 200}), [])
+    report = reading_report(
+        Summary.from_dict(changed(SUMMARY, accuracy={"right": 199, "labelled": 200})), []
+    )
     assert report.lead.endswith("Of 200 whose digit is known, 199 (99.50 %) right.")
 
 
 def test_pictures_for_review_come_least_sure_first() -> None:
-    rows = table(reading_report(SUMMARY, SAMPLES), "For review")
+    rows = table(reading_report(Summary.from_dict(SUMMARY), SAMPLES), "For review")
     assert [row[0] for row in rows] == ["a.png", "b.png"]
 
 
 def test_a_reading_of_nothing_and_without_samples_is_reported() -> None:
-    nothing = dict.fromkeys(["found", "read", "review", "rejected"], 0)
+    nothing = dict.fromkeys(["found", "read", "review", "rejected", "files"], 0)
     empty = changed(SUMMARY, **nothing, reasons={}, digits=[0] * 10, rejects=[])
-    report = reading_report(empty, [])
+    report = reading_report(Summary.from_dict(empty), [])
     assert report.lead == "Found 0 pictures: 0 read, 0 for review, 0 rejected."
     assert to_html(report)
     assert to_markdown(report)

@@ -53,7 +53,7 @@ def writer(table: str, run: str, root: str = "/pictures") -> WriterContext:
 
 def paths_in(table: str, **conditions: Any) -> list[str]:
     """Return the paths of all rows, those of superseded readings included."""
-    rows = results.select(table, history=True, columns=["path"], **conditions).to_pylist()
+    rows = results.select(table, results.Query(history=True, **conditions), ["path"]).to_pylist()
     return [row["path"] for row in rows]
 
 
@@ -193,7 +193,7 @@ def test_a_table_that_somebody_has_partitioned_takes_rows(tmp_path: Path, column
     require_sound(table)
     assert compact(table)
     assert small_files(table) == 0
-    found = results.select(table, history=True).to_pylist()
+    found = results.select(table, results.Query(history=True)).to_pylist()
     assert [(row["path"], row["digit"], row["root"]) for row in found] == [
         ("a.png", 3, "/pictures"),
         ("b.png", None, "/pictures"),

@@ -44,7 +44,7 @@ def add(table: str, run: str) -> Committed:
 
 def rows_of(table: str, **conditions: str) -> pa.Table:
     """Return all rows, those of superseded readings, too."""
-    return results.select(table, history=True, **conditions)
+    return results.select(table, results.Query(history=True, **conditions))
 
 
 def files_of(table: str) -> int:

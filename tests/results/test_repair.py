@@ -76,10 +76,10 @@ def test_damage_is_refused_and_stepped_back_from(table: Path, harm: str) -> None
         require_sound(str(table))
     assert repair(str(table))
     assert damages(str(table)) == []
-    rows = results.select(str(table), history=True)
+    rows = results.select(str(table), results.Query(history=True))
     assert rows.num_rows == left
     store(str(table), read_row("next.png", "run-9"))
-    assert results.select(str(table), history=True).num_rows == left + 1
+    assert results.select(str(table), results.Query(history=True)).num_rows == left + 1
 
 
 @pytest.mark.parametrize("harm", [emptied, zeroed, Path.unlink])

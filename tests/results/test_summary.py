@@ -1,5 +1,6 @@
 """Counts that add up, or an error; and some rows to show, from all over the run."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +9,36 @@ import pytest
 from tasks.errors import DigitflowError
 from tasks.metrics.calibration import threshold_for
 from tasks.results import summary
-from tasks.results.summary import EVENLY_SPREAD, LEAST_SURE, MOST_REJECTS, Summary, summarise, tally
+from tasks.results.summary import (
+    EVENLY_SPREAD,
+    LEAST_SURE,
+    MOST_REJECTS,
+    FileCounts,
+    RunFacts,
+    Summary,
+    summarise,
+    tally,
+)
 from tests.bars import BAR_CALIBRATION
 from tests.results.test_table import read_row, rejected_row, store
 
 
 def summary_of(table: str, files: int) -> Summary:
     """Return the summary of a run that read so many files."""
-    return summarise(
-        table,
-        "run-1",
-        tally(table, "run-1", files),
-        root="/pictures",
-        listed=files + 3,
-        unchanged=2,
-        others=1,
+    run = RunFacts(
+        run_id="run-1",
+        results=table,
+        out=None,
         model_version="m",
         canonical_version="1",
         threshold=threshold_for(0.005, BAR_CALIBRATION.curve),
         device="cpu",
         provider="CPUExecutionProvider",
         started_at="2026-01-01T00:00:00+00:00",
-        seconds=2.0,
-        stages={"read": 2.0},
+        stages={"read": 1.5, "network": 0.5},
     )
+    found = FileCounts("/pictures", files + 3, 2, 1, 0, [], None)
+    return summarise(run, found, tally(table, "run-1", files))
 
 
 @pytest.fixture
@@ -54,8 +61,8 @@ def test_every_row_is_counted_once_by_status_reason_and_digit(table: str) -> Non
     assert (found.read, found.review, found.rejected) == (2, 1, 1)
     assert found.reasons == {"ok": 2, "low_confidence": 1, "empty_file": 1}
     assert found.digits == [0, 0, 0, 2, 0, 0, 0, 1, 0, 0]
-    assert [reject["path"] for reject in found.rejects] == ["c.txt"]
-    assert found.facts()["pictures_per_second"] == 2.0
+    assert [reject.path for reject in found.rejects] == ["c.txt"]
+    assert found.to_dict()["pictures_per_second"] == 2.0
 
 
 def test_rejects_are_named_up_to_a_limit_and_all_counted(table: str) -> None:
@@ -123,3 +130,22 @@ def test_pages_of_one_file_are_shown_apart(table: str) -> None:
     store(table, read_row("a.tif"), read_row("a.tif", page=1))
     rows = tally(table, "run-1", 1).samples()
     assert sorted((row["path"], row["page"]) for row in rows) == [("a.tif", 0), ("a.tif", 1)]
+
+
+def test_a_summary_is_read_as_it_was_written(table: str) -> None:
+    store(table, read_row("a.png"), rejected_row("c.txt"))
+    found = summary_of(table, 2)
+    written = json.loads(json.dumps(found.to_dict()))
+    assert Summary.from_dict(written) == found
+    assert list(written) == [*Summary.model_fields, "pictures_per_second"]
+    assert found.threshold.threshold() == threshold_for(0.005, BAR_CALIBRATION.curve)
+
+
+@pytest.mark.parametrize("key", [key for key in Summary.model_fields if key != "accuracy"])
+def test_what_is_no_summary_is_an_error_that_names_the_key(table: str, key: str) -> None:
+    store(table, read_row("a.png"))
+    written = summary_of(table, 1).to_dict()
+    with pytest.raises(ValueError, match=rf"^{key}(\.0\.\w+|\.0)?: [^\n]*$"):
+        Summary.from_dict({**written, key: [{}]})
+    with pytest.raises(ValueError, match=f"^{key}: Field required$"):
+        Summary.from_dict({name: value for name, value in written.items() if name != key})

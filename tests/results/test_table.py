@@ -116,14 +116,14 @@ FIRST = [("a.png", 0), ("a.png", 1), ("b/2.png", 0), ("c.txt", 0)]  # of the fir
 def test_rows_are_selected_by_every_condition_in_order_of_path_and_page(
     table: str, conditions: dict[str, Any], expected: list[tuple[str, int]]
 ) -> None:
-    rows = results.select(table, **conditions, columns=["path", "page"])
+    rows = results.select(table, results.Query(**conditions), ["path", "page"])
     assert rows.column_names == ["path", "page"]
     assert [(row["path"], row["page"]) for row in rows.to_pylist()] == expected
 
 
 def test_a_status_that_a_later_reading_took_away_is_not_current(table: str) -> None:
     def statuses(**conditions: Any) -> list[str]:
-        rows = results.select(table, root="/pictures", path="a.png", **conditions)
+        rows = results.select(table, results.Query(root="/pictures", path="a.png", **conditions))
         return [row["status"] for row in rows.to_pylist()]
 
     assert statuses() == ["review"]
@@ -133,7 +133,9 @@ def test_a_status_that_a_later_reading_took_away_is_not_current(table: str) -> N
 
 
 def test_the_history_of_a_file_is_in_the_order_of_its_readings(table: str) -> None:
-    rows = results.select(table, root="/pictures", path="a.png", history=True).to_pylist()
+    rows = results.select(
+        table, results.Query(root="/pictures", path="a.png", history=True)
+    ).to_pylist()
     assert [(row["run_id"], row["page"]) for row in rows] == [
         ("run-1", 0),
         ("run-1", 1),
@@ -155,7 +157,7 @@ def test_the_reading_that_was_committed_last_counts_whatever_the_clock_said(tmp_
     store(table, read_row("a.png", read_at=LATER), read_row("b.png", read_at=LATER))
     store(table, read_row("a.png", "run-2", digit=7))  # the clock was set back
     assert [row["digit"] for row in results.select(table).to_pylist()] == [7, 3]
-    history = results.select(table, path="a.png", history=True).to_pylist()
+    history = results.select(table, results.Query(path="a.png", history=True)).to_pylist()
     assert [row["run_id"] for row in history] == ["run-1", "run-2"]
 
 
@@ -173,9 +175,9 @@ def test_the_last_reading_counts_in_a_table_whose_rows_come_from_another_one(
             read_row("a.png", f"run-{digit}", digit=digit),
             read_row(f"{digit}.png", f"run-{digit}"),
         )
-        assert results.select(table, path="a.png")["digit"].to_pylist() == [digit]
+        assert results.select(table, results.Query(path="a.png"))["digit"].to_pylist() == [digit]
     assert commit(table_of(read_row("5.png", "run-7")), "run-7/0", early) == Committed(0, 1)
-    history = results.select(table, path="a.png", history=True)
+    history = results.select(table, results.Query(path="a.png", history=True))
     assert history["digit"].to_pylist() == list(range(7))
 
 
@@ -195,7 +197,7 @@ def test_rows_of_a_table_without_numbers_of_commits_rank_below_by_their_time(
         compact(table)
     current = {row["path"]: row["run_id"] for row in results.select(table).to_pylist()}
     assert current == {"a.png": "run-3", "b.png": "run-1"}
-    history = results.select(table, path="a.png", history=True).to_pylist()
+    history = results.select(table, results.Query(path="a.png", history=True)).to_pylist()
     assert [row["run_id"] for row in history] == ["run-2", "run-1", "run-3"]
 
 
@@ -223,13 +225,13 @@ def test_what_a_storage_says_as_a_coloured_tree_is_told_in_one_line() -> None:
 
 
 def test_parquet_has_the_rows_with_their_types(table: str, tmp_path: Path) -> None:
-    rows = results.select(table, run="run-1")
+    rows = results.select(table, results.Query(run="run-1"))
     results.export(rows, tmp_path / "out.parquet")
     assert pq.read_table(tmp_path / "out.parquet").equals(rows)
 
 
 def test_csv_has_one_line_of_plain_values_for_each_row(table: str, tmp_path: Path) -> None:
-    results.export(results.select(table, run="run-1"), tmp_path / "out.csv")
+    results.export(results.select(table, results.Query(run="run-1")), tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(newline="") as opened:
         rows = list(csv.DictReader(opened))
     first, last = rows[0], rows[-1]
@@ -242,7 +244,7 @@ def test_csv_has_one_line_of_plain_values_for_each_row(table: str, tmp_path: Pat
 
 
 def test_json_lines_have_one_value_for_each_row(table: str, tmp_path: Path) -> None:
-    results.export(results.select(table, run="run-1"), tmp_path / "out.jsonl")
+    results.export(results.select(table, results.Query(run="run-1")), tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["path"] for row in rows] == ["a.png", "a.png", "b/2.png", "c.txt"]
     assert (rows[0]["digit"], rows[0]["confidence"], rows[0]["ink"]) == (3, 0.3, INK)

@@ -94,7 +94,7 @@ def test_readers_can_skip_a_file_by_its_bounds(tmp_path: Path) -> None:
     found = DeltaTable(table).get_add_actions(flatten=True)
     assert sorted(found.column("min.root").to_pylist()) == ["/a", "/b", "/c"]
     assert set(found.column("num_records").to_pylist()) == {1}
-    assert results.select(table, root="/b").num_rows == 1
+    assert results.select(table, results.Query(root="/b")).num_rows == 1
 
 
 def test_names_that_the_log_has_to_encode_are_those_of_files(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def read(folder: Path, model: Path, **options: object) -> tuple[Summary, list[tu
     settings = PredictSettings(source=str(folder), model=str(model), again=True, **options)  # type: ignore[arg-type]
     summary = predict(settings)
     columns = ["path", "page", "status", "reason", "digit", "content_hash"]
-    rows = results.select(summary.results, run=summary.run_id, columns=columns)
+    rows = results.select(summary.results, results.Query(run=summary.run_id), columns)
     return summary, list(zip(*rows.to_pydict().values(), strict=True))
 
 
