@@ -3,6 +3,7 @@
 python -m tests.bench.listing [COUNT ...]
 """
 
+import argparse
 import resource
 import subprocess
 import sys
@@ -13,14 +14,21 @@ from pathlib import Path
 from tasks.inputs.listing import discover
 from tasks.inputs.open import open_inputs
 
-COUNTS = ("10000", "100000", "1000000")
+COUNTS = [10_000, 100_000, 1_000_000]
 PER_FOLDER = 1_000
 
 
 def main() -> None:
     """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("counts", type=int, nargs="*", default=COUNTS)
+    parser.add_argument("--list", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.list:
+        list_once(options.list)
+        return
     print(f"{'files':>9}  {'seconds':>8}  {'us a file':>9}  {'peak MB':>8}")
-    for count in map(int, sys.argv[1:] or COUNTS):
+    for count in options.counts:
         with tempfile.TemporaryDirectory() as folder:
             make_files(Path(folder), count)
             command = [sys.executable, "-m", "tests.bench.listing", "--list", folder]
@@ -48,7 +56,4 @@ def list_once(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--list"]:
-        list_once(sys.argv[2])
-    else:
-        main()
+    main()
