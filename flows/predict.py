@@ -95,7 +95,7 @@ def predict(
         folder = open_run("predict", home())
         run = Run(folder, inputs, results_table(), device, started, stages)
         start = WorkerStart(model, device, settings.decode_timeout)
-        with settled(), in_use(Path(model.place)), WorkerPool(start) as processes:
+        with settled(), in_use(Path(model.location)), WorkerPool(start) as processes:
             listing = discover(inputs, folder / LISTING_FILE, allow_empty=settings.allow_empty)
             console.log("Source", f"{listing.root}: {plural(listing.count, 'file')}")
             start_early(processes, listing, settings)

@@ -1,4 +1,4 @@
-"""All pending shards, read beside each other: by processes of this machine, or on a cluster."""
+"""All pending shards, read in parallel: by processes of this machine, or on a cluster."""
 
 import time
 from collections.abc import Callable, Iterator

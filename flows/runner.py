@@ -1,4 +1,4 @@
-"""Who runs a stage many times beside each other: threads of this program, or a cluster."""
+"""Runners of a stage for many jobs in parallel: threads of this program, or a cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ class Runner(Protocol):
         cluster: ClusterConfig,
         stop: Callable[[], None],
     ) -> Iterator[T]:
-        """Run a stage for each job, some beside each other; yield the results in order.
+        """Run a stage for each job, some in parallel; yield the results in order.
 
         Args:
             function: the stage.

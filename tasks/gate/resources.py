@@ -68,7 +68,7 @@ def _apart(function: Callable[..., T], model: Model, *more: object) -> T:
             return process.apply_async(function, (model, *more)).get(LONGEST_S)
         except multiprocessing.TimeoutError:
             raise ModelError(
-                f"{model.place} does not come to an end within {LONGEST_S:g} s"
+                f"{model.location} does not come to an end within {LONGEST_S:g} s"
             ) from None
 
 

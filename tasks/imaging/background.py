@@ -18,13 +18,9 @@ MEDIAN_SIDE = 32  # px: a median takes its time, so it is taken in a picture sma
 COLOUR_SIDE = 48  # px: large enough for the ink's colour
 STROKE_SHARE = 0.12  # of the shorter side: narrower marks are strokes, not light
 DARKEST = 16  # grey: a background is no darker, so that noise is not taken for ink
-BRIGHT_BACKGROUND = (
-    2.0  # odds of dark ink on a background that is not black, and of bright on black
-)
+BRIGHT_BACKGROUND = 2.0  # odds of dark ink on what is not black, and of bright ink on black
 DARK_BACKGROUND = 70  # grey: a darker background is black
-STROKE_WIDEST = (
-    0.22  # of the shorter side: darker patches at least this wide are background in shadow
-)
+STROKE_WIDEST = 0.22  # of the shorter side: darker patches at least this wide are in shadow
 NEAR = (0.16, 0.08, 0.04)  # of the light: how near to the surface the background lies, step by step
 EVEN = 0.03  # of the light: as much as an even background varies
 EVEN_SHARE = 0.4  # of the picture: what has to be even background to go by it

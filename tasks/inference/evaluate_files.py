@@ -66,8 +66,8 @@ def answers_of_files(
     rows = pa.concat_tables(read)
     if useless := pc.sum(pc.equal(rows["reason"], Reason.NO_ANSWER)).as_py():
         raise ModelError(
-            f"{model.place} answers {useless:,} of {rows.num_rows:,} pictures with something that "
-            "is no probability"
+            f"{model.location} answers {useless:,} of {rows.num_rows:,} pictures with something "
+            "that is no probability"
         )
     return _answers(rows)
 

@@ -21,13 +21,13 @@ class Model:
     """An ONNX file as it was when it was read."""
 
     name: str  # under which its rows are recorded
-    place: str  # where it was read, for people
+    location: str  # where it was read, for people
     onnx: bytes = field(repr=False)
     registered: bool = False  # under this name, which its own metadata have to say, too
 
     def __str__(self) -> str:
         """Return the name, and where the file lies if it is none that was registered."""
-        return self.name if self.registered else f"{self.name} ({self.place})"
+        return self.name if self.registered else f"{self.name} ({self.location})"
 
     @property
     def sha256(self) -> str:

@@ -66,12 +66,12 @@ class ModelSession:
         try:
             self._session = onnxruntime.InferenceSession(model.onnx, options, providers=providers)
         except Exception as error:  # ONNX Runtime's errors share no base but Exception
-            raise ModelError(f"{model.place} does not load as an ONNX model: {error}") from error
+            raise ModelError(f"{model.location} does not load as an ONNX model: {error}") from error
         self.provider: str = self._session.get_providers()[0]
         if self.provider != providers[0]:
             raise DeviceError(f"{device} was chosen, but ONNX Runtime runs on {self.provider}")
         self.metadata = _checked_metadata(self._session, model)
-        self.version, self._place = model.name, model.place
+        self.version, self._location = model.name, model.location
         self.calibration = _calibration(self.metadata, model)
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._try()
@@ -92,13 +92,13 @@ class ModelSession:
                 zip(self._outputs, self._session.run(self._outputs, {INPUT: images}), strict=True)
             )
         except Exception as error:  # ONNX Runtime's errors share no base but Exception
-            raise ModelError(f"{self._place} fails for {count} pictures: {error}") from error
+            raise ModelError(f"{self._location} fails for {count} pictures: {error}") from error
         shapes = {name: array.shape for name, array in given.items()}
         expected = {OUTPUT: (count, DIGITS), SCORE: (count,)}
         if any(shape != expected[name] for name, shape in shapes.items()):
             raise ModelError(
-                f"{self._place} gives {shapes} for {count} pictures; expected one row of {DIGITS} "
-                "for each picture: export it for any number of pictures"
+                f"{self._location} gives {shapes} for {count} pictures; expected one row of "
+                f"{DIGITS} for each picture: export it for any number of pictures"
             )
         return Answers(given[OUTPUT], given.get(SCORE))
 
@@ -109,7 +109,7 @@ class ModelSession:
         answers = joined([self._answered(pictures[:count]) for count in TRIED])
         if not usable(answers.probabilities, answers.digit_scores).any():
             raise ModelError(
-                f"{self._place} answers with what are no probabilities, such as "
+                f"{self._location} answers with what are no probabilities, such as "
                 f"{answers.probabilities[-1].tolist()}: they have to lie in [0, 1] with the sum 1"
             )
 
@@ -121,19 +121,19 @@ def _checked_metadata(session: Any, model: Model) -> dict[str, str]:
     scored = plain | {SCORE: ("tensor(float)", [])}
     if inputs != {INPUT: ("tensor(uint8)", [28, 28])} or outputs not in (plain, scored):
         raise ModelError(
-            f"{model.place} takes {inputs} and gives {outputs}; expected uint8 (N, 28, 28) "
+            f"{model.location} takes {inputs} and gives {outputs}; expected uint8 (N, 28, 28) "
             f"'{INPUT}', float32 (N, 10) '{OUTPUT}' and perhaps float32 (N,) '{SCORE}'"
         )
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     form = metadata.get("canonical_version")
     if form != CANONICAL_VERSION or "version" not in metadata:
         raise (OutdatedModel if form else ModelError)(
-            f"{model.place} was made for canonical form {form or 'unknown'}, this digitflow has "
+            f"{model.location} was made for canonical form {form or 'unknown'}, this digitflow has "
             f"{CANONICAL_VERSION}: train again, or use the digitflow it was made with"
         )
     if model.registered and metadata["version"] != model.name:
         raise ModelError(
-            f"{model.place} is registered as {model.name}, but says that it is "
+            f"{model.location} is registered as {model.name}, but says that it is "
             f"{metadata['version']}: train and promote another version"
         )
     return metadata
@@ -142,11 +142,12 @@ def _checked_metadata(session: Any, model: Model) -> dict[str, str]:
 def _calibration(metadata: dict[str, str], model: Model) -> Calibration:
     if CALIBRATION not in metadata:
         raise ModelError(
-            f"{model.place} carries no risk curve, so that no error can be guaranteed: train again"
+            f"{model.location} carries no risk curve, so that no error can be guaranteed: train "
+            "again"
         )
     try:
         return Calibration.from_json(metadata[CALIBRATION])
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
-            f"{model.place} carries a damaged risk curve ({error}): train again"
+            f"{model.location} carries a damaged risk curve ({error}): train again"
         ) from error

@@ -125,10 +125,10 @@ def read_shard_remotely(
     Raises:
         DigitflowError: source or results are not there on this machine.
     """
-    for place in (plan.inputs.root, writer.table):
-        if "://" not in place and not Path(place).exists():
+    for location in (plan.inputs.root, writer.table):
+        if "://" not in location and not Path(location).exists():
             raise DigitflowError(
-                f"{place} is not there on {platform.node()}: the machines of a cluster have to "
+                f"{location} is not there on {platform.node()}: the machines of a cluster have to "
                 "share source and results, as a mounted folder or a bucket"
             )
     entries = [Entry(*each) for each in pickle.loads(packed)]  # noqa: S301 - packed by this run

@@ -27,7 +27,7 @@ class WorkerDeaths(Deaths):
         earlier = self.counts[item]
         if item == NETWORK and died.timed_out and earlier + 1 >= DEATHS_IN_NETWORK:
             raise ModelError(
-                f"{self._start.model.place} does not answer within "
+                f"{self._start.model.location} does not answer within "
                 f"{self._start.network_timeout:g} s, twice: read with another model"
             ) from died
         super().count(died, item)

@@ -176,8 +176,8 @@ def _append(
 ) -> None:
     table = writer.table
     number = pa.repeat(pa.scalar(_number(latest, writer), pa.int64()), rows.num_rows)
-    place = rows.schema.get_field_index("commit_version")
-    numbered = rows.set_column(place, rows.schema.field(place), number)
+    column = rows.schema.get_field_index("commit_version")
+    numbered = rows.set_column(column, rows.schema.field(column), number)
     if is_partitioned(latest):
         append_partitioned(latest, table, numbered, properties)
         return

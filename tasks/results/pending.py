@@ -57,7 +57,7 @@ class _Known:
     sizes: NDArray[np.int64]
     mtimes: NDArray[np.int64]
     contents: NDArray[Any]  # KEY (N,), first half of the content's hash
-    reasons: NDArray[np.int8]  # place in Reason
+    reasons: NDArray[np.int8]  # index in REASONS
     resumed: NDArray[np.bool_]
 
     def places(self, paths: NDArray[Any]) -> NDArray[np.int64]:
@@ -103,7 +103,7 @@ def find_pending(
             size += bytes_of(chosen)
             resumed += int((known.resumed[places[~wanted]]).sum())
             waiting = pa.concat_tables([waiting, pa.Table.from_batches([chosen])])
-            # `entries_of` finds a file by its place: groups of one size
+            # `entries_of` finds a file by its number: groups of one size
             ready = waiting.num_rows // ROW_GROUP * ROW_GROUP
             if ready:
                 writer.write_table(waiting.slice(0, ready), ROW_GROUP)
@@ -182,7 +182,7 @@ def _columns(
 
 
 def _rejected(asked: str) -> NDArray[np.bool_]:
-    """Tell for each place in REASONS whether it is a rejection that is asked for."""
+    """Tell for each of REASONS whether it is a rejection that is asked for."""
     return np.array(
         [STATUSES[reason] == Status.REJECTED and asked in (ALL, reason) for reason in REASONS], bool
     )

@@ -22,14 +22,14 @@ from tasks.inputs.listing import Listing
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import BY_CONFIDENCE, Reason, Status
 from tasks.results.commit import WriterContext, commit
-from tasks.results.table import PLACE, RANKED_BY, current, dataset_of, open_table, ranks, reading
+from tasks.results.table import RANK, RANKED_BY, current, dataset_of, open_table, ranks, reading
 from tasks.task import task
 
 PATHS = 16_384  # whose rows are looked up and committed together
 DECIDED_BY = ("path", "reason", "error_bound", "model_version")  # and of what
 KNOWN_BY = (*DECIDED_BY, "confidence")
 
-_NO_READINGS = pa.schema([("path", pa.string()), (PLACE, pa.int64())]).empty_table()
+_NO_READINGS = pa.schema([("path", pa.string()), (RANK, pa.int64())]).empty_table()
 
 BoundsOf = Callable[[str], ErrorBounds | None]
 """Gives the error bounds of a model version, or nothing where it is not there any more."""
@@ -56,8 +56,8 @@ def with_decisions(rows: pa.Table, max_error: float, bounds_of: BoundsOf) -> pa.
     reasons = pc.if_else(read, Reason.OK.value, Reason.LOW_CONFIDENCE.value)
     statuses = pc.if_else(read, Status.READ.value, Status.REVIEW.value)
     for name, values in (("reason", reasons), ("status", statuses)):
-        place = rows.column_names.index(name)
-        rows = rows.set_column(place, rows.field(name), pc.if_else(is_open, values, rows[name]))
+        index = rows.column_names.index(name)
+        rows = rows.set_column(index, rows.field(name), pc.if_else(is_open, values, rows[name]))
     return rows
 
 
@@ -162,11 +162,9 @@ def _changed(
     own = rows.filter(pc.field("run_id") == writer.run_id)["path"].combine_chunks()
     readings = _readings(rows).append_column("read_at", rows["read_at"])
     times = readings.group_by(keys).aggregate([("read_at", "min"), ("read_at", "max")])
-    last = times.group_by("path").aggregate([(PLACE, "max")])
+    last = times.group_by("path").aggregate([(RANK, "max")])
     joined = candidate.join(times, keys, join_type="inner").join(last, "path", join_type="inner")
-    return joined.filter(
-        (pc.field(PLACE) == pc.field(f"{PLACE}_max")) & ~pc.field("path").isin(own)
-    )
+    return joined.filter((pc.field(RANK) == pc.field(f"{RANK}_max")) & ~pc.field("path").isin(own))
 
 
 def _readings(rows: pa.Table) -> pa.Table:
@@ -207,8 +205,8 @@ def _of_run(rows: pa.Table, run_id: str, bounds_of: BoundsOf) -> pa.Table:
         ),
     }
     for name, column in values.items():
-        place = rows.column_names.index(name)
-        rows = rows.set_column(place, rows.field(name), column)
+        index = rows.column_names.index(name)
+        rows = rows.set_column(index, rows.field(name), column)
     return rows
 
 

@@ -27,8 +27,8 @@ from tasks.results.repair import damages, described
 from tasks.results.schema import SCHEMA
 from tasks.results.table_files import is_local, storage_of
 
-PLACE = "place"  # of a reading among those of its file: the name of a column that is only here
-ORDER = ["root", "path", PLACE, "page"]
+RANK = "rank"  # of a reading among those of its file: the name of a column that is only here
+ORDER = ["root", "path", RANK, "page"]
 BEFORE_COMMITS = 2**62  # more microseconds than a clock says, so that times rank below commits
 RANKED_BY = ("commit_version", "read_at")
 ROW_BATCH = 16_384  # rows in memory at once
@@ -164,9 +164,7 @@ def select(table: str, query: Query = CURRENT, columns: list[str] | None = None)
     for name, value in (("status", query.status), ("reason", query.reason)):
         if value is not None:
             rows = rows.filter(pc.field(name) == value)
-    ordered = rows.append_column(PLACE, ranks(rows)).sort_by(
-        [(name, "ascending") for name in ORDER]
-    )
+    ordered = rows.append_column(RANK, ranks(rows)).sort_by([(name, "ascending") for name in ORDER])
     return ordered.select(columns or rows.column_names)
 
 
@@ -182,11 +180,11 @@ def ranks(rows: pa.Table | pa.RecordBatch) -> pa.Array | pa.ChunkedArray:
 
 def current(rows: pa.Table) -> pa.Table:
     """Return the rows of the last reading of each file; all pages of one are of one commit."""
-    readings = rows.select(["root", "path"]).append_column(PLACE, ranks(rows))
-    last = readings.group_by(["root", "path"]).aggregate([(PLACE, "max")])
+    readings = rows.select(["root", "path"]).append_column(RANK, ranks(rows))
+    last = readings.group_by(["root", "path"]).aggregate([(RANK, "max")])
     numbered = readings.append_column("row", pa.array(range(rows.num_rows), pa.int64()))
     joined = numbered.join(last, ["root", "path"])
-    return rows.take(joined.filter(pc.field(PLACE) == pc.field(f"{PLACE}_max"))["row"])
+    return rows.take(joined.filter(pc.field(RANK) == pc.field(f"{RANK}_max"))["row"])
 
 
 def check_out(out: Path) -> None:

@@ -331,7 +331,7 @@ def test_a_file_reads_under_the_name_of_the_version_that_it_is_or_else_its_hash(
 ) -> None:
     monkeypatch.chdir(model_file.parent)
     found = find_model(model_file.name, registry)
-    assert (found.name, found.place) == (f"sha256:{sha256(model_file)[:16]}", str(model_file))
+    assert (found.name, found.location) == (f"sha256:{sha256(model_file)[:16]}", str(model_file))
     assert not found.registered
     add("bars")
     again = find_model(model_file.name, registry)
