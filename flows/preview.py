@@ -1,8 +1,7 @@
 """Look at a folder: what a reading would make of some of its pictures, on one page."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from flows.console import Console
 from tasks.atomic import write_text
@@ -22,6 +21,7 @@ from tasks.registry.registry import Registry, find_model
 from tasks.reporting.document import to_html
 from tasks.reporting.preview import Preview, evenly_spaced, preview_report
 from tasks.reporting.samples import pages_at
+from tasks.results.picture_row import PictureRow, picture_rows
 from tasks.runs import LISTING_FILE, REPORT_FILE, open_run
 from tasks.settings import PreviewSettings, home, models_place
 
@@ -45,9 +45,10 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
         some = evenly_spaced(listing, settings.limit)
         plan = ReadPlan(run.name, inputs, thresholds)
         table, _ = read_rows(plan, some, processes)
-        rows = table.to_pylist()
-        pictures = pictures_of(rows, inputs, processes)
-    counts = Counter(row["status"] for row in rows)
+        rows = picture_rows(table)
+        decoded = [number for number, ink in enumerate(table["ink"].is_valid().to_pylist()) if ink]
+        pictures = pictures_of(rows, decoded, inputs, processes)
+    counts = Counter(row.status for row in rows)
     found = Preview(
         folder=inputs.root,
         files=listing.count,
@@ -65,14 +66,13 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
 
 
 def pictures_of(
-    rows: Sequence[Mapping[str, Any]], inputs: Inputs, processes: WorkerPool
+    rows: Sequence[PictureRow], decoded: Sequence[int], inputs: Inputs, processes: WorkerPool
 ) -> dict[int, DecodedPage | str]:
     """Return the pages that are pictures, by the number of their row, or why they cannot be shown.
 
     They are decoded a second time: a reading hands rows over, and no pictures.
     """
-    numbers = [number for number, row in enumerate(rows) if row["ink"] is not None]
-    places = [(unprintable(rows[number]["path"]), rows[number]["page"]) for number in numbers]
+    places = [(unprintable(rows[number].path), rows[number].page) for number in decoded]
     limit = processes.start.decode_timeout
     pages = pages_at(
         inputs,
@@ -82,4 +82,4 @@ def pictures_of(
         file_seconds=limit,
         seconds=None,
     )
-    return dict(zip(numbers, pages, strict=True))
+    return dict(zip(decoded, pages, strict=True))

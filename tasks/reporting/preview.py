@@ -16,6 +16,7 @@ from tasks.processes.page_process import DecodedPage
 from tasks.reporting.document import Report, Section, Table, percent, plural
 from tasks.reporting.reading_report import OUTCOMES, Unshown, unshown_section
 from tasks.reporting.svg import Figure, Tile, Tone, digit_grid, times
+from tasks.results.picture_row import PictureRow
 
 LONGEST_NAME = 20  # characters below a thumbnail
 
@@ -45,7 +46,7 @@ def evenly_spaced(listing: Listing, limit: int) -> list[Entry]:
 
 
 def preview_report(
-    preview: Preview, rows: Sequence[Mapping[str, Any]], pictures: Mapping[int, DecodedPage | str]
+    preview: Preview, rows: Sequence[PictureRow], pictures: Mapping[int, DecodedPage | str]
 ) -> Report:
     """Return a page that shows every picture beside its canonical form and its decision.
 
@@ -59,7 +60,7 @@ def preview_report(
     )
     sections = [_section(status, rows, pictures) for status in OUTCOMES]
     unshown = [
-        Unshown(rows[number]["path"], rows[number]["page"], page)
+        Unshown(rows[number].path, rows[number].page, page)
         for number, page in pictures.items()
         if isinstance(page, str)
     ]
@@ -75,15 +76,13 @@ def preview_report(
 
 
 def _section(
-    status: Status, rows: Sequence[Mapping[str, Any]], pictures: Mapping[int, DecodedPage | str]
+    status: Status, rows: Sequence[PictureRow], pictures: Mapping[int, DecodedPage | str]
 ) -> Section:
     words, tone = OUTCOMES[status]
-    some = [(number, row) for number, row in enumerate(rows) if row["status"] == status]
+    some = [(number, row) for number, row in enumerate(rows) if row.status == status]
     figures = [_figure(row, pictures[number], tone) for number, row in some if number in pictures]
     without = [
-        (row["path"], row["reason"], row["detail"])
-        for number, row in some
-        if number not in pictures
+        (row.path, row.reason, row.detail or "") for number, row in some if number not in pictures
     ]
     return Section(
         words.capitalize(),
@@ -93,7 +92,7 @@ def _section(
     )
 
 
-def _figure(row: Mapping[str, Any], page: DecodedPage | str, tone: Tone) -> Figure:
+def _figure(row: PictureRow, page: DecodedPage | str, tone: Tone) -> Figure:
     if isinstance(page, DecodedPage) and page.thumbnail is not None:
         original, form = page.thumbnail, page.form
         size = times((page.width, page.height))
@@ -101,21 +100,21 @@ def _figure(row: Mapping[str, Any], page: DecodedPage | str, tone: Tone) -> Figu
         original, form = np.full((1, 1, 3), BACKGROUND, np.uint8), np.zeros((28, 28), np.uint8)
         size = "not shown"
     tiles = [
-        Tile(255 - original, _end(row["path"]), note=size, hint=row["path"]),
+        Tile(255 - original, _end(row.path), note=size, hint=row.path),
         Tile(form, _decision(row), note=_why(row), tone=tone, hint=_why(row)),
     ]
-    return digit_grid(f"{row['path']}: {_decision(row)}", tiles, columns=2, size=THUMBNAIL)
+    return digit_grid(f"{row.path}: {_decision(row)}", tiles, columns=2, size=THUMBNAIL)
 
 
 def _end(path: str) -> str:
     return path if len(path) <= LONGEST_NAME else "…" + path[1 - LONGEST_NAME :]
 
 
-def _decision(row: Mapping[str, Any]) -> str:
-    return f"{row['status']}: {row['reason'] if row['status'] == Status.REJECTED else row['digit']}"
+def _decision(row: PictureRow) -> str:
+    return f"{row.status}: {row.reason if row.status == Status.REJECTED else row.digit}"
 
 
-def _why(row: Mapping[str, Any]) -> str:
-    if row["status"] == Status.REJECTED:
-        return str(row["detail"])
-    return f"{percent(row['confidence'], 1)} sure"
+def _why(row: PictureRow) -> str:
+    if row.status == Status.REJECTED:
+        return str(row.detail)
+    return f"{percent(row.confidence, 1)} sure"

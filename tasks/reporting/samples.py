@@ -1,7 +1,7 @@
 """Pages of files that were read, decoded again for a report, which never waits long for them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tasks.errors import DigitflowError
 from tasks.inputs.base import Inputs, unprintable
@@ -13,6 +13,7 @@ from tasks.processes.page_process import (
     PageSettings,
 )
 from tasks.reporting.reading_report import Sample, Unshown
+from tasks.results.picture_row import PictureRow
 
 FILE_S = 10.0  # seconds for one file: what takes longer is not shown
 ALL_S = 30.0  # seconds for all files of a report together
@@ -28,7 +29,7 @@ class Samples(NamedTuple):
 
 
 def load_samples(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Sequence[PictureRow],
     inputs: Inputs,
     acquire: AcquireProcess | None = None,
     seconds: float = ALL_S,
@@ -36,20 +37,20 @@ def load_samples(
     """Return rows with their pictures, and those whose picture is not to be had.
 
     Args:
-        rows: of the results table, with path, page, status, reason, digit and confidence.
+        rows: of the results table.
         inputs: where the paths lie.
         acquire: acquires a process that can decode, where there are some already.
         seconds: for all of them.
     """
-    samples, rows = Samples([], []), list(rows)
-    places = [(unprintable(row["path"]), row["page"]) for row in rows]
+    samples = Samples([], [])
+    places = [(unprintable(row.path), row.page) for row in rows]
     found = pages_at(inputs, places, acquire=acquire, seconds=seconds)
     for row, page in zip(rows, found, strict=True):
         if isinstance(page, str):
-            samples.unshown.append(Unshown(row["path"], row["page"], page))
+            samples.unshown.append(Unshown(row.path, row.page, page))
             continue
-        same = {name: row[name] for name in ("path", "digit", "confidence", "status", "reason")}
-        samples.shown.append(Sample(picture=page.form, **same))
+        sample = Sample(row.path, page.form, row.digit, row.confidence, row.status, row.reason)
+        samples.shown.append(sample)
     return samples
 
 

@@ -13,12 +13,12 @@ from tasks.errors import DigitflowError
 from tasks.metrics.calibration import Threshold
 from tasks.outcomes import Status
 from tasks.results import table as results
+from tasks.results.picture_row import COLUMNS, PictureRow, picture_rows
 from tasks.task import task
 
 MOST_REJECTS = 50  # listed by name in a summary; all are in the table
 LEAST_SURE = 20  # rows of review, and of the least sure readings, that are kept for the report
 EVENLY_SPREAD = 40  # rows with a digit, from the whole run
-COLUMNS = ["path", "page", "status", "reason", "detail", "digit", "confidence"]
 
 
 class Reject(Contract):
@@ -146,7 +146,7 @@ class Tally:
     digits: Counter[int] = field(default_factory=Counter)
     rejects: list[Reject] = field(default_factory=list)
     least_sure: pa.Table | None = None
-    spread: list[dict[str, Any]] = field(default_factory=list)
+    spread: list[PictureRow] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch, every: int) -> None:
         """Count the rows of a batch; keep each `every`th row with a digit."""
@@ -164,16 +164,16 @@ class Tally:
         self.rejects += [Reject.from_dict(row) for row in first_ones]
         answered = rows.filter(pc.field("status") != Status.REJECTED)
         places = range(first, answered.num_rows, every)
-        self.spread += answered.take(pa.array(places, pa.int64())).to_pylist()
+        self.spread += picture_rows(answered.take(pa.array(places, pa.int64())))
         some = [self.least_sure, answered] if self.least_sure else [answered]
         self.least_sure = pa.concat_tables(some).sort_by("confidence").slice(0, LEAST_SURE)
         self.files += pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py()
         self.found += rows.num_rows
 
-    def samples(self) -> list[dict[str, Any]]:
+    def samples(self) -> list[PictureRow]:
         """Return rows with a digit to show: the least sure ones, and some from all over the run."""
-        doubtful = self.least_sure.to_pylist() if self.least_sure else []
-        chosen = {(row["path"], row["page"]): row for row in doubtful + self.spread}
+        doubtful = picture_rows(self.least_sure) if self.least_sure else []
+        chosen = {(row.path, row.page): row for row in doubtful + self.spread}
         return list(chosen.values())
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tasks.inputs.path_filter import Chosen
 from tasks.processes.page_process import DecodedPage
 from tasks.reporting.reading_report import Sample
 from tasks.reporting.samples import load_samples, pages_at
+from tasks.results.picture_row import PictureRow
 from tests.bars import bar, encoded
 from tests.deadly import CRASH, HANG, InMemory
 
@@ -33,10 +35,12 @@ class Opened(Folder):
         return super().read(path)
 
 
+BLANK = PictureRow("", 0, "read", "ok", detail=None, digit=3, confidence=1.0)
+
+
 def samples_of(folder: Path, *rows: dict[str, Any]) -> list[Sample]:
     """Return the samples of rows, of which only what differs is given."""
-    same = {"page": 0, "status": "read", "reason": "ok", "digit": 3, "confidence": 1.0}
-    return load_samples((same | row for row in rows), open_inputs(str(folder))).shown
+    return load_samples([replace(BLANK, **row) for row in rows], open_inputs(str(folder))).shown
 
 
 def test_a_sample_is_the_canonical_form_of_its_page(tmp_path: Path) -> None:
@@ -58,8 +62,8 @@ def test_what_has_gone_or_changed_since_is_left_out(tmp_path: Path) -> None:
         {"path": "here.png", "page": 1},
     ]
     assert [sample.path for sample in samples_of(tmp_path, *rows)] == ["here.png"]
-    same = {"page": 0, "status": "read", "reason": "ok", "digit": 3, "confidence": 1.0}
-    unshown = load_samples([same | row for row in rows], open_inputs(str(tmp_path))).unshown
+    given = [replace(BLANK, **row) for row in rows]
+    unshown = load_samples(given, open_inputs(str(tmp_path))).unshown
     assert [(each.path, each.page) for each in unshown] == [
         ("gone.png", 0),
         ("changed.png", 0),

@@ -105,12 +105,12 @@ def many(count: int) -> list[dict[str, Any]]:
 def test_the_least_sure_and_some_of_the_whole_run_are_shown_each_once(table: str) -> None:
     store(table, *many(1000))
     samples = tally(table, "run-1", 1000).samples()
-    shown = [int(row["path"]) for row in samples]
+    shown = [int(row.path) for row in samples]
     least = [number for number in range(1000) if number % 5 != 4][-LEAST_SURE:]
     assert set(least) <= set(shown)
     assert len(set(shown)) == len(shown) <= LEAST_SURE + EVENLY_SPREAD
     assert {number // 100 for number in shown} == set(range(10))
-    assert not any(row["status"] == "rejected" for row in samples)
+    assert not any(row.status == "rejected" for row in samples)
 
 
 def test_rows_that_come_in_pieces_are_counted_and_spread_as_in_one(
@@ -129,7 +129,7 @@ def test_rows_that_come_in_pieces_are_counted_and_spread_as_in_one(
 def test_pages_of_one_file_are_shown_apart(table: str) -> None:
     store(table, read_row("a.tif"), read_row("a.tif", page=1))
     rows = tally(table, "run-1", 1).samples()
-    assert sorted((row["path"], row["page"]) for row in rows) == [("a.tif", 0), ("a.tif", 1)]
+    assert sorted((row.path, row.page) for row in rows) == [("a.tif", 0), ("a.tif", 1)]
 
 
 def test_a_summary_is_read_as_it_was_written(table: str) -> None:
