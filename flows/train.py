@@ -123,8 +123,8 @@ def train_again(weights: Path, settings: TrainSettings, console: Console | None 
     training = Training(
         device=card.device.device(),
         recipe=recipe_of(card.recipe),
-        layers=[layer.to_dict() for layer in card.layers],
-        history=[epoch.to_dict() for epoch in card.history],
+        layers=card.layers,
+        history=card.history,
         weights_of=fitted.name,
     )
     return make_version(snapshot, training, settings, run, console)
@@ -212,12 +212,12 @@ def make_card(
         "dataset": candidate.snapshot.facts.model_dump(include=set(CardDataset.model_fields)),
         "settings": settings.model_dump(mode="json"),
         "recipe": training.recipe,
-        "layers": training.layers,
-        "history": training.history,
+        "layers": [layer.to_dict() for layer in training.layers],
+        "history": [epoch.to_dict() for epoch in training.history],
         "weights_of": training.weights_of,
         "calibration": measured.calibration.to_dict(),
         "metrics": evaluation.metrics.to_dict() if evaluation else None,
-        "sample": evaluation.sample if evaluation else None,
+        "sample": evaluation.sample.to_dict() if evaluation else None,
         "golden": golden.to_dict() if golden else None,
         "parity": None if isinstance(parity, NotMeasured) else parity.to_dict(),
         "verdict": judgement.verdict.to_dict(),
@@ -263,7 +263,7 @@ def promote_or_refuse(
 
 
 @task(name="write the report")
-def write_report(snapshot: Snapshot, version: Version, flips: Report, run: Path) -> Report:
+def write_report(snapshot: Snapshot, version: Version, changes: Report, run: Path) -> Report:
     """Write the HTML report into the folder of the run and return the report."""
     metrics, sample = version.card.metrics, version.card.sample
     tested = snapshot.part(Part.TEST)[0]
@@ -272,6 +272,6 @@ def write_report(snapshot: Snapshot, version: Version, flips: Report, run: Path)
         sample=tested[sample.index if sample else 0],
         mistakes=tested[[mistake.index for mistake in metrics.mistakes] if metrics else []],
     )
-    report = training_report(version.card, pictures, flips)
+    report = training_report(version.card, pictures, changes)
     write_text(run / REPORT_FILE, to_html(report))
     return report

@@ -38,8 +38,6 @@ def log_export(onnx: Path, log: ProgressLog) -> None:
 def log_evaluation(evaluation: Evaluation, log: ProgressLog) -> None:
     """Say how the test part was answered, and one answer."""
     metrics, sample = evaluation.metrics, evaluation.sample
-    if not metrics or not sample:
-        return
     log.log(
         "Test",
         f"{metrics.accuracy:.2%} of {metrics.count:,} right (95 % interval "
@@ -48,8 +46,8 @@ def log_evaluation(evaluation: Evaluation, log: ProgressLog) -> None:
     )
     log.log(
         "Sample",
-        f"the first test picture is a {sample['label']}. Model says: {sample['digit']} "
-        f"({sample['confidence']:.1%} sure)",
+        f"the first test picture is a {sample.label}. Model says: {sample.digit} "
+        f"({sample.confidence:.1%} sure)",
     )
 
 

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tasks.contracts.base import Contract
+from tasks.contracts.training import Answer, Epoch, Layer
 from tasks.contracts.verdict import Digest, Verdict
 from tasks.errors import ModelError
 from tasks.registry.card_parts import (
-    Answer,
     CardCalibration,
     CardChanges,
     CardDataset,
@@ -24,9 +24,7 @@ from tasks.registry.card_parts import (
     CardMetrics,
     CardParity,
     CardUnknown,
-    Epoch,
     Golden,
-    Layer,
     Values,
 )
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from tasks.contracts.base import Contract
+from tasks.contracts.training import Answer
 from tasks.contracts.verdict import Digest
 from tasks.device import Device
 from tasks.metrics import calibration, classification
@@ -32,27 +33,6 @@ class CardDataset(Contract):
     counts: dict[str, list[int]] | None = None  # by part: pictures of each digit
     duplicates: dict[str, int] | None = None
     first_labels: list[int] | None = None
-
-
-class Layer(Contract):
-    """One layer of the network."""
-
-    name: str
-    type: str
-    output_shape: list[int]  # without the batch
-    parameters: int
-    multiply_adds: int = 0  # for one picture
-
-
-class Epoch(Contract):
-    """How the network stood after one epoch of the fit."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    seconds: float
 
 
 class CardCurve(Contract):
@@ -85,15 +65,6 @@ class CardCalibration(Contract):
     no_digits_rejected: float
     no_digits_refused: float
     curve: CardCurve
-
-
-class Answer(Contract):
-    """The answer to one picture of the test part."""
-
-    index: int
-    label: int
-    digit: int
-    confidence: float
 
 
 class CardMetrics(Contract):

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.registry.card_parts import Epoch, Layer
+from tasks.contracts.training import Epoch, Layer
 from tasks.visible import visible
 
 Tone = Literal["", "good", "warn", "bad"]

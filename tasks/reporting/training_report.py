@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.contracts.training import Answer, Epoch
 from tasks.contracts.verdict import Verdict
 from tasks.registry.card import Card
 from tasks.registry.card_parts import (
-    Answer,
     CardCalibration,
     CardDataset,
     CardMetrics,
     CardParity,
-    Epoch,
 )
 from tasks.reporting.document import Cell, Report, Section, Table, facts, number, percent, plural
 from tasks.reporting.svg import (

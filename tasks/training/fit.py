@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.contracts.training import Epoch
 from tasks.device import Device
 from tasks.errors import DigitflowError
 from tasks.metrics.calibration import NO_DIGIT
@@ -23,18 +23,6 @@ DIGIT_LOSS = 0.5  # weight of the loss of "is it one digit" beside that of "whic
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
 REPORTS_PER_EPOCH = 10
 ANSWER_BATCH = 1_000  # pictures answered at once in validation
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the training part, and how the model stood after it."""
-
-    epoch: int  # from 1
-    loss: float  # mean over the augmented training pictures while they were learned, nats
-    accuracy: float  # share of the same
-    val_loss: float
-    val_accuracy: float
-    seconds: float
 
 
 class Progress(Protocol):
@@ -89,7 +77,14 @@ def fit(
             metrics = evaluate(answers, validation[1])
             seconds = perf_counter() - start
             history.append(
-                Epoch(number + 1, loss, accuracy, metrics.loss, metrics.accuracy, seconds)
+                Epoch(
+                    epoch=number + 1,
+                    loss=loss,
+                    accuracy=accuracy,
+                    val_loss=metrics.loss,
+                    val_accuracy=metrics.accuracy,
+                    seconds=seconds,
+                )
             )
             progress.on_epoch(history[-1])
     return kept, history

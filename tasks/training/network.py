@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
-from typing import Any
 
+from tasks.contracts.training import Layer
 from tasks.training.recipes import Recipe
 
 LOG_LINE = re.compile(rb"[IWE]\d{4} |WARNING: All log messages before absl::InitializeLog")
@@ -90,20 +90,16 @@ def build(recipe: Recipe, precision: str = "float32") -> keras.Model:
     return keras.Model(images, answers if recipe.simulation else answers[0], name=recipe.name)
 
 
-def layers(model: keras.Model) -> list[dict[str, Any]]:
-    """Return what a drawing of the network needs, from input to output.
-
-    Per layer: `name`, `type`, `output_shape` without the batch, `parameters`, and the
-    `multiply_adds` that one picture costs.
-    """
+def layers(model: keras.Model) -> list[Layer]:
+    """Return what a drawing of the network needs, from input to output."""
     return [
-        {
-            "name": layer.name,
-            "type": type(layer).__name__,
-            "output_shape": list(layer.output.shape[1:]),
-            "parameters": layer.count_params(),
-            "multiply_adds": _multiply_adds(layer),
-        }
+        Layer(
+            name=layer.name,
+            type=type(layer).__name__,
+            output_shape=list(layer.output.shape[1:]),
+            parameters=layer.count_params(),
+            multiply_adds=_multiply_adds(layer),
+        )
         for layer in model.layers
     ]
 

@@ -2,12 +2,13 @@
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tasks.contracts.training import Answer, Epoch, Layer
 from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device, reading_device, usable_cores
 from tasks.errors import InputError
@@ -23,9 +24,6 @@ from tasks.task import task
 from tasks.training.recipes import RECIPES, Simulation
 from tasks.training.training_set import Pairs, calibration_set, training_set
 
-if TYPE_CHECKING:
-    from tasks.training.fit import Epoch
-
 PARITY_PICTURES = 1_000
 
 
@@ -35,8 +33,8 @@ class Training:
 
     device: Device
     recipe: dict[str, Any]
-    layers: list[dict[str, Any]]
-    history: list[dict[str, float]]
+    layers: list[Layer]
+    history: list[Epoch]
     weights_of: str | None = None  # the version whose weights these are, if not of this run
 
 
@@ -45,7 +43,7 @@ class Evaluation:
     """How the ONNX file answers the test part."""
 
     metrics: Metrics
-    sample: dict[str, Any]  # how it answers the first picture
+    sample: Answer  # how it answers the first picture
 
 
 def require_tensorflow() -> None:
@@ -73,7 +71,7 @@ class EpochLog:
         """Move the bar by the share of the epoch that is done."""
         self._advance(self._ended + done / total)
 
-    def on_epoch(self, epoch: "Epoch") -> None:
+    def on_epoch(self, epoch: Epoch) -> None:
         """Write the line of the epoch."""
         self._ended = epoch.epoch
         self._log.log(
@@ -104,7 +102,7 @@ def fit_model(snapshot: Snapshot, settings: TrainSettings, run: Path, log: Progr
             EpochLog(log, recipe.epochs, advance),
         )
     model.save(run / KERAS_FILE)
-    return Training(device, recipe.to_dict(), layers(model), [asdict(epoch) for epoch in history])
+    return Training(device, recipe.to_dict(), layers(model), history)
 
 
 def training_pictures(
@@ -166,7 +164,7 @@ def evaluate_model(snapshot: Snapshot, onnx: Path, settings: TrainSettings) -> E
     )
     digit = int(probabilities[0].argmax())
     confidence = float(probabilities[0, digit])
-    sample = {"index": 0, "label": int(labels[0]), "digit": digit, "confidence": confidence}
+    sample = Answer(index=0, label=int(labels[0]), digit=digit, confidence=confidence)
     return Evaluation(evaluate(probabilities, labels), sample)
 
 

@@ -214,8 +214,9 @@ def show(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> 
 
 def fit_here(kind: str) -> None:
     """Fit the quick recipe on one kind of device and print what its epochs took, as JSON."""
+    from tasks.contracts.training import Epoch
     from tasks.training.device import training_device
-    from tasks.training.fit import Epoch, fit
+    from tasks.training.fit import fit
     from tasks.training.recipes import RECIPES
 
     class Silent:

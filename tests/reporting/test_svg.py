@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.registry.card_parts import Epoch, Layer
+from tasks.contracts.training import Epoch, Layer
 from tasks.reporting.svg import (
     STRIP,
     Figure,

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tasks.contracts.training import Epoch
 from tasks.device import Device
 from tasks.errors import DigitflowError
 from tasks.metrics.calibration import NO_DIGIT
-from tasks.training.fit import Epoch, fit, optimizer_of
+from tasks.training.fit import fit, optimizer_of
 from tasks.training.network import keras
 from tasks.training.recipes import RECIPES, Simulation
 from tasks.training.training_set import Pairs

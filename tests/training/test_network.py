@@ -40,10 +40,10 @@ def test_a_recipe_has_the_same_float32_weights_in_every_precision() -> None:
 def test_the_facts_of_the_layers_add_up_to_the_network() -> None:
     model = build(RECIPES["quick"])
     facts = layers(model)
-    assert facts[0]["output_shape"] == [28, 28] and facts[-1]["output_shape"] == [10]
-    assert sum(layer["parameters"] for layer in facts) == model.count_params()
-    first = next(layer for layer in facts if layer["type"] == "Conv2D")
-    assert first["multiply_adds"] == 12 * 12 * 16 * 5 * 5
+    assert facts[0].output_shape == [28, 28] and facts[-1].output_shape == [10]
+    assert sum(layer.parameters for layer in facts) == model.count_params()
+    first = next(layer for layer in facts if layer.type == "Conv2D")
+    assert first.multiply_adds == 12 * 12 * 16 * 5 * 5
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -54,7 +54,7 @@ def test_channels_are_as_onnx_runtime_is_fast_with(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_reading_one_picture_costs_at_most_a_million_multiply_adds(name: str) -> None:
-    assert sum(layer["multiply_adds"] for layer in layers(build(RECIPES[name]))) <= 1_000_000
+    assert sum(layer.multiply_adds for layer in layers(build(RECIPES[name]))) <= 1_000_000
 
 
 def test_log_lines_are_kept_from_standard_error_and_others_are_not(
