@@ -2,13 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_serializer, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
-    CliSubCommand,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -16,7 +15,7 @@ from pydantic_settings import (
 
 from tasks.atomic import absolute
 from tasks.errors import InputError
-from tasks.outcomes import STATUSES, Reason, Status
+from tasks.outcomes import ALL, STATUSES, Reason, Status
 from tasks.url_secrets import has_secret
 from tasks.visible import encodable
 
@@ -25,7 +24,6 @@ RecipeName = Literal["standard", "quick"]
 JudgedOn = Literal["all", "clean"]
 Required = Literal["non-inferiority", "improvement"]
 
-SUB_COMMAND = get_args(CliSubCommand)[1]  # what marks the field of one
 SEEN = "histories"  # folder of the home: what this machine has seen of each history
 NO_SECRETS = (
     "a URL with a password, key or signature would be written into results, reports and logs: give "
@@ -63,15 +61,16 @@ class CommandLineOnly:
     """
 
 
-class Variables(EnvSettingsSource):
-    """The `DIGITFLOW_*` variables of settings; those of actions and confirmations do nothing.
+T = TypeVar("T")
+Once = Annotated[T, CommandLineOnly]
 
-    Nor do those that are named like a sub-command: their JSON would be merged with its options.
-    """
+
+class Variables(EnvSettingsSource):
+    """The `DIGITFLOW_*` variables of settings; those of actions and confirmations do nothing."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the value of a variable, None for an option that takes none."""
-        if CommandLineOnly in field.metadata or SUB_COMMAND in field.metadata:
+        if CommandLineOnly in field.metadata:
             return None, field_name, False
         return super().get_field_value(field, field_name)
 
@@ -119,62 +118,62 @@ class GateSettings(FlowSettings):
 
     judge_on: JudgedOn = Field(
         "all",
-        description="Gate: 'all' slices, or the test part as it is ('clean') and what you name.",
+        description="'all' slices, or the test part as it is ('clean') and what you name.",
     )
     slices: dict[str, Path] = Field(
-        {}, description="Gate: also judge on NAME=FOLDER, with one sub-folder per digit."
+        {}, description="Also judge on these folders, with one sub-folder per digit."
     )
     floors: dict[str, float] = Field(
-        {}, description="Gate: NAME=X, the lowest accuracy on a slice (its lower bound)."
+        {}, description="Lowest accuracy on the slice of that name (lower bound)."
     )
     recall_floors: dict[str, float] = Field(
-        {}, description="Gate: NAME=X, the lowest recall of each digit on a slice (lower bound)."
+        {}, description="Lowest recall of each digit on that slice (lower bound)."
     )
     slice_pictures: int = Field(
-        1000, ge=1, le=10_000, description="Gate: pictures to draw for each slice."
+        1000, ge=1, le=10_000, description="Pictures to draw for each slice."
     )
     min_slice_pictures: int = Field(
-        200, ge=1, description="Gate: a slice with fewer pictures proves nothing."
+        200, ge=1, description="A slice with fewer pictures proves nothing."
     )
     min_accuracy: float = Field(
-        0.985, ge=0, le=1, description="Gate: lowest accuracy on the test part (lower bound)."
+        0.985, ge=0, le=1, description="Lowest accuracy on the test part (lower bound)."
     )
     min_recall: float = Field(
-        0.95, ge=0, le=1, description="Gate: lowest recall of each digit there (lower bound)."
+        0.95, ge=0, le=1, description="Lowest recall of each digit there (lower bound)."
     )
     max_calibration_error: float = Field(
-        0.02, ge=0, le=1, description="Gate: largest calibration error on the test part."
+        0.02, ge=0, le=1, description="Largest calibration error on the test part."
     )
     max_error: float = Field(
-        0.005, gt=0, le=1, description="Gate: share of errors accepted among what is read."
+        0.005, gt=0, le=1, description="Share of errors accepted among what is read."
     )
     min_coverage: float = Field(
-        0.85, ge=0, le=1, description="Gate: least share of the test part read at that error."
+        0.85, ge=0, le=1, description="Least share of the test part read at that error."
     )
     min_refused: float = Field(
-        0.9, ge=0, le=1, description="Gate: least share of pictures without a digit not read."
+        0.9, ge=0, le=1, description="Least share of pictures without a digit not read."
     )
     require: Required = Field(
         "non-inferiority",
-        description="Gate: what to show against the model that serves: that it is not worse, or "
-        "better ('improvement').",
+        description="What to show against the model that serves: that it is not worse, or better "
+        "('improvement').",
     )
     max_drop: float = Field(
-        0.004, ge=0, le=1, description="Gate: accuracy lost at most on the test part (bound)."
+        0.004, ge=0, le=1, description="Accuracy lost at most on the test part (bound)."
     )
     max_overall_drop: float = Field(
-        0.0075, ge=0, le=1, description="Gate: accuracy lost at most over all slices (bound)."
+        0.0075, ge=0, le=1, description="Accuracy lost at most over all slices (bound)."
     )
     max_slice_drop: float = Field(
-        0.05, ge=0, le=1, description="Gate: accuracy lost at most on each slice (bound)."
+        0.05, ge=0, le=1, description="Accuracy lost at most on each slice (bound)."
     )
     max_flips: float | None = Field(
-        None, ge=0, le=1, description="Gate: share of recent real pictures whose answer may change."
+        None, ge=0, le=1, description="Share of recent real pictures whose answer may change."
     )
-    max_file_mib: float = Field(8.0, gt=0, description="Gate: largest ONNX file, MiB.")
-    max_memory_mib: float = Field(512.0, gt=0, description="Gate: most memory to answer with it.")
+    max_file_mib: float = Field(8.0, gt=0, description="Largest ONNX file, MiB.")
+    max_memory_mib: float = Field(512.0, gt=0, description="Most memory to answer with it.")
     min_speed: float = Field(
-        2000.0, ge=0, description="Gate: least pictures/s of the network on one thread."
+        2000.0, ge=0, description="Least pictures/s of the network on one thread."
     )
 
 
@@ -195,15 +194,16 @@ class TrainSettings(GateSettings):
         1, ge=0, lt=2**31, description="Same seed, same kind of device: same weights."
     )
     promote: bool = Field(
-        True, description="Let a model that the gate accepts serve at once, rather than keep it."
+        True, description="Whether a model that the gate accepts serves at once, or is only kept."
     )
 
 
 class ReadSettings(FlowSettings):
     """What decides how a folder is read."""
 
-    source: str = Field(
-        description="A folder, read with everything below it; a glob, a list, an archive, a URL."
+    source: Once[str | list[str]] = Field(
+        description="A folder, read with everything below it; a file, a glob in quotes, a list, an "
+        "archive, a URL. Several are read in one run."
     )
     include: list[str] = Field([], description="Only files that match one of these patterns.")
     exclude: list[str] = Field([], description="No files that match one of these patterns.")
@@ -217,20 +217,26 @@ class ReadSettings(FlowSettings):
         30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
     )
 
-    @field_serializer("source", "model", when_used="json")
-    def _in_json(self, name: str) -> str:
-        """Spell out what has no encoding: an orchestrator stores its parameters as JSON."""
-        return encodable(name)
+    @field_validator("source", mode="after")
+    @classmethod
+    def _one_alone(cls, source: str | list[str]) -> str | list[str]:
+        """Take one in a list as it is taken alone."""
+        if source == []:
+            raise ValueError("no input was named: give a folder of pictures, or . for this one")
+        return source[0] if isinstance(source, list) and len(source) == 1 else source
 
-    @field_serializer("include", "exclude", when_used="json")
-    def _each_in_json(self, patterns: list[str]) -> list[str]:
-        return [encodable(pattern) for pattern in patterns]
+    @field_serializer("source", "model", "include", "exclude", when_used="json")
+    def _in_json(self, names: str | list[str]) -> str | list[str]:
+        """Spell out what has no encoding: an orchestrator stores its parameters as JSON."""
+        if isinstance(names, str):
+            return encodable(names)
+        return [encodable(name) for name in names]
 
 
 class PreviewSettings(ReadSettings):
     """Settings of the preview flow."""
 
-    limit: int = Field(
+    limit: Once[int] = Field(
         50, ge=1, le=1000, description="Show so many files, evenly spread over the folder."
     )
 
@@ -238,17 +244,19 @@ class PreviewSettings(ReadSettings):
 class PredictSettings(ReadSettings):
     """Settings of the predict flow."""
 
-    out: Path | None = Field(
+    out: Once[Path | None] = Field(
         None, description="Also write the rows of this run to a .csv, .parquet or .jsonl file."
     )
-    again: Annotated[bool, CommandLineOnly] = Field(
+    again: Once[bool] = Field(
         False, description="Read all files, also those that were read before."
     )
     by_content: bool = Field(
         False, description="Go by what is in a file, not by its size and time, to see a change."
     )
-    retry_rejected: Annotated[Literal["all"] | Reason | None, CommandLineOnly] = Field(
-        None, description="Read again what was rejected, for this reason, and nothing else."
+    retry_rejected: Once[Literal["all"] | Reason | None] = Field(
+        None,
+        examples=[ALL, *(reason for reason in Reason if STATUSES[reason] == Status.REJECTED)],
+        description="Only read again what was rejected: for this reason, or all of it.",
     )
     workers: int = Field(
         0, ge=0, le=256, description="Processes that read pictures; 0: one per CPU core."

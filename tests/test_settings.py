@@ -1,5 +1,7 @@
 """Values given win over variables, those over defaults, and wrong ones are named."""
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,17 @@ def test_what_is_asked_for_once_is_asked_for_by_no_variable(
     assert PredictSettings(source="in", again=True).again
 
 
+def test_a_source_is_one_as_in_parameters_that_were_saved_or_several() -> None:
+    assert PredictSettings(source="a").source == "a"
+    assert PredictSettings(source=["a"]).source == "a"
+    assert PredictSettings(source=["a", "b"]).source == ["a", "b"]
+    odd = os.fsdecode(b"caf\xe9")
+    stored = [PredictSettings(source=source).model_dump_json() for source in (odd, ["a", odd])]
+    assert [json.loads(each)["source"] for each in stored] == [r"caf\xe9", ["a", r"caf\xe9"]]
+    kinds = PredictSettings.model_json_schema()["properties"]["source"]["anyOf"]
+    assert [kind["type"] for kind in kinds] == ["string", "array"]
+
+
 def test_variables_without_our_prefix_do_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DEVICE", "MODEL", "WORKERS", "OUT", "STRICT", "SOURCE"):
         monkeypatch.setenv(name, "1")
@@ -68,6 +81,8 @@ def test_every_field_is_described(settings: type[BaseSettings]) -> None:
         (PredictSettings, {"source": "in", "retry_rejected": "ok_or_not"}),
         (PredictSettings, {"source": "in", "decode_timeout": 0}),
         (PredictSettings, {"source": "in", "folder": "in"}),
+        (PredictSettings, {"source": []}),
+        (PredictSettings, {"source": ["in", "s3://KEY:secret@bucket"]}),
         (PredictSettings, {}),
     ],
 )

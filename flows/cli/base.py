@@ -1,24 +1,45 @@
-"""What every sub-command has: JSON or lines, tables, and settings from `DIGITFLOW_*` variables."""
+"""What every sub-command is: a model of its options, which writes JSON or lines."""
 
 import json
-from typing import Any
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from flows.console import Console
 from tasks.settings import WithVariables
+
+if TYPE_CHECKING:
+    from flows.console import Console
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class Command(WithVariables):
-    """What every sub-command has; each setting is also a `DIGITFLOW_*` variable."""
+    """What every sub-command has; a setting is also a `DIGITFLOW_*` variable."""
 
     model_config = SettingsConfigDict(env_prefix="DIGITFLOW_", env_prefix_target="all")
 
+    # how a person gives the fields
+    arguments: ClassVar[tuple[str, ...]] = ()  # by their place
+    alone: ClassVar[tuple[tuple[str, str], ...]] = ()  # without a value, and what that means
+    headings: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()  # of the help
+    examples: ClassVar[tuple[tuple[str, str], ...]] = ()  # command lines, and what they do
+
     as_json: bool = Field(False, alias="json", description="Print one JSON value and no lines.")
 
-    def console(self) -> Console:
+    @abstractmethod
+    def run(self) -> None:
+        """Do what the command is for."""
+
+    def settings(self, kind: type[S]) -> S:
+        """Return the settings of a flow among the options."""
+        return kind(**{name: getattr(self, name) for name in kind.model_fields})
+
+    def console(self) -> "Console":
         """Return what writes to the terminal, or nothing where the answer is JSON."""
+        from flows.console import Console
+
         return Console(quiet=self.as_json)
 
     def answer(self, facts: Any) -> None:
@@ -37,14 +58,9 @@ class Command(WithVariables):
             self.console().log("", nothing)
 
 
-def print_table(console: Console, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def print_table(console: "Console", columns: list[str], rows: list[dict[str, Any]]) -> None:
     """Write rows as a table."""
     console.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
-
-
-def values_of(settings: type[BaseSettings], command: BaseSettings) -> dict[str, Any]:
-    """Return the values of a command that belong to the settings of its flow."""
-    return {name: getattr(command, name) for name in settings.model_fields}
 
 
 def _cell(value: Any) -> str:

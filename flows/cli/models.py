@@ -1,24 +1,22 @@
 """`digitflow models ...` and `digitflow acceptance ...`: options in, views out."""
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
 from pydantic import Field
-from pydantic_settings import CliApp, CliPositionalArg, CliSubCommand, get_subcommand
 
-from flows.cli.base import Command, print_table, values_of
+from flows.cli.base import Command, print_table
+from flows.cli.commands import GATE_HEADINGS
 from tasks.errors import GateRefused
-from tasks.settings import CommandLineOnly, GateSettings
+from tasks.settings import GateSettings, Once
 
-T = TypeVar("T")
-Once = Annotated[T, CommandLineOnly]
 Reason = Field(min_length=1, description="Why; it is written into the history.")
 
 
 class ListModels(Command):
     """List the versions with their verdicts; the champion reads."""
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Print the versions, the newest last."""
         from flows import promote as models
 
@@ -33,9 +31,11 @@ class ListModels(Command):
 class ShowModel(Command):
     """Show one version: where it is from, its verdict, its history."""
 
-    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
+    arguments = ("version",)
 
-    def cli_cmd(self) -> None:
+    version: Once[str] = Field(description="A version from `digitflow models`.")
+
+    def run(self) -> None:
         """Print the card in short."""
         from flows import promote as models
 
@@ -61,13 +61,15 @@ class ShowModel(Command):
 class PromoteModel(Command):
     """Let a version serve that the gate accepts against what serves."""
 
-    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
+    arguments = ("version",)
+
+    version: Once[str] = Field(description="A version from `digitflow models`.")
     reason: Once[str] = Reason
     override: Once[bool] = Field(
         False, description="Promote it whatever the gate says; the history shows that for ever."
     )
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Promote it, or say why not (exit code 3)."""
         from flows import promote as models
 
@@ -82,7 +84,7 @@ class RollbackModel(Command):
 
     reason: Once[str] = Reason
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Go back by one."""
         from flows import promote as models
 
@@ -94,10 +96,15 @@ class RollbackModel(Command):
 class DiffModels(Command):
     """Show what differs between two versions: settings, data, code, metrics, checks."""
 
-    first: CliPositionalArg[Once[str]] = Field(description="A version.")
-    second: CliPositionalArg[Once[str]] = Field(description="Another version.")
+    arguments = (
+        "first",
+        "second",
+    )
 
-    def cli_cmd(self) -> None:
+    first: Once[str] = Field(description="A version.")
+    second: Once[str] = Field(description="Another version.")
+
+    def run(self) -> None:
         """Print the differences side by side."""
         from flows import promote as models
 
@@ -107,13 +114,16 @@ class DiffModels(Command):
 class JudgeModel(GateSettings, Command):
     """Judge a version again, as it is, against what serves; it changes nothing else."""
 
-    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
+    arguments = ("version",)
+    headings = GATE_HEADINGS
 
-    def cli_cmd(self) -> None:
+    version: Once[str] = Field(description="A version from `digitflow models`.")
+
+    def run(self) -> None:
         """Judge it; a refusal is exit code 3."""
         from flows import promote as models
 
-        settings = GateSettings(**values_of(GateSettings, self))
+        settings = self.settings(GateSettings)
         version = models.registry().load(self.version)
         judgement, _ = models.judge_version(version, settings, self.console())
         self.answer(judgement.verdict.to_dict())
@@ -124,7 +134,7 @@ class JudgeModel(GateSettings, Command):
 class VerifyModels(Command):
     """Check every version: its files, its card, its answers."""
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Print what is wrong (exit code 2)."""
         from flows import promote as models
 
@@ -142,7 +152,7 @@ class CleanModels(Command):
         False, description="Also delete versions that rows of the results table refer to."
     )
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Delete, and say what stays and why."""
         from dataclasses import asdict
 
@@ -159,9 +169,11 @@ class CleanModels(Command):
 class ReproduceModel(Command):
     """Train a version again from its card and compare weights, or accuracy within bounds."""
 
-    version: CliPositionalArg[Once[str]] = Field(description="A version from `digitflow models`.")
+    arguments = ("version",)
 
-    def cli_cmd(self) -> None:
+    version: Once[str] = Field(description="A version from `digitflow models`.")
+
+    def run(self) -> None:
         """Train it again, which takes as long as it took."""
         from flows.reproduce import reproduce
 
@@ -171,7 +183,7 @@ class ReproduceModel(Command):
 class HistoryOfModels(Command):
     """Show who did what to which version, when and why."""
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Print the history, the newest last, also of one that is not what it was (exit code 2)."""
         from flows import promote as models
 
@@ -187,7 +199,7 @@ class AcceptHistory(Command):
 
     reason: Once[str] = Reason
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Accept it as it is, and say what serves by it."""
         from flows import promote as models
 
@@ -197,39 +209,34 @@ class AcceptHistory(Command):
         self.console().log("Champion", done["champion"] or "none")
 
 
-class Models(Command):
-    """List, compare, promote, roll back and check the model versions; alone: list them."""
-
-    list: CliSubCommand[ListModels]
-    show: CliSubCommand[ShowModel]
-    history: CliSubCommand[HistoryOfModels]
-    promote: CliSubCommand[PromoteModel]
-    rollback: CliSubCommand[RollbackModel]
-    diff: CliSubCommand[DiffModels]
-    judge: CliSubCommand[JudgeModel]
-    verify: CliSubCommand[VerifyModels]
-    gc: CliSubCommand[CleanModels]
-    reproduce: CliSubCommand[ReproduceModel]
-    accept_history: CliSubCommand[AcceptHistory]
-
-    def cli_cmd(self) -> None:
-        """Run the sub-command, or list the versions."""
-        _run(self, ListModels)
+MODELS: dict[str, type[Command]] = {
+    "list": ListModels,
+    "show": ShowModel,
+    "history": HistoryOfModels,
+    "promote": PromoteModel,
+    "rollback": RollbackModel,
+    "diff": DiffModels,
+    "judge": JudgeModel,
+    "verify": VerifyModels,
+    "gc": CleanModels,
+    "reproduce": ReproduceModel,
+    "accept-history": AcceptHistory,
+}
 
 
 class AddAcceptance(Command):
     """Register a labelled folder: from now on no model passes the gate without it."""
 
-    folder: CliPositionalArg[Once[Path]] = Field(
-        description="Folder with one sub-folder per digit."
-    )
+    arguments = ("folder",)
+
+    folder: Once[Path] = Field(description="Folder with one sub-folder per digit.")
     name: Once[str | None] = Field(None, description="Its name; the folder's, if not given.")
     floor: Once[float] = Field(
         0.8, ge=0, le=1, description="Lowest accuracy on it that passes (lower bound)."
     )
     reason: Once[str] = Field("added", description="Why; it is written into the history.")
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Copy the folder and register its content."""
         from flows.promote import label_of
 
@@ -244,7 +251,7 @@ class AddAcceptance(Command):
 class ListAcceptance(Command):
     """List the registered folders that every model is judged on."""
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Print them."""
         self.table([_row(one) for one in _sets().current()], "no folder is registered")
 
@@ -252,10 +259,12 @@ class ListAcceptance(Command):
 class RemoveAcceptance(Command):
     """Judge without a registered folder from now on; its files and history stay."""
 
-    name: CliPositionalArg[Once[str]] = Field(description="Its name.")
+    arguments = ("name",)
+
+    name: Once[str] = Field(description="Its name.")
     reason: Once[str] = Reason
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Remove it."""
         _sets().remove(self.name, self.reason)
         self.answer({"removed": self.name})
@@ -267,7 +276,7 @@ class AcceptAcceptanceHistory(Command):
 
     reason: Once[str] = Reason
 
-    def cli_cmd(self) -> None:
+    def run(self) -> None:
         """Accept it as it is, and say what models are judged on by it."""
         sets = _sets()
         change = sets.accept_history(self.reason)
@@ -277,24 +286,12 @@ class AcceptAcceptanceHistory(Command):
         self.console().log("Judged on", ", ".join(row["name"] for row in rows) or "no folder")
 
 
-class Acceptance(Command):
-    """Register labelled folders of your own, which no model passes the gate without."""
-
-    add: CliSubCommand[AddAcceptance]
-    list: CliSubCommand[ListAcceptance]
-    remove: CliSubCommand[RemoveAcceptance]
-    accept_history: CliSubCommand[AcceptAcceptanceHistory]
-
-    def cli_cmd(self) -> None:
-        """Run the sub-command, or list the folders."""
-        _run(self, ListAcceptance)
-
-
-def _run(command: Command, otherwise: type[Command]) -> None:
-    if get_subcommand(command, is_required=False) is None:
-        otherwise(json=command.as_json).cli_cmd()  # type: ignore[attr-defined]
-    else:
-        CliApp.run_subcommand(command, cli_exit_on_error=False)
+ACCEPTANCE: dict[str, type[Command]] = {
+    "add": AddAcceptance,
+    "list": ListAcceptance,
+    "remove": RemoveAcceptance,
+    "accept-history": AcceptAcceptanceHistory,
+}
 
 
 def _sets() -> Any:

@@ -61,7 +61,7 @@ def test_a_defect_is_one_line_with_its_place_and_a_traceback_for_its_user_alone(
     said = capfd.readouterr().err
     assert end.value.code == 1
     assert said.startswith("digitflow: unexpected KeyError: ")
-    assert ", at flows/cli/main.py:" in said
+    assert ", at flows/cli/commands.py:" in said
     assert said.count("\n") == 1
     file = Path(said.split()[-1])
     assert file.stat().st_mode & 0o777 == 0o600
@@ -79,11 +79,11 @@ def test_no_control_character_and_no_secret_gets_into_the_line(
     assert "secret" not in said
 
 
-@pytest.mark.parametrize("option", [(), ("--json",)])
-def test_output_that_nobody_reads_ends_it_without_a_word(option: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", ["doctor", "doctor --json", "--help", "predict -h", "--version"])
+def test_output_that_nobody_reads_ends_it_without_a_word(words: str) -> None:
     unread, output = os.pipe()
     os.close(unread)
-    command = [*COMMAND, "doctor", *option]
+    command = [*COMMAND, *words.split()]
     done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
     os.close(output)
     assert (done.returncode, done.stderr) == (141, b"")
@@ -118,7 +118,7 @@ def test_closed_standard_files_are_no_trouble(closed: str) -> None:
         "",
         "bogus\x1b[2J",
         "predict --bogus\x1b[2J",
-        "predict x y\x1b[2J",
+        "predict x y\x1b[2J --no-prefect",
         "predict x --workers \udce9\x1b[2J",
         "predict missing\x1b]52;c;x\x07\x9b31m\u202e[/x] --no-prefect",
         "predict x --retry-rejected " + "a" * 300,

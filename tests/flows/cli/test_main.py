@@ -15,7 +15,7 @@ from tests.helpers import register_champion, run
 
 COMMANDS = [
     *("demo", "train", "predict", "preview", "results", "models", "acceptance", "up"),
-    *("credentials", "doctor"),
+    *("credentials", "doctor", "repair"),
 ]
 
 
@@ -103,10 +103,13 @@ def test_strict_ends_with_4_where_something_was_rejected(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ("", "demo"),
+        ("", "`digitflow --help`"),
         ("bogus", "bogus"),
+        ("predct IN", "Did you mean 'predict'?"),
         ("predict", "SOURCE"),
         ("predict IN --bogus", "--bogus"),
+        ("predict IN --exlude x", "'--exclude'"),
+        ("models promot x", "Did you mean 'promote'?"),
         ("predict IN --workers x", "--workers x:"),
         ("predict IN --workers 999", "--workers 999:"),
         ("predict IN --max-error 2", "--max-error 2:"),
@@ -115,7 +118,9 @@ def test_strict_ends_with_4_where_something_was_rejected(
         ("preview IN --model MODEL --max-error 1e-6", "less than this model can guarantee"),
         ("preview IN --limit 0", "--limit 0:"),
         ("predict IN --device tpu", "--device tpu:"),
-        ("predict IN --retry-rejected whatever", "--retry-rejected whatever:"),
+        ("predict IN --retry-rejected truncatd", "truncatd: no such word, give one of all"),
+        ("predict IN --retry-rejected truncatd", "(did you mean truncated?)"),
+        ("predict IN --retry-rejected ok", "--retry-rejected ok: nothing is rejected as ok"),
         ("predict IN --decode-timeout 0", "--decode-timeout 0:"),
         ("predict missing --no-prefect --model MODEL", "missing does not exist"),
         ("predict EMPTY --no-prefect --model MODEL", "has no files in it"),
@@ -131,7 +136,8 @@ def test_strict_ends_with_4_where_something_was_rejected(
         ("train --no-prefect --data missing", "missing"),
         ("train --no-prefect --slices cells=missing", "missing is no folder"),
         ("train --no-prefect --floors frog=0.5", "a floor for 'frog'"),
-        ("train --floors fog=much", "--fog much:"),
+        ("train --floors fog=much", "--floors fog=much:"),
+        ("train --floors fog", "--floors fog: give NAME=X"),
         ("models show unknown", "no model version 'unknown'"),
         ("models promote unknown --reason x", "no model version 'unknown'"),
         ("models promote unknown", "reason"),
@@ -167,18 +173,25 @@ def test_wrong_usage_or_input_ends_with_2_and_is_named(
     assert "Outcome" not in printed.out
 
 
+def test_more_names_than_prefect_stores_are_refused_with_what_to_do_instead(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert run("predict", *(f"scans/{number:0100}.png" for number in range(5_000))) == 2
+    assert "5,000 sources are more than Prefect stores" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(command, "--help") == 0
     text = capfd.readouterr().out
-    assert text.startswith(f"usage: digitflow {command}")
+    assert text.startswith(f"Usage: digitflow {command}")
     assert "--json" in text
 
 
 def test_the_first_page_names_every_command(capfd: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     text = capfd.readouterr().out
-    assert all(f"\n    {command} " in text for command in COMMANDS)
+    assert all(f"\n  {command} " in text for command in COMMANDS)
 
 
 def test_rows_are_listed_chosen_and_written(
@@ -219,7 +232,7 @@ def test_a_folder_is_read_once_and_what_was_rejected_again_when_asked(
     assert read() == (4, 0)
     assert read() == (0, 4)
     assert read("--again") == (4, 0)
-    assert read("--retry-rejected", "all") == (2, 2)
+    assert read("--retry-rejected") == read("--retry-rejected", "all") == (2, 2)
     assert read("--retry-rejected", "empty_file") == (1, 3)
     assert read("--retry-rejected", "blank") == (0, 4)
     assert read("--by-content") == (0, 4)
@@ -292,6 +305,9 @@ def test_our_variables_are_settings_and_options_win_over_them(
     monkeypatch.setenv("DIGITFLOW_WORKERS", "many")
     assert run(*predict[:-2]) == 2
     assert "--workers many:" in capfd.readouterr().err
+    monkeypatch.setenv("DIGITFLOW_INCLUDE", "*.png")
+    assert run(*predict) == 2
+    assert 'field "include"' in capfd.readouterr().err
 
 
 def test_variables_that_are_not_ours_do_nothing(
@@ -357,9 +373,9 @@ def test_reasons_and_versions_are_neither_markup_nor_codes_for_the_terminal(
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["predict", "http://me:h4sh@host/scans"], "--source"),
-        (["predict", "s3://KEY:h4sh/h4sh@bucket/*.png", "--no-prefect"], "--source"),
-        (["preview", "https://host/a.zip?X-Amz-Signature=h4sh"], "--source"),
+        (["predict", "http://me:h4sh@host/scans"], "SOURCE"),
+        (["predict", "s3://KEY:h4sh/h4sh@bucket/*.png", "--no-prefect"], "SOURCE"),
+        (["preview", "https://host/a.zip?X-Amz-Signature=h4sh"], "SOURCE"),
         (["predict", "IN", "--include", "http://me:h4sh@host"], "--include"),
         (["predict", "IN", "--model", "http://me:h4sh@host"], "--model"),
         (["predict", "IN", "--runner", "dask", "--address", "tcp://me:h4sh@host"], "--address"),

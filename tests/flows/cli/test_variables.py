@@ -1,19 +1,19 @@
-"""What changes who serves, or deletes something, is asked for on the command line alone."""
+"""Settings are variables, too; what is done or confirmed once is said on the command line alone."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
-from pydantic_settings import BaseSettings
 
-from flows.cli.base import Command
-from flows.cli.models import Acceptance, Models
+from flows.cli.main import COMMANDS, command_of
+from flows.cli.options import ModelCommand, made
+from tasks.errors import InputError
 from tasks.inference.model_file import model_in
 from tasks.registry.golden import golden_answers
 from tasks.registry.registry import Registry
-from tasks.settings import CommandLineOnly, GateSettings
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run
 from tests.registry.test_registry import card
@@ -26,21 +26,71 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, home: Path) -> None
             monkeypatch.delenv(name)
 
 
-def options(group: type[BaseSettings]) -> Iterator[tuple[str, str, bool]]:
-    """Yield each option of each sub-command that is no setting, and whether it is marked."""
-    settings = {*Command.model_fields, *GateSettings.model_fields}
-    for name, field in group.model_fields.items():
-        for kind in field.annotation.__args__ if name not in settings else ():  # type: ignore[union-attr]
-            if isinstance(kind, type) and issubclass(kind, BaseSettings):
-                for option, of_it in kind.model_fields.items():
-                    if option not in settings:
-                        yield name, option, CommandLineOnly in of_it.metadata
+# of each setting, by its variable: a value that is not the default
+SETTINGS = {
+    **{"JSON": "1", "NO_PREFECT": "1", "DEVICE": "cpu", "PORT": "4300"},
+    **{"DATA": "digits/", "RECIPE": "quick", "SEED": "7", "PROMOTE": "0"},
+    **{"JUDGE_ON": "clean", "SLICES": '{"cells": "cells/"}', "REQUIRE": "improvement"},
+    **{"FLOORS": '{"cells": 0.5}', "RECALL_FLOORS": '{"cells": 0.5}'},
+    **{"SLICE_PICTURES": "7", "MIN_SLICE_PICTURES": "7", "MAX_CALIBRATION_ERROR": "0.5"},
+    **{"MIN_ACCURACY": "0.5", "MIN_RECALL": "0.5", "MIN_COVERAGE": "0.5", "MIN_REFUSED": "0.5"},
+    **{"MAX_DROP": "0.5", "MAX_OVERALL_DROP": "0.5", "MAX_SLICE_DROP": "0.5", "MAX_FLIPS": "0.5"},
+    **{"MAX_FILE_MIB": "7", "MAX_MEMORY_MIB": "7", "MIN_SPEED": "7", "MAX_ERROR": "0.5"},
+    **{"INCLUDE": '["*.png"]', "EXCLUDE": '["old/"]', "MODEL": "mine", "DECODE_TIMEOUT": "7"},
+    **{"BY_CONTENT": "1", "STRICT": "1", "ALLOW_EMPTY": "1", "WORKERS": "7"},
+    **{"RUNNER": "dask", "ADDRESS": "tcp://there:8786"},
+}
+# what is said each time or not at all, though somebody sets a variable of that name
+ONCE = {
+    **{"SOURCE": "in", "OUT": "a.csv", "AGAIN": "1", "RETRY_REJECTED": "truncated", "LIMIT": "7"},
+    **{"RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
+    **{"VERSION": "v", "REASON": "blank", "OVERRIDE": "1", "FIRST": "v", "SECOND": "w"},
+    **{"KEEP": "1", "EVEN_REFERENCED": "1", "FOLDER": "in", "NAME": "mine", "FLOOR": "0.5"},
+}
 
 
-def test_no_option_of_an_action_is_a_variable() -> None:
-    found = [*options(Models), *options(Acceptance)]
-    assert len(found) > 15
-    assert [option for option in found if not option[2]] == []
+def every_command(group: click.Group | None = None) -> Iterator[ModelCommand]:
+    """Yield all commands that have a model."""
+    if group is None:
+        summaries = {name: text for part in COMMANDS.values() for name, (_, text) in part.items()}
+        commands = [command_of(name, text) for name, text in summaries.items()]
+    else:
+        commands = list(group.commands.values())
+    for command in commands:
+        if isinstance(command, click.Group):
+            yield from every_command(command)
+        elif isinstance(command, ModelCommand):
+            yield command
+
+
+def test_settings_are_variables_and_what_is_said_once_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {**SETTINGS, **ONCE}.items():
+        monkeypatch.setenv(f"DIGITFLOW_{name}", value)
+    seen = set()
+    for command in every_command():
+        fields = command.model.model_fields
+        names = {at: (field.alias or at).upper() for at, field in fields.items()}
+        needed = {at: ONCE[names[at]] for at, field in fields.items() if field.is_required()}
+        found = made(command.model, needed)
+        for at in fields.keys() - needed:
+            taken = getattr(found, at) != fields[at].default
+            assert (taken, names[at]) == (names[at] in SETTINGS, names[at]), command.name
+        seen |= set(names.values())
+    assert seen == SETTINGS.keys() | ONCE.keys()
+
+
+@pytest.mark.parametrize("command", list(every_command()), ids=lambda command: str(command.name))
+def test_what_a_command_needs_is_not_taken_from_variables(
+    command: ModelCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ONCE.items():
+        monkeypatch.setenv(f"DIGITFLOW_{name}", value)
+    for at, field in command.model.model_fields.items():
+        if field.is_required():
+            with pytest.raises(InputError, match=f"{at.upper()}|--{at}".replace("_", "-")):
+                made(command.model, {})
 
 
 def test_a_variable_confirms_nothing(
