@@ -28,7 +28,7 @@ from tasks.inference.decision import guaranteed
 from tasks.inference.model_file import Model
 from tasks.inference.worker import SessionFacts, WorkerStart
 from tasks.inference.worker_pool import WorkerPool
-from tasks.inputs.base import Inputs, printable
+from tasks.inputs.base import Inputs
 from tasks.inputs.listing import Listing, discover
 from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration, Threshold
@@ -40,7 +40,7 @@ from tasks.reporting.document import Report, plural, to_html
 from tasks.reporting.reading_report import reading_report
 from tasks.reporting.samples import load_samples
 from tasks.results import table as results
-from tasks.results.commit import WriterContext, make_table
+from tasks.results.commit import writer_of
 from tasks.results.compact import MANY, compact, small_files
 from tasks.results.pending import ReprocessPolicy, find_pending
 from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_decisions
@@ -97,7 +97,7 @@ def predict(
         start = WorkerStart(model, device, settings.decode_timeout)
         with settled(), in_use(Path(model.location)), WorkerPool(start) as processes:
             listing = discover(inputs, folder / LISTING_FILE, allow_empty=settings.allow_empty)
-            console.log("Source", f"{listing.root}: {plural(listing.count, 'file')}")
+            console.log("Source", f"{listing.roots}: {plural(listing.count, 'file')}")
             start_early(processes, listing, settings)
             with timed("start"):
                 reader = processes.session_facts()
@@ -109,7 +109,7 @@ def predict(
 
             purpose = purpose_of(settings, inputs, reader)
             choice = choice_of(settings, resumable_runs(folder, purpose))
-            writer = WriterContext(run.table, inputs.root, folder.name, make_table(run.table))
+            writer = writer_of(run.table, inputs.roots.names, folder.name)
             with run_lock(folder, purpose, writer.version):
                 pending = find_pending(
                     listing, inputs, run.table, choice, folder / PENDING_FILE, bounds_of
@@ -128,7 +128,7 @@ def predict(
                 expected = pending.listing.count - others + anew.unchanged
                 counted = tally(run.table, folder.name, expected)
                 files = FileCounts(
-                    root=listing.root,
+                    root=str(listing.roots),
                     listed=listing.count,
                     unchanged=pending.unchanged - anew.unchanged,
                     others=others,
@@ -182,8 +182,9 @@ def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry
 def purpose_of(settings: PredictSettings, inputs: Inputs, reader: SessionFacts) -> dict[str, Any]:
     """Return what two runs have in common when the second goes on where the first was stopped."""
     asked = {"include", "exclude", "again", "retry_rejected", "by_content", "max_error"}
+    root, *more = inputs.roots.names
     return {
-        "root": inputs.root,
+        "root": root if not more else [root, *more],
         "model": reader.version,
         **settings.model_dump(mode="json", include=asked),
     }
@@ -218,15 +219,16 @@ def current_rows(
     table: str, listing: Listing, status: str | None = None, columns: list[str] | None = None
 ) -> pa.Table:
     """Return the current row of every picture that was found, whichever run has read it."""
-    rows = results.select(table, results.Query(root=listing.root, status=status), columns)
+    roots = listing.roots
+    rows = results.select(table, results.Query(roots.names, status=status), columns)
     paths = pq.read_table(listing.file, columns=["path"])["path"].to_pylist()
-    found = pa.array([printable(path) for path in paths], pa.string())
-    return rows.filter(pc.is_in(rows["path"], found))
+    found = pa.array([results.NUL.join(roots.place(path)) for path in paths], pa.string())
+    return rows.filter(pc.is_in(results.file_names(rows), found))
 
 
 def rejected_now(table: str, listing: Listing) -> int:
     """Return how many pictures of those that were found are rejected, whichever run did so."""
-    return int(current_rows(table, listing, Status.REJECTED, ["path"]).num_rows)
+    return int(current_rows(table, listing, Status.REJECTED, ["root", "path"]).num_rows)
 
 
 def keep_compact(table: str, console: Console) -> None:

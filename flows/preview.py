@@ -11,7 +11,7 @@ from tasks.inference.decision import guaranteed
 from tasks.inference.shard import read_rows
 from tasks.inference.worker import WorkerStart
 from tasks.inference.worker_pool import WorkerPool
-from tasks.inputs.base import Inputs, unprintable
+from tasks.inputs.base import Inputs
 from tasks.inputs.listing import discover
 from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration
@@ -50,7 +50,7 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
         pictures = pictures_of(rows, decoded, inputs, processes)
     counts = Counter(row.status for row in rows)
     found = Preview(
-        folder=inputs.root,
+        folder=str(inputs.roots),
         files=listing.count,
         shown=len(some),
         outcomes={status: counts[status] for status in Status},
@@ -72,7 +72,8 @@ def pictures_of(
 
     They are decoded a second time: a reading hands rows over, and no pictures.
     """
-    places = [(unprintable(rows[number].path), rows[number].page) for number in decoded]
+    shown = [rows[number] for number in decoded]
+    places = [(inputs.roots.path(row.root, row.path), row.page) for row in shown]
     limit = processes.start.decode_timeout
     pages = pages_at(
         inputs,

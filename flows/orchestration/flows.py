@@ -15,6 +15,7 @@ from flows import train as training
 from flows.console import is_quiet
 from flows.orchestration.run_console import RunConsole
 from flows.orchestration.task_runners import PrefectRunner
+from tasks.inputs.base import Roots
 from tasks.settings import PredictSettings, TrainSettings
 from tasks.visible import visible
 
@@ -24,7 +25,8 @@ def _run_name() -> str:
     settings = flow_run.parameters["settings"]
     if isinstance(settings, TrainSettings):
         return visible(f"train {settings.recipe} on {settings.data}")
-    return visible(f"read {settings.source}")
+    sources = settings.source if isinstance(settings.source, list) else [settings.source]
+    return visible(f"read {Roots(tuple(sources))}")
 
 
 @flow(name="train", flow_run_name=_run_name)

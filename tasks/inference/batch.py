@@ -166,13 +166,12 @@ def _finished(
     answers = _answers([page.form for page in pages if page.form is not None], session, watchdog)
     answered = perf_counter()
     constants = {
-        "root": plan.inputs.root,
         "model_version": session.version,
         "canonical_version": CANONICAL_VERSION,
         "run_id": plan.run_id,
         "read_at": datetime.now(UTC),
     }
-    rows = rows_of(pages, answers, plan.thresholds, constants)
+    rows = rows_of(pages, answers, plan.thresholds, plan.inputs.roots, constants)
     chunk.seconds.network, chunk.seconds.rows = answered - start, perf_counter() - answered
     return Chunk(len(chunk.pages), pages, rows, chunk.seconds)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.imaging.form import Ink
 from tasks.inference.decision import Thresholds, decide, usable
 from tasks.inference.session import Answers
-from tasks.inputs.base import printable
+from tasks.inputs.base import Roots
 from tasks.inputs.listing import int64s
 from tasks.outcomes import BY_CONFIDENCE, STATUSES, Reason, Status, Undecodable
 from tasks.results.schema import INK_TYPE, PROBABILITIES, SCHEMA
@@ -42,7 +42,11 @@ class Page:
 
 
 def rows_of(
-    pages: Sequence[Page], answers: Answers, thresholds: Thresholds, constants: Mapping[str, Any]
+    pages: Sequence[Page],
+    answers: Answers,
+    thresholds: Thresholds,
+    roots: Roots,
+    constants: Mapping[str, Any],
 ) -> pa.Table:
     """Return one row of the results' schema for each page.
 
@@ -50,6 +54,7 @@ def rows_of(
         pages: with a form or an error each.
         answers: what the model says about the forms, in the order of the pages.
         thresholds: of this run.
+        roots: where the files lie.
         constants: the columns that have one value in all rows.
 
     Raises:
@@ -63,8 +68,10 @@ def rows_of(
     kept = np.array([status != Status.REJECTED for status in statuses], bool)
     probabilities = np.zeros((len(pages), len(PROBABILITIES)), np.float32)
     probabilities[with_form] = answers.probabilities
+    places = [roots.place(page.path) for page in pages]
     columns = {
-        "path": [printable(page.path) for page in pages],
+        "root": [root for root, _ in places],
+        "path": [path for _, path in places],
         "page": [page.number for page in pages],
         "size": int64s(page.size for page in pages),
         "mtime_ns": int64s(page.mtime_ns for page in pages),

@@ -125,7 +125,7 @@ def read_shard_remotely(
     Raises:
         DigitflowError: source or results are not there on this machine.
     """
-    for location in (plan.inputs.root, writer.table):
+    for location in (*plan.inputs.roots.names, writer.table):
         if "://" not in location and not Path(location).exists():
             raise DigitflowError(
                 f"{location} is not there on {platform.node()}: the machines of a cluster have to "

@@ -1,12 +1,41 @@
 """Where pictures come from: a folder, glob, list, archive or bucket, behind one interface."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from tasks.outcomes import Undecodable
 
+MOST_NAMED = 3  # roots, in lines that a person reads
 ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")  # in printable names
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Where the files of some inputs lie, as in rows; of several, paths begin with a number.
+
+    So a listing, and whatever else holds paths, is that of one place or of many.
+    """
+
+    names: tuple[str, ...]
+
+    def place(self, path: bytes) -> tuple[str, str]:
+        """Return root and path of a file as its rows have them."""
+        if len(self.names) == 1:
+            return self.names[0], printable(path)
+        number, _, below = path.partition(b"/")
+        return self.names[int(number)], printable(below)
+
+    def path(self, root: str, text: str) -> bytes:
+        """Return the path of a file from what its rows have; of equal roots, any one reads it."""
+        below = unprintable(text)
+        return below if len(self.names) == 1 else b"%d/%s" % (self.names.index(root), below)
+
+    def __str__(self) -> str:
+        """Name them, or some where there are many."""
+        left = len(self.names) - MOST_NAMED
+        return ", ".join(self.names[:MOST_NAMED]) + (f" and {left:,} more" if left > 0 else "")
 
 
 class Entry(NamedTuple):
@@ -29,6 +58,13 @@ class Inputs(Protocol):
     """Files that can be listed and read; it is pickled to other processes, which read too."""
 
     root: str  # where the paths lie, as text: an absolute folder, an archive file or a URL
+
+    empty: Sequence[str] = ()  # of several roots those where no file was found, once all is listed
+
+    @property
+    def roots(self) -> Roots:
+        """Where they lie: in one place, unless these inputs are made of several."""
+        return Roots((self.root,))
 
     def entries(self) -> Iterator[Entry]:
         """Yield everything that is no folder, each once, without ever holding them all.

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from tasks.atomic import atomic_write
 from tasks.errors import InputError
-from tasks.inputs.base import Entry, Inputs
+from tasks.inputs.base import Entry, Inputs, Roots
 from tasks.outcomes import MAX_BYTES
 from tasks.task import task
 
@@ -37,6 +37,12 @@ class Listing:
     file: Path
     count: int
     size: int = 0  # bytes to read, as far as they are known
+    more: tuple[str, ...] = ()  # roots, where the inputs are made of several
+
+    @property
+    def roots(self) -> Roots:
+        """Return where the files lie."""
+        return Roots((self.root, *self.more))
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listin
     """Write the listing of everything in the inputs, however much it is, in little memory.
 
     Raises:
-        InputError: there are no files, or the inputs turn out to be broken or out of reach.
+        InputError: there are no files, in all or in one of several, or the inputs turn out to be
+            broken or out of reach.
     """
     count = size = 0
     with atomic_write(file) as temporary:
@@ -62,9 +69,11 @@ def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listin
                 listing.write_table(group)
                 count += group.num_rows
                 size += bytes_of(group)
-        if not count and not allow_empty:
-            raise InputError(f"{inputs.root} has no files in it: give a folder of pictures")
-    return Listing(inputs.root, file, count, size)
+        empty = inputs.empty or (() if count else [inputs.root])
+        if empty and not allow_empty:
+            raise InputError(f"{empty[0]} has no files in it: give a folder of pictures")
+    root, *more = inputs.roots.names
+    return Listing(root, file, count, size, tuple(more))
 
 
 def bytes_of(files: pa.Table | pa.RecordBatch) -> int:

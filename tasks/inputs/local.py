@@ -1,9 +1,9 @@
-"""Pictures in a local folder, and one local file: how they are found and how they are read."""
+"""Pictures in a local folder, and single local files: how they are found and how they are read."""
 
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from time import sleep, time_ns
@@ -52,27 +52,35 @@ class Folder(Inputs):
 
     def read(self, path: bytes) -> Content:
         """Return a file below the folder; see `read_file`."""
-        return read_file(self._base + path)
+        return read_file(_below(self._base, path))
 
 
-class OneFile(Inputs):
-    """A single file, in the folder it lies in."""
+class Files(Inputs):
+    """Single files of one folder, in the order in which they were named."""
 
-    def __init__(self, file: Path, chosen: Chosen) -> None:
-        """Keep its name; it is opened when it is read."""
-        folder, self._name = os.fsencode(file.parent), os.fsencode(file.name)
-        self.root = printable(folder)
-        self._base = folder.rstrip(b"/") + b"/"
-        self._chosen = chosen
+    def __init__(self, folder: Path, names: Iterable[bytes], chosen: Chosen) -> None:
+        """Keep the names; each file is opened when it is read."""
+        name = os.fsencode(folder)
+        self.root, self._base = printable(name), name.rstrip(b"/") + b"/"
+        self._names, self._chosen = list(names), chosen
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the names behind: other processes are told which ones they read."""
+        return self.__dict__ | {"_names": []}
+
+    def with_files_of(self, other: "Files") -> None:
+        """Take the files of others of the same folder, too."""
+        self._names += other._names
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the one file, unless the patterns leave it out."""
-        if self._chosen.keeps(self._name):
-            yield entry_of(self._base, self._name)
+        """Yield each file, unless the patterns leave it out."""
+        for name in self._names:
+            if self._chosen.keeps(name):
+                yield entry_of(self._base, name)
 
     def read(self, path: bytes) -> Content:
-        """Return the file; see `read_file`."""
-        return read_file(self._base + path)
+        """Return a file; see `read_file`."""
+        return read_file(_below(self._base, path))
 
 
 def walk(base: bytes, chosen: Chosen) -> Iterator[Entry]:
@@ -97,6 +105,11 @@ def walk(base: bytes, chosen: Chosen) -> Iterator[Entry]:
                 open_folders.append((path + b"/", _names(base + path)))
         elif chosen.keeps(path):
             yield _entry(path, found)
+
+
+def _below(base: bytes, path: bytes) -> bytes:
+    """Return the whole path; a list may have named one that is not below its folder."""
+    return path if path.startswith(b"/") else base + path
 
 
 def entry_of(base: bytes, path: bytes) -> Entry:

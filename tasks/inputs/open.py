@@ -1,7 +1,7 @@
 """What the user named into the inputs that can be read: which kind of place it is."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tasks.atomic import absolute
@@ -9,25 +9,52 @@ from tasks.errors import InputError
 from tasks.inputs.archive import open_archive
 from tasks.inputs.base import Inputs
 from tasks.inputs.list_file import ListFile
-from tasks.inputs.local import Folder, OneFile
+from tasks.inputs.local import Files, Folder
 from tasks.inputs.path_filter import Chosen, split_glob
+from tasks.inputs.several import Several
 
 LIST_SUFFIXES = (".txt", ".list")
+NOTHING_NAMED = "no input was named: give a folder of pictures, or . for this one"
 
 
-def open_inputs(given: str, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Inputs:
+def open_inputs(
+    given: str | Sequence[str], include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> Inputs:
     """Return the inputs that the user named.
 
     Args:
-        given: a folder, a file, a glob, `@LIST`, an archive, or a URL such as `s3://bucket/scans`.
+        given: a folder, a file, a glob, `@LIST`, an archive, or a URL such as `s3://bucket/scans`;
+            or several of these, which are read as one.
         include: patterns (see path_filter.py) of which a path has to match one, if there are any.
         exclude: patterns of which a path may match none.
 
     Raises:
         InputError: there is nothing of that name, it cannot be read, or a pattern is wrong.
     """
+    names = [given] if isinstance(given, str) else list(dict.fromkeys(given))
+    opened = _together(_open(name, include, exclude) for name in names)
+    if not opened:
+        raise InputError(NOTHING_NAMED)
+    return opened[0] if len(opened) == 1 else Several(opened)
+
+
+def _together(inputs: Iterable[Inputs]) -> list[Inputs]:
+    """Return inputs with all files that were named of one folder in the place of the first."""
+    opened: list[Inputs] = []
+    by_folder: dict[str, Files] = {}
+    for each in inputs:
+        if isinstance(each, Files):
+            if each.root in by_folder:
+                by_folder[each.root].with_files_of(each)
+                continue
+            by_folder[each.root] = each
+        opened.append(each)
+    return opened
+
+
+def _open(given: str, include: Sequence[str], exclude: Sequence[str]) -> Inputs:
     if not given:
-        raise InputError("no input was named: give a folder of pictures, or . for this one")
+        raise InputError(NOTHING_NAMED)
     if "://" in given:
         return _open_url(given, include, exclude)
     if given.startswith("@"):
@@ -70,13 +97,13 @@ def _open_path(path: Path, chosen: Chosen) -> Inputs:
         return archive
     if path.suffix in LIST_SUFFIXES:
         return ListFile(path, chosen)
-    return OneFile(path, chosen)
+    return Files(path.parent, [os.fsencode(path.name)], chosen)
 
 
 def _open_url(given: str, include: Sequence[str], exclude: Sequence[str]) -> Inputs:
     scheme, _, rest = given.partition("://")
     if scheme == "file":
-        return open_inputs(rest, include, exclude)
+        return _open(rest, include, exclude)
     from tasks.inputs.fsspec_store import Store  # libraries that few need
     from tasks.inputs.s3 import S3Bucket
 

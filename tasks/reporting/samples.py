@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tasks.errors import DigitflowError
-from tasks.inputs.base import Inputs, unprintable
+from tasks.inputs.base import Inputs
 from tasks.processes.page_process import (
     AcquireProcess,
     DecodedPage,
@@ -43,7 +43,7 @@ def load_samples(
         seconds: for all of them.
     """
     samples = Samples([], [])
-    places = [(unprintable(row.path), row.page) for row in rows]
+    places = [(inputs.roots.path(row.root, row.path), row.page) for row in rows]
     found = pages_at(inputs, places, acquire=acquire, seconds=seconds)
     for row, page in zip(rows, found, strict=True):
         if isinstance(page, str):

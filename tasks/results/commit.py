@@ -10,9 +10,11 @@ the table, whose rows may come from another one.
 """
 
 import hashlib
+import json
 import random
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from tasks.atomic import make_folder
 from tasks.errors import DigitflowError
 from tasks.results.schema import SCHEMA
-from tasks.results.table import dataset_of, error_text, open_table, storage_options
+from tasks.results.table import dataset_of, error_text, of_roots, open_table, storage_options
 from tasks.results.table_files import (
     append_partitioned,
     commit_files,
@@ -43,6 +45,7 @@ PATIENCE = 60.0  # seconds of conflicts with other writers
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "root,run_id,read_at"}
 # metadata of our commits
 ROOT, RUN, ROWS = "digitflow.root", "digitflow.run", "digitflow.rows"
+MORE = "digitflow.more_roots"  # JSON, of a run that reads several
 NUMBER = "digitflow.number"  # of the commit, as its rows have it
 DECIDES = "digitflow.decides"  # see `WriterContext.redecides`
 
@@ -57,10 +60,16 @@ class WriterContext:
     root: str
     run_id: str
     version: int  # of the table up to which other runs are known
+    more: tuple[str, ...] = ()  # roots, where the run reads several
     redecides: bool = False  # its rows are of pictures that were read before, and are not opened
     other_runs: set[str] = field(default_factory=set)  # runs that have written about the root since
     other_commits: set[int] = field(default_factory=set)  # numbers of those commits
     number_offset: int | None = None  # by which numbers are above versions
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Return all roots that the run reads."""
+        return self.root, *self.more
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,12 @@ class Committed:
 
     rows: int
     others: int  # files left out, because another run has read them since this one began
+
+
+def writer_of(table: str, roots: Sequence[str], run_id: str) -> WriterContext:
+    """Return the context of a run that begins now; the table is made where there is none."""
+    root, *more = roots
+    return WriterContext(table, root, run_id, make_table(table), more=tuple(more))
 
 
 def make_table(table: str) -> int:
@@ -157,14 +172,18 @@ def _commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committe
     fresh = _without(rows, latest, writer) if writer.other_runs else rows
     others = int(pc.sum(pc.equal(rows["page"], 0)).as_py()) - _files(fresh)
     if fresh.num_rows:
-        guard = hashlib.sha256(writer.root.encode()).hexdigest()
+        guards = (hashlib.sha256(root.encode()).hexdigest() for root in dict.fromkeys(writer.roots))
         properties = CommitProperties(
             custom_metadata={
                 **{ROOT: writer.root, RUN: writer.run_id, ROWS: fresh.num_rows},
+                **({MORE: json.dumps(writer.more)} if writer.more else {}),
                 NUMBER: _number(latest, writer),
                 **({DECIDES: "yes"} if writer.redecides else {}),
             },
-            app_transactions=[Transaction(transaction, 1), Transaction(f"root/{guard}", 1)],
+            app_transactions=[
+                Transaction(transaction, 1),
+                *(Transaction(f"root/{guard}", 1) for guard in guards),
+            ],
             max_commit_retries=0,
         )
         _append(latest, fresh, writer, properties)
@@ -213,7 +232,9 @@ def _note_others(latest: DeltaTable, writer: WriterContext) -> None:
         for entry in latest.history(unseen):
             # a picture that is read stays so, whatever is made of its earlier reading meanwhile
             counts = writer.redecides or not entry.get(DECIDES)
-            if counts and entry.get(ROOT) == writer.root and entry.get(RUN) != writer.run_id:
+            theirs = {entry.get(ROOT), *json.loads(entry.get(MORE, "[]"))}
+            same = not theirs.isdisjoint(writer.roots)
+            if counts and same and entry.get(RUN) != writer.run_id:
                 writer.other_runs.add(str(entry[RUN]))
                 writer.other_commits.add(int(entry.get(NUMBER, entry["version"])))
         writer.version = latest.version()
@@ -221,9 +242,9 @@ def _note_others(latest: DeltaTable, writer: WriterContext) -> None:
 
 def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Table:
     """Return the rows of files that no other run has read as they are."""
-    key = ["path", "size", "mtime_ns"]
+    key = ["root", "path", "size", "mtime_ns"]
     wanted = (
-        (pc.field("root") == writer.root)
+        of_roots(writer.roots)
         & pc.field("run_id").isin(sorted(writer.other_runs))
         & pc.field("commit_version").isin(sorted(writer.other_commits))
         & pc.field("path").isin(rows["path"].combine_chunks())

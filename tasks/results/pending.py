@@ -5,7 +5,7 @@ A file is known by its path, its size and the time it was changed, as `make` and
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.atomic import atomic_write
-from tasks.inputs.base import Inputs, printable
+from tasks.inputs.base import Inputs, Roots
 from tasks.inputs.listing import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status, Undecodable
 from tasks.results.redecide import DECIDED_BY, BoundsOf, undecidable
-from tasks.results.table import RANKED_BY, is_table, ranks, scan
+from tasks.results.table import NUL, RANKED_BY, file_names, is_table, of_roots, ranks, scan
 from tasks.task import task
 
 FILE_BATCH = 16_384  # listed files in memory at once
@@ -89,14 +89,16 @@ def find_pending(
     """
     if not is_table(table):
         return Pending(listing, 0)
-    known = _known(table, listing.root, policy, bounds_of)
+    roots = listing.roots
+    known = _known(table, roots, policy, bounds_of)
     if not len(known.paths):
         return Pending(listing, 0)
     count = resumed = size = 0
     with atomic_write(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
         waiting = LISTING_SCHEMA.empty_table()
         for batch in pq.ParquetFile(listing.file).iter_batches(FILE_BATCH):
-            places = known.places(_hashes(printable(p) for p in batch["path"].to_pylist()))
+            names = (NUL.join(roots.place(path)) for path in batch["path"].to_pylist())
+            places = known.places(_hashes(names))
             wanted = _wanted(batch, places, known, policy, inputs)
             chosen = batch.filter(pa.array(wanted))
             count += chosen.num_rows
@@ -110,7 +112,8 @@ def find_pending(
             waiting = waiting.slice(ready)
         if waiting.num_rows:
             writer.write_table(waiting, ROW_GROUP)
-    return Pending(Listing(listing.root, file, count, size), listing.count - count, resumed)
+    left = replace(listing, file=file, count=count, size=size)
+    return Pending(left, listing.count - count, resumed)
 
 
 def _wanted(
@@ -141,10 +144,11 @@ def _wanted(
     return np.asarray(~stays, bool)
 
 
-def _known(table: str, root: str, policy: ReprocessPolicy, bounds_of: BoundsOf) -> _Known:
-    """Return the current reading of each path; of several the one that was committed last."""
-    columns = ["page", "size", "mtime_ns", "content_hash", "run_id", *DECIDED_BY, *RANKED_BY]
-    wanted = pc.field("root") == root
+def _known(table: str, roots: Roots, policy: ReprocessPolicy, bounds_of: BoundsOf) -> _Known:
+    """Return the current reading of each file; of several the one that was committed last."""
+    facts = ["page", "size", "mtime_ns", "content_hash", "run_id"]
+    columns = ["root", *facts, *DECIDED_BY, *RANKED_BY]
+    wanted = of_roots(roots.names)
     if policy.again:
         wanted &= pc.field("run_id").isin(pa.array(policy.resumed, pa.string()))
     batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
@@ -169,7 +173,7 @@ def _columns(
     places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
     theirs = pc.is_in(batch["run_id"], pa.array(policy.resumed, pa.string()))
     return (
-        _hashes(batch["path"].to_pylist()),
+        _hashes(file_names(batch).to_pylist()),
         ranks(batch).to_numpy(zero_copy_only=False),
         batch["page"].to_numpy(),
         undecidable(batch, bounds_of),

@@ -9,6 +9,7 @@ import pyarrow as pa
 class PictureRow:
     """One picture, as it was found, and what became of it."""
 
+    root: str
     path: str  # printable, below the root
     page: int
     status: str

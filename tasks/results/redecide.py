@@ -7,7 +7,6 @@ it was read under a looser or a stricter `--max-error`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,30 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow.dataset import Dataset
 
-from tasks.inputs.base import printable
 from tasks.inputs.listing import Listing
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import BY_CONFIDENCE, Reason, Status
 from tasks.results.commit import WriterContext, commit
-from tasks.results.table import RANK, RANKED_BY, current, dataset_of, open_table, ranks, reading
+from tasks.results.table import (
+    NUL,
+    RANK,
+    RANKED_BY,
+    current,
+    dataset_of,
+    file_names,
+    of_roots,
+    open_table,
+    ranks,
+    reading,
+)
 from tasks.task import task
 
 PATHS = 16_384  # whose rows are looked up and committed together
 DECIDED_BY = ("path", "reason", "error_bound", "model_version")  # and of what
 KNOWN_BY = (*DECIDED_BY, "confidence")
 
-_NO_READINGS = pa.schema([("path", pa.string()), (RANK, pa.int64())]).empty_table()
+_FILE = ["root", "path"]
+_NO_READINGS = pa.schema([*((name, pa.string()) for name in _FILE), (RANK, pa.int64())])
 
 BoundsOf = Callable[[str], ErrorBounds | None]
 """Gives the error bounds of a model version, or nothing where it is not there any more."""
@@ -114,19 +124,27 @@ def _redecide(
     listing: Listing, pending: Listing, writer: WriterContext, max_error: float, bounds_of: BoundsOf
 ) -> RedecidedFiles:
     latest = open_table(writer.table)
-    ours = WriterContext(writer.table, writer.root, writer.run_id, latest.version(), redecides=True)
+    ours = WriterContext(
+        writer.table,
+        writer.root,
+        writer.run_id,
+        latest.version(),
+        more=writer.more,
+        redecides=True,
+    )
     dataset = dataset_of(latest, writer.table)
     changed = _changed(dataset, writer, max_error, bounds_of)
-    paths = set(changed["path"].to_pylist())
-    found = _listed(listing.file, paths)
-    just_read = _listed(pending.file, found)
+    names = file_names(changed)
+    found = _listed(listing, set(names.to_pylist()))
+    just_read = _listed(pending, found)
     counts = []
     for kind, chosen in (("unchanged", found - just_read), ("others", just_read)):
         count = 0
-        theirs = changed.filter(pc.is_in(changed["path"], _texts(chosen))).sort_by("read_at_min")
+        theirs = changed.filter(pc.is_in(names, _texts(chosen))).sort_by("read_at_min")
         for start in range(0, theirs.num_rows, PATHS):
             group = theirs.slice(start, PATHS)
-            rows = current(dataset.to_table(filter=_rows_of(group, writer.root)))
+            rows = dataset.to_table(filter=_rows_of(group))
+            rows = current(rows.filter(pc.is_in(file_names(rows), _combined(file_names(group)))))
             redecided = _of_run(
                 with_decisions(rows, max_error, bounds_of), writer.run_id, bounds_of
             )
@@ -144,38 +162,39 @@ def _changed(
     Superseded readings that would be decided otherwise stay in the table for ever, so that this
     must not be dear: what is current is found out for all of them at once.
     """
-    same_root = pc.field("root") == writer.root
-    candidates = [_NO_READINGS]
+    same_roots = of_roots(writer.roots)
+    candidates = [_NO_READINGS.empty_table()]
     for batch in dataset.to_batches(
-        columns=[*KNOWN_BY, "status", *RANKED_BY],
-        filter=same_root & _may_change(max_error),
+        columns=["root", *KNOWN_BY, "status", *RANKED_BY],
+        filter=same_roots & _may_change(max_error),
         batch_readahead=1,
         fragment_readahead=1,
     ):
         rows = pa.Table.from_batches([batch])
         differ = pc.not_equal(with_decisions(rows, max_error, bounds_of)["reason"], rows["reason"])
         candidates.append(_readings(rows.filter(differ)))
-    keys = [*_NO_READINGS.column_names]
+    keys = _NO_READINGS.names
     candidate = pa.concat_tables(candidates).group_by(keys).aggregate([])
-    wanted = same_root & pc.field("path").isin(candidate["path"].unique())
-    rows = dataset.to_table(columns=["path", "run_id", *RANKED_BY], filter=wanted)
-    own = rows.filter(pc.field("run_id") == writer.run_id)["path"].combine_chunks()
+    wanted = same_roots & pc.field("path").isin(candidate["path"].unique())
+    rows = dataset.to_table(columns=[*_FILE, "run_id", *RANKED_BY], filter=wanted)
+    own = _combined(file_names(rows.filter(pc.field("run_id") == writer.run_id)))
     readings = _readings(rows).append_column("read_at", rows["read_at"])
     times = readings.group_by(keys).aggregate([("read_at", "min"), ("read_at", "max")])
-    last = times.group_by("path").aggregate([(RANK, "max")])
-    joined = candidate.join(times, keys, join_type="inner").join(last, "path", join_type="inner")
-    return joined.filter((pc.field(RANK) == pc.field(f"{RANK}_max")) & ~pc.field("path").isin(own))
+    last = times.group_by(_FILE).aggregate([(RANK, "max")])
+    joined = candidate.join(times, keys, join_type="inner").join(last, _FILE, join_type="inner")
+    joined = joined.filter(pc.field(RANK) == pc.field(f"{RANK}_max"))
+    return joined.filter(pc.invert(pc.is_in(file_names(joined), own)))
 
 
 def _readings(rows: pa.Table) -> pa.Table:
     """Return of each row of which file and which reading of it that is."""
-    return pa.table([rows["path"], ranks(rows)], _NO_READINGS.schema)
+    return pa.table([rows["root"], rows["path"], ranks(rows)], _NO_READINGS)
 
 
-def _rows_of(files: pa.Table, root: str) -> pc.Expression:
+def _rows_of(files: pa.Table) -> pc.Expression:
     """Return what holds for the rows of files; what was read at other times is skipped by it."""
     return (
-        (pc.field("root") == root)
+        of_roots(files["root"].unique().to_pylist())
         & pc.field("path").isin(files["path"].combine_chunks())
         & (pc.field("read_at") >= pc.min(files["read_at_min"]))
         & (pc.field("read_at") <= pc.max(files["read_at_max"]))
@@ -210,17 +229,22 @@ def _of_run(rows: pa.Table, run_id: str, bounds_of: BoundsOf) -> pa.Table:
     return rows
 
 
-def _listed(file: Path, paths: set[str]) -> set[str]:
-    """Return which of some paths are in a listing."""
-    found = set[str]()
-    if paths:
-        for batch in pq.ParquetFile(file).iter_batches(columns=["path"]):
-            found |= paths.intersection(map(printable, batch["path"].to_pylist()))
+def _listed(listing: Listing, names: set[str]) -> set[str]:
+    """Return which of some files are in a listing."""
+    found, roots = set[str](), listing.roots
+    if names:
+        for batch in pq.ParquetFile(listing.file).iter_batches(columns=["path"]):
+            listed = (NUL.join(roots.place(path)) for path in batch["path"].to_pylist())
+            found |= names.intersection(listed)
     return found
 
 
 def _texts(values: set[str]) -> pa.Array:
     return pa.array(sorted(values), pa.string())
+
+
+def _combined(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()
 
 
 def _numbers(column: Any) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ class Summary(Contract):
     model_config = ConfigDict(extra="ignore")  # what is worked out anew when it is written
 
     run_id: str
-    root: str
+    root: str  # or all, in one text
     listed: int  # files found
     unchanged: int  # of these: up to date by an earlier reading, and not read again
     others: int  # of these: read by another run while this one was reading
@@ -145,12 +145,15 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     digits: Counter[int] = field(default_factory=Counter)
     rejects: list[Reject] = field(default_factory=list)
+    reject_roots: list[str] = field(default_factory=list)  # of the rejects
+    roots: set[str] = field(default_factory=set)
     least_sure: pa.Table | None = None
     spread: list[PictureRow] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch, every: int) -> None:
         """Count the rows of a batch; keep each `every`th row with a digit."""
         rows = pa.Table.from_batches([batch])
+        self.roots.update(rows["root"].unique().to_pylist())
         first = -self.digits.total() % every  # goes on where the last batch ended
         for counter, name in (
             (self.statuses, "status"),
@@ -160,8 +163,10 @@ class Tally:
             counter.update(_counts(rows[name]))
         rejected = rows.filter(pc.field("status") == Status.REJECTED)
         room = MOST_REJECTS - len(self.rejects)
-        first_ones = rejected.select(["path", "reason", "detail"]).slice(0, room).to_pylist()
-        self.rejects += [Reject.from_dict(row) for row in first_ones]
+        first_ones = rejected.slice(0, room)
+        self.reject_roots += first_ones["root"].to_pylist()
+        rows_of_them = first_ones.select(["path", "reason", "detail"]).to_pylist()
+        self.rejects += [Reject.from_dict(row) for row in rows_of_them]
         answered = rows.filter(pc.field("status") != Status.REJECTED)
         places = range(first, answered.num_rows, every)
         self.spread += picture_rows(answered.take(pa.array(places, pa.int64())))
@@ -170,10 +175,19 @@ class Tally:
         self.files += pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py()
         self.found += rows.num_rows
 
+    def named_rejects(self) -> list[Reject]:
+        """Return the first rejects, by their whole paths where there are several roots."""
+        if len(self.roots) < 2:
+            return self.rejects
+        return [
+            reject.model_copy(update={"path": f"{root}/{reject.path}"})
+            for root, reject in zip(self.reject_roots, self.rejects, strict=True)
+        ]
+
     def samples(self) -> list[PictureRow]:
         """Return rows with a digit to show: the least sure ones, and some from all over the run."""
         doubtful = picture_rows(self.least_sure) if self.least_sure else []
-        chosen = {(row.path, row.page): row for row in doubtful + self.spread}
+        chosen = {(row.root, row.path, row.page): row for row in doubtful + self.spread}
         return list(chosen.values())
 
 
@@ -217,7 +231,7 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         rejected=counted.statuses[Status.REJECTED],
         reasons=dict(counted.reasons.most_common()),
         digits=[counted.digits[digit] for digit in range(10)],
-        rejects=counted.rejects,
+        rejects=counted.named_rejects(),
         model_version=run.model_version,
         canonical_version=run.canonical_version,
         threshold=SummaryThreshold.from_dict(asdict(run.threshold)),

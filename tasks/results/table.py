@@ -8,7 +8,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ ORDER = ["root", "path", RANK, "page"]
 BEFORE_COMMITS = 2**62  # more microseconds than a clock says, so that times rank below commits
 RANKED_BY = ("commit_version", "read_at")
 ROW_BATCH = 16_384  # rows in memory at once
+NUL = "\0"  # between root and path of a file's name
 # where a spreadsheet may see a cell begin, which it may divide at other characters than commas:
 # before what makes a formula of it (OWASP: CSV injection), and before the mark that says it is none
 FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[\s\0\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n'])")
@@ -119,11 +120,23 @@ def scan(table: str, columns: list[str], wanted: pc.Expression) -> Iterator[pa.R
         )
 
 
+def of_roots(roots: Sequence[str]) -> pc.Expression:
+    """Return what holds for the rows of some roots."""
+    if len(roots) == 1:
+        return pc.field("root") == roots[0]
+    return pc.field("root").isin(pa.array(roots, pa.string()))
+
+
+def file_names(rows: pa.Table | pa.RecordBatch) -> Any:
+    """Return the name of the file of each row: its root and its path, which have no NUL."""
+    return pc.binary_join_element_wise(rows["root"], rows["path"], NUL)
+
+
 @dataclass(frozen=True)
 class Query:
     """Conditions that rows have to meet, all of them; None asks for nothing."""
 
-    root: str | None = None  # folder, archive or URL that was read
+    root: str | Sequence[str] = ()  # folder, archive or URL that was read, or several; none: all
     run: str | None = None  # run id
     status: str | None = None  # `read`, `review` or `rejected`
     reason: str | None = None  # a reason code
@@ -148,10 +161,10 @@ def select(table: str, query: Query = CURRENT, columns: list[str] | None = None)
     Raises:
         InputError: there is no table yet.
     """
-    wanted = pc.scalar(True)
-    for name, value in (("root", query.root), ("run_id", query.run)):
-        if value is not None:
-            wanted &= pc.field(name) == value
+    roots = [query.root] if isinstance(query.root, str) else query.root
+    wanted = of_roots(roots) if roots else pc.scalar(True)
+    if query.run is not None:
+        wanted &= pc.field("run_id") == query.run
     if query.path:
         wanted &= pc.match_substring(pc.field("path"), query.path)
     keys = ("root", "path", "page", *RANKED_BY)

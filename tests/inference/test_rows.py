@@ -13,14 +13,13 @@ from tasks.imaging.form import Ink
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import LONGEST_DETAIL, Page, rows_of
 from tasks.inference.session import Answers
-from tasks.inputs.base import printable, unprintable
+from tasks.inputs.base import Roots, printable, unprintable
 from tasks.outcomes import STATUSES, Reason, Undecodable
 from tasks.results.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar
 
 THRESHOLDS = Thresholds(0.8, 0.5, 0.6)
 SAME = {
-    "root": "/pictures",
     "model_version": "m",
     "canonical_version": "1",
     "run_id": "run-1",
@@ -81,7 +80,7 @@ def answers(*confidences: float, scores: list[float] | None = None) -> Answers:
 
 def table(pages: list[Page], answered: Answers) -> list[dict[str, Any]]:
     """Return the rows."""
-    found = rows_of(pages, answered, THRESHOLDS, SAME)
+    found = rows_of(pages, answered, THRESHOLDS, Roots(("/pictures",)), SAME)
     assert found.schema == SCHEMA
     rows: list[dict[str, Any]] = found.to_pylist()
     return rows

@@ -16,7 +16,7 @@ from tasks.errors import InputError
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import Page, rows_of
 from tasks.inference.session import Answers
-from tasks.inputs.base import Entry, Inputs
+from tasks.inputs.base import Entry, Inputs, Roots
 from tasks.inputs.listing import (
     MOST_SHARDS,
     ROW_GROUP,
@@ -209,9 +209,10 @@ def test_numbers_that_no_column_holds_are_the_nearest_that_fit_in_listing_and_ro
     assert [(entry.size, entry.mtime_ns) for entry in entries] == [(n, n) for n in fitting]
     trouble = Undecodable(Reason.UNREADABLE, "made up")
     pages = [Page(b"%d" % at, 0, n, n, error=trouble) for at, n in enumerate(numbers)]
-    same = {"root": "", "model_version": "", "canonical_version": "", "run_id": ""}
+    same = {"model_version": "", "canonical_version": "", "run_id": ""}
     none = Answers(np.empty((0, 10), np.float32), None)
-    rows = rows_of(pages, none, Thresholds(0.5), same | {"read_at": datetime.now(UTC)}).to_pylist()
+    same |= {"read_at": datetime.now(UTC)}
+    rows = rows_of(pages, none, Thresholds(0.5), Roots(("/in",)), same).to_pylist()
     assert [(row["size"], row["mtime_ns"]) for row in rows] == [(n, n) for n in fitting]
 
 

@@ -35,7 +35,7 @@ class Opened(Folder):
         return super().read(path)
 
 
-BLANK = PictureRow("", 0, "read", "ok", detail=None, digit=3, confidence=1.0)
+BLANK = PictureRow("", "", 0, "read", "ok", detail=None, digit=3, confidence=1.0)
 
 
 def samples_of(folder: Path, *rows: dict[str, Any]) -> list[Sample]:

@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from tasks.errors import DigitflowError
 from tasks.results import table as results
-from tasks.results.commit import Committed, WriterContext, commit, make_table
+from tasks.results.commit import Committed, WriterContext, commit, make_table, writer_of
 from tasks.results.compact import compact, small_files
 from tasks.results.repair import repair, require_sound
 from tasks.results.schema import SCHEMA
@@ -109,6 +109,22 @@ def test_processes_that_read_different_folders_at_once_leave_nothing_out(table: 
     writers = [(f"/folder-{number}", f"run-{number}", paths) for number in range(2)]
     assert written_at_once(table, writers) == [[16, 0], [16, 0]]
     assert Counter(paths_in(table)) == dict.fromkeys(paths, 2)
+
+
+def test_a_run_of_several_roots_and_a_run_of_one_of_them_leave_each_other_what_they_have_read(
+    table: str,
+) -> None:
+    both, one = writer_of(table, ["/a", "/b"], "run-1"), writer_of(table, ["/b"], "run-2")
+    late = writer_of(table, ["/b"], "run-3")
+    commit(table_of(read_row("1.png", "run-2", root="/b")), "run-2/0", one)
+    same_names = [read_row("1.png", "run-1", root=root) for root in ("/a", "/b")]
+    more = read_row("2.png", "run-1", root="/b")
+    assert commit(table_of(*same_names, more), "run-1/0", both) == Committed(2, 1)
+    theirs = [read_row(f"{number}.png", "run-3", root="/b") for number in (1, 2, 3)]
+    assert commit(table_of(*theirs), "run-3/0", late) == Committed(1, 2)
+    rows = results.select(table, results.Query(history=True)).select(["root", "path"]).to_pylist()
+    places = [f"{row['root']}/{row['path']}" for row in rows]
+    assert places == ["/a/1.png", "/b/1.png", "/b/2.png", "/b/3.png"]
 
 
 def test_only_what_others_have_read_since_the_run_began_is_left_out(table: str) -> None:

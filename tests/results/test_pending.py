@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.inputs.base import Content, Entry, printable
+from tasks.inputs.base import Content, Entry, Inputs, printable
 from tasks.inputs.listing import LISTING_SCHEMA, discover, entries_of
 from tasks.outcomes import STATUSES, Reason, Status, Undecodable
 from tasks.results.pending import FILE_BATCH, Pending, ReprocessPolicy, find_pending
@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listed(Inputs):
     """Files of which a listing is made: path to size and time, None where they are unknown."""
 
     files: Mapping[bytes, tuple[int | None, int | None]]

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from tasks.inputs.base import Entry
+from tasks.inputs.base import Entry, Inputs
 from tasks.inputs.listing import Listing, discover
 from tasks.metrics.calibration import threshold_for
 from tasks.metrics.error_bounds import ErrorBounds
@@ -39,13 +39,13 @@ def row(path: str, reason: Reason = Reason.OK, bound: float | None = 0.001, **mo
 def listing_of(folder: Path, *paths: str) -> Listing:
     """Return a listing of these files."""
 
-    class Files:
+    class Files(Inputs):
         root = "/pictures"
 
         def entries(self) -> Any:
             return iter([Entry(path.encode(), 100, 1) for path in paths])
 
-    return discover(Files(), folder / "listing.parquet", allow_empty=True)  # type: ignore[arg-type]
+    return discover(Files(), folder / "listing.parquet", allow_empty=True)
 
 
 def anew(folder: Path, paths: Sequence[str], max_error: float = 0.005, run: str = "run-2") -> int:
