@@ -131,6 +131,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, npz_sample: Path, server:
     (folder / "scans").mkdir()
     (folder / "scans" / "three.png").write_bytes(encoded(bar(3)))
     (folder / "scans" / "broken.png").write_bytes(b"")
+    (folder / "a.jpg").write_bytes(encoded(bar(4), "JPEG"))
+    (folder / "more").mkdir()
+    (folder / "more" / "five.png").write_bytes(encoded(bar(5)))
     with pytest.MonkeyPatch.context() as patch:
         become_user(patch, folder)
         assert helpers.run("train") == 0
