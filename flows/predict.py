@@ -24,7 +24,7 @@ from tasks.device import Device, reading_device
 from tasks.errors import DigitflowError, ModelError
 from tasks.gc_control import settled
 from tasks.inference.batch import ReadPlan
-from tasks.inference.decision import guaranteed
+from tasks.inference.decision import Thresholds, guaranteed
 from tasks.inference.model_file import Model
 from tasks.inference.worker import SessionFacts, WorkerStart
 from tasks.inference.worker_pool import WorkerPool
@@ -64,6 +64,18 @@ class Run:
     device: Device
     started: datetime
     stages: Stages
+    console: Console
+    runner: Runner
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What the model that reads guarantees, by the error that is accepted."""
+
+    session: SessionFacts
+    threshold: Threshold
+    thresholds: Thresholds
+    bounds_of: BoundsOf  # also of the models that read earlier rows
 
 
 def predict(
@@ -92,75 +104,95 @@ def predict(
         registry = Registry(models_place())
         model = find_model(settings.model, registry)
         device = reading_device(settings.device)
-        folder = open_run("predict", home())
-        run = Run(folder, inputs, results_table(), device, started, stages)
+        folder, table = open_run("predict", home()), results_table()
+        run = Run(folder, inputs, table, device, started, stages, console, runner)
         start = WorkerStart(model, device, settings.decode_timeout)
-        with settled(), in_use(Path(model.location)), WorkerPool(start) as processes:
-            listing = discover(inputs, folder / LISTING_FILE, allow_empty=settings.allow_empty)
+        with settled(), in_use(Path(model.location)), WorkerPool(start) as workers:
+            listing = discover(inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty)
             console.log("Source", f"{listing.roots}: {plural(listing.count, 'file')}")
-            start_early(processes, listing, settings)
+            start_early(workers, listing, settings)
             with timed("start"):
-                reader = processes.session_facts()
-            calibration = Calibration.from_json(reader.calibration)
-            threshold, thresholds = guaranteed(settings.max_error, calibration)
-            bounds_of = bounds_by_model(reader.version, thresholds.bounds, registry)
-            log_model(model, reader, registry, device, console)
-            console.log("Promise", threshold.sentence())
-
-            purpose = purpose_of(settings, inputs, reader)
-            choice = choice_of(settings, resumable_runs(folder, purpose))
-            writer = writer_of(run.table, inputs.roots.names, folder.name)
-            with run_lock(folder, purpose, writer.version):
-                pending = find_pending(
-                    listing, inputs, run.table, choice, folder / PENDING_FILE, bounds_of
-                )
-                log_pending(pending, choice, console)
-                plan = ReadPlan(folder.name, inputs, thresholds)
-                reading = Reading(plan, pending.listing, processes, writer, settings)
-                others = read_all(reading, stages, console, runner)
-                anew = RedecidedFiles(0, 0)
-                # where no other run has read anything, this one has decided everything
-                if pending.unchanged or others:
-                    accepted = settings.max_error
-                    anew = redecide(listing, pending.listing, writer, accepted, bounds_of)
-                others -= anew.others
-                keep_compact(run.table, console)
-                expected = pending.listing.count - others + anew.unchanged
-                counted = tally(run.table, folder.name, expected)
-                files = FileCounts(
-                    root=str(listing.roots),
-                    listed=listing.count,
-                    unchanged=pending.unchanged - anew.unchanged,
-                    others=others,
-                    decided_anew=anew.unchanged + anew.others,
-                    resumed=list(choice.resumed) if pending.resumed else [],
-                    rejected_now=rejected_now(run.table, listing) if settings.strict else None,
-                )
-                summary = summarise(run_facts(run, settings, reader, threshold), files, counted)
-                if settings.out:
-                    write_out(run.table, listing, settings, bounds_of)
-                report = write_report(run, summary, counted, processes)
-                publish_report("reading-report", report)
-    log_reading(summary, folder, console)
+                session = workers.session_facts()
+            guarantee = guarantee_of(session, settings.max_error, registry)
+            log_model(model, session, registry, device, console)
+            console.log("Promise", guarantee.threshold.sentence())
+            summary = _read(run, listing, guarantee, workers, settings)
+    log_reading(summary, run.folder, console)
     return summary
 
 
-def start_early(processes: WorkerPool, listing: Listing, settings: PredictSettings) -> None:
-    """WorkerStart the other processes while the first loads the model, where all is to be read."""
+def _read(
+    run: Run,
+    listing: Listing,
+    guarantee: Guarantee,
+    workers: WorkerPool,
+    settings: PredictSettings,
+) -> Summary:
+    """Read what is pending of a listing, and account for every file of it."""
+    run_id, bounds_of = run.folder.name, guarantee.bounds_of
+    key = run_key(settings, run.inputs, guarantee.session)
+    policy = reprocess_policy(settings, resumable_runs(run.folder, key))
+    writer = writer_of(run.table, run.inputs.roots.names, run_id)
+    with run_lock(run.folder, key, writer.version):
+        pending = find_pending(
+            listing, run.inputs, run.table, policy, run.folder / PENDING_FILE, bounds_of
+        )
+        log_pending(pending, policy, run.console)
+        plan = ReadPlan(run_id, run.inputs, guarantee.thresholds)
+        reading = Reading(plan, pending.listing, workers, writer, settings)
+        others = read_all(reading, run.stages, run.console, run.runner)
+        redecided = RedecidedFiles(0, 0)
+        # where no other run has read anything, this one has decided everything
+        if pending.unchanged or others:
+            redecided = redecide(listing, pending.listing, writer, settings.max_error, bounds_of)
+        others -= redecided.others
+        keep_compact(run.table, run.console)
+        counted = tally(run.table, run_id, pending.listing.count - others + redecided.unchanged)
+        files = FileCounts(
+            root=str(listing.roots),
+            listed=listing.count,
+            unchanged=pending.unchanged - redecided.unchanged,
+            others=others,
+            decided_anew=redecided.unchanged + redecided.others,
+            resumed=list(policy.resumed) if pending.resumed else [],
+            rejected_now=rejected_now(run.table, listing) if settings.strict else None,
+        )
+        summary = summarise(run_facts(run, settings, guarantee), files, counted)
+        if settings.out:
+            write_out(run.table, listing, settings, bounds_of)
+        report = write_report(run, summary, counted, workers)
+        publish_report("reading-report", report)
+    return summary
+
+
+def start_early(workers: WorkerPool, listing: Listing, settings: PredictSettings) -> None:
+    """Start the other workers while the first loads the model, where all is to be read."""
     if settings.runner != LOCAL:
         return
-    workers = workers_of(listing, settings)
-    if workers > 1 and (settings.again or not results.is_table(results_table())):
-        processes.resize(workers)
+    count = workers_of(listing, settings)
+    if count > 1 and (settings.again or not results.is_table(results_table())):
+        workers.resize(count)
 
 
 def log_model(
-    model: Model, reader: SessionFacts, registry: Registry, device: Device, console: Console
+    model: Model, session: SessionFacts, registry: Registry, device: Device, console: Console
 ) -> None:
     """Say what reads, and where it does so against the gate."""
-    console.log("Model", f"{model}, by {reader.provider} on {device}")
-    if reason := registry.overridden().get(reader.version):
+    console.log("Model", f"{model}, by {session.provider} on {device}")
+    if reason := registry.overridden().get(session.version):
         console.log("", f"promoted against the gate: {reason}")
+
+
+def guarantee_of(session: SessionFacts, max_error: float, registry: Registry) -> Guarantee:
+    """Return what a model guarantees.
+
+    Raises:
+        InputError: it cannot guarantee so little.
+    """
+    calibration = Calibration.from_json(session.calibration)
+    threshold, thresholds = guaranteed(max_error, calibration)
+    bounds_of = bounds_by_model(session.version, thresholds.bounds, registry)
+    return Guarantee(session, threshold, thresholds, bounds_of)
 
 
 def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry) -> BoundsOf:
@@ -179,37 +211,36 @@ def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry
     return bounds_of
 
 
-def purpose_of(settings: PredictSettings, inputs: Inputs, reader: SessionFacts) -> dict[str, Any]:
+def run_key(settings: PredictSettings, inputs: Inputs, session: SessionFacts) -> dict[str, Any]:
     """Return what two runs have in common when the second goes on where the first was stopped."""
     asked = {"include", "exclude", "again", "retry_rejected", "by_content", "max_error"}
     root, *more = inputs.roots.names
     return {
         "root": root if not more else [root, *more],
-        "model": reader.version,
+        "model": session.version,
         **settings.model_dump(mode="json", include=asked),
     }
 
 
-def choice_of(settings: PredictSettings, resumed: list[str]) -> ReprocessPolicy:
+def reprocess_policy(settings: PredictSettings, resumed: list[str]) -> ReprocessPolicy:
     """Return which files that were read before are read again."""
     return ReprocessPolicy(
         settings.again, settings.retry_rejected, settings.by_content, tuple(resumed)
     )
 
 
-def run_facts(
-    run: Run, settings: PredictSettings, reader: SessionFacts, threshold: Threshold
-) -> RunFacts:
+def run_facts(run: Run, settings: PredictSettings, guarantee: Guarantee) -> RunFacts:
     """Return what its summary says of a run, at its end."""
+    session = guarantee.session
     return RunFacts(
         run_id=run.folder.name,
         results=run.table,
         out=str(settings.out) if settings.out else None,
-        model_version=reader.version,
-        canonical_version=reader.canonical_version,
-        threshold=threshold,
+        model_version=session.version,
+        canonical_version=session.canonical_version,
+        threshold=guarantee.threshold,
         device=str(run.device),
-        provider=reader.provider,
+        provider=session.provider,
         started_at=run.started.isoformat(timespec="seconds"),
         stages=run.stages.summed(),
     )
@@ -253,9 +284,9 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
 
 
 @task(name="write the report")
-def write_report(run: Run, summary: Summary, counted: Tally, processes: WorkerPool) -> Report:
+def write_report(run: Run, summary: Summary, counted: Tally, workers: WorkerPool) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
-    samples = load_samples(counted.samples(), run.inputs, processes.acquire)
+    samples = load_samples(counted.samples(), run.inputs, workers.acquire)
     report = reading_report(summary, samples.shown, samples.unshown)
     write_text(run.folder / SUMMARY_FILE, json.dumps(summary.to_dict(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))
