@@ -178,6 +178,18 @@ def test_a_promise_that_broke_is_in_the_table_and_in_the_exit_code(
     assert attack.main(["swaps"]) == 0
 
 
+def test_rows_of_two_checkouts_that_differ_are_told_with_what_differs() -> None:
+    from tests.bench.same_rows import differences
+
+    rows = [{"path": name, "page": 0, "digit": 3, "p3": 0.75} for name in "abc"]
+    assert differences(rows, rows[::-1]) == []
+    [changed, gone] = differences(rows, [rows[0], rows[1] | {"p3": 0.7500001}])
+    assert changed == "('b', 0): p3 0.75 -> 0.7500001"
+    assert gone.startswith("('c', 0): path 'c' -> 'missing', ")
+    [column] = differences(rows[:1], [rows[0] | {"new": None}])
+    assert column == "('a', 0): new 'missing' -> None"
+
+
 def test_the_time_at_a_file_ends_with_the_next_opening_or_with_a_process() -> None:
     from tests.bench.attempt import attempts_of
 

@@ -40,7 +40,7 @@ from platformdirs import user_cache_dir
 from rich.console import Console
 from rich.table import Table
 
-from tasks.data.snapshot import Part, ingest
+from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.device import usable_cores
 from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.model_file import KERAS_FILE, ONNX_FILE
@@ -74,10 +74,15 @@ class Reading:
     digits: dict[str, int]  # by file name
 
 
+def mnist() -> Snapshot:
+    """Return MNIST, from where the tests keep it, too."""
+    cache = os.environ.get("DIGITFLOW_TEST_CACHE") or user_cache_dir("digitflow-tests")
+    return ingest("mnist", Path(cache) / "datasets")
+
+
 def write_pictures(folder: Path, count: int) -> None:
     """Write MNIST as PNG files, test pictures first and again from the start after the last."""
-    cache = os.environ.get("DIGITFLOW_TEST_CACHE") or user_cache_dir("digitflow-tests")
-    snapshot = ingest("mnist", Path(cache) / "datasets")
+    snapshot = mnist()
     pairs = [
         pair
         for part in (Part.TEST, Part.CALIBRATION, Part.TRAIN)
