@@ -1,6 +1,8 @@
 """What many tests need: MNIST, a small model with known answers, and state of their own."""
 
+import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import pytest
+from hypothesis import settings
 
 from tasks.data.snapshot import MNIST_DIGEST, Part, ingest, load
 from tasks.registry import registry
@@ -19,13 +22,45 @@ from tests.s3 import Failing, access, s3_server
 SAMPLE_PICTURES = 1_200  # of each part of `npz_sample`: enough to learn four digits of five
 
 
+CACHE = "DIGITFLOW_TEST_CACHE"  # variable: a folder that is kept from run to run
+SETTINGS = ("DIGITFLOW_", "PREFECT_", "AWS_")  # what variables begin with that steer our programs
+
+settings.register_profile("digitflow", deadline=None)  # a busy machine is no defect
+settings.load_profile("digitflow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep this process, and all that it starts, away from settings and state of the user."""
+    for name in [name for name in os.environ if name.startswith(SETTINGS) and name != CACHE]:
+        del os.environ[name]
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    os.environ["DIGITFLOW_HOME"] = f"{folder.name}/digitflow"
+    os.environ["PREFECT_HOME"] = f"{folder.name}/prefect"
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a home of its own, in which no model serves, not even a bundled one."""
+    monkeypatch.setenv("DIGITFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(registry, "READY", tmp_path / "bundled_model")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return the folder, not there yet, that is `DIGITFLOW_HOME`, also for started processes."""
+    return tmp_path / "home"
+
+
 @pytest.fixture(scope="session")
 def mnist_datasets() -> Path:
     """Return a folder of datasets that holds MNIST, the same in every run of the tests."""
-    cache = os.environ.get("DIGITFLOW_TEST_CACHE") or platformdirs.user_cache_dir("digitflow-tests")
-    datasets = Path(cache) / "datasets"
-    ingest("mnist", datasets)
-    return datasets
+    cache = Path(os.environ.get(CACHE) or platformdirs.user_cache_dir("digitflow-tests"))
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # only the first of the processes that test fetches it
+        ingest("mnist", cache / "datasets")
+    return cache / "datasets"
 
 
 @pytest.fixture(scope="session")
@@ -79,23 +114,8 @@ def failing(s3_client: Any, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """Return an empty place for models, of each kind in turn, with a home of its own."""
-    monkeypatch.setenv("DIGITFLOW_HOME", str(tmp_path / "home"))
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Return an empty place for models, of each kind in turn."""
     if request.param == "folder":
         return FolderPlace(tmp_path / "models")
     return BucketPlace(request.getfixturevalue("s3_client"))
-
-
-@pytest.fixture(autouse=True)
-def no_bundled_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the package ship no model: a test that wants one puts it there."""
-    monkeypatch.setattr(registry, "READY", tmp_path / "bundled_model")
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder, not there yet, that is `DIGITFLOW_HOME`, also for started processes."""
-    folder = tmp_path / "home"
-    monkeypatch.setenv("DIGITFLOW_HOME", str(folder))
-    return folder

@@ -1,7 +1,6 @@
 """`digitflow models gc` takes nothing that is needed: by who serves, by a run, by rows, by age."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,13 +16,6 @@ from tests.registry.test_registry import card
 
 ROOT = Path(__file__).parents[2]
 FILES = 3_000  # enough to be stopped at
-
-
-@pytest.fixture(autouse=True)
-def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("DIGITFLOW_")]:
-        if name != "DIGITFLOW_HOME":
-            monkeypatch.delenv(name)
 
 
 def cleaned(capfd: pytest.CaptureFixture[str], *more: str) -> tuple[list[str], dict[str, str]]:

@@ -1,7 +1,6 @@
 """`digitflow models`: who serves, why, and the way back, on versions that a training made."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,13 +49,6 @@ def versions(trained: tuple[Path, list[Outcome]], home: Path) -> list[str]:
     """Return the names of three versions in a home that a test may change."""
     shutil.copytree(trained[0], home)
     return [outcome.version for outcome in trained[1]]
-
-
-@pytest.fixture(autouse=True)
-def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("DIGITFLOW_")]:
-        if name != "DIGITFLOW_HOME":
-            monkeypatch.delenv(name)
 
 
 def models(*arguments: str) -> int:

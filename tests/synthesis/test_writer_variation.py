@@ -28,16 +28,20 @@ def test_a_quick_pen_cuts_the_corner_and_ends_where_a_slow_one_does() -> None:
     assert np.hypot(*(quick - (0.5, 0.0)).T).min() > 0.02
 
 
+@pytest.fixture(scope="module")
+def plain() -> np.ndarray:
+    """Return the mean form of each digit without any habits, (10, 28 * 28)."""
+    random = np.random.default_rng(0)
+    forms = [[form(digit_templates.digit_paths(d, random)) for _ in range(20)] for d in range(10)]
+    return np.mean(forms, axis=1).reshape(10, -1)
+
+
 @pytest.mark.parametrize("digit", range(10))
-def test_a_digit_stays_nearer_to_itself_than_to_others(digit: int) -> None:
+def test_a_digit_stays_nearer_to_itself_than_to_others(digit: int, plain: np.ndarray) -> None:
     random = np.random.default_rng(digit)
-    written = [
-        form(writer_variation.vary_writing(digit_templates.digit_paths(digit, random), random))
-        for _ in range(20)
-    ]
-    plain = [[form(digit_templates.digit_paths(d, random)) for _ in range(20)] for d in range(10)]
-    means = np.stack([np.mean(p, axis=0) for p in plain]).reshape(10, -1)
-    likeness = np.corrcoef(np.mean(written, axis=0).ravel(), means)[0, 1:]
+    paths = (digit_templates.digit_paths(digit, random) for _ in range(20))
+    written = [form(writer_variation.vary_writing(strokes, random)) for strokes in paths]
+    likeness = np.corrcoef(np.mean(written, axis=0).ravel(), plain)[0, 1:]
     assert likeness.argmax() == digit
 
 
