@@ -24,7 +24,7 @@ from tests.bench.predict_vs_keras import write_pictures
 
 FILES = 10
 EMPTY = """
-from flows.prefect_defaults import set_defaults
+from flows.orchestration.defaults import set_defaults
 set_defaults()
 from prefect import flow
 flow(lambda: None, name="empty")()

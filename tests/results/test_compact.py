@@ -146,8 +146,8 @@ def test_large_files_are_left_alone(table: str) -> None:
 # compacts a table when it is told to begin
 COMPACTER = """
 import sys
-from tasks.compact import compact
-from tasks.results import open_table
+from tasks.results.compact import compact
+from tasks.results.table import open_table
 open_table(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
