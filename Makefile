@@ -1,13 +1,18 @@
 # Everything a person or CI runs here. `make demo` and `make test` need only python3 (3.11 to
 # 3.13) and a package index; the environment in .venv is made when it is missing or out of date.
+# Tests are shuffled: SEED=1234 repeats an order, whose seed each run prints in its first lines.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest $(if $(SEED),--randomly-seed=$(SEED))
+# as many processes as there are cores, so long as each has the memory that TensorFlow takes
+PARALLEL := $(PYTEST) --numprocesses logical --maxprocesses 8
+LONGER := slow or commands or server or dask or ray or training
 READY := .venv/.ready
 # Bytecode of the packages is compiled once: TensorFlow then imports in 4 s instead of 19.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench release-model lock clean
+.PHONY: help demo check test test-slow lint format bench release-model lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,12 +20,19 @@ help: ## Show this list
 demo: $(READY) ## Train on MNIST, judge, export, read a folder, show what came out
 	@$(BIN)/digitflow demo
 
-test: $(READY) lint ## Lint, check types and run every test
-	$(BIN)/pytest
+check: $(READY) lint ## Lint, check types and run the tests that take under a second
+	$(PARALLEL) -m "not ($(LONGER))"
 
-lint: $(READY) ## Lint and check types
+test: $(READY) lint ## Lint, check types and run all tests but the slow ones
+	$(PARALLEL) -m "not slow"
+
+test-slow: $(READY) ## Run the slow tests: browsers, soaks, attacks, the installed wheel
+	$(PYTEST) -m slow
+
+lint: $(READY) ## Lint, check who may import whom, and check types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: $(READY) ## Put the code into its format
