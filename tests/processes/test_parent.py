@@ -17,7 +17,9 @@ BUSY = "import re; re.match('(a*)*b', 'a' * 60)"
 
 def bound(work: str) -> list[str]:
     """Return the command of a process that is bound to its parent, says so, and works."""
-    start = "from tasks.processes.parent import end_with_parent; end_with_parent(); print(flush=True)"
+    start = (
+        "from tasks.processes.parent import end_with_parent; end_with_parent(); print(flush=True)"
+    )
     return [sys.executable, "-c", f"{start}; {work}"]
 
 
