@@ -5,8 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest $(if $(SEED),--randomly-seed=$(SEED))
 # as many processes as there are cores, so long as each has the memory that TensorFlow takes
-PARALLEL := $(PYTEST) --numprocesses logical --maxprocesses 8
-LONGER := slow or commands or server or dask or ray or training
+PARALLEL := $(PYTEST) --numprocesses logical --maxprocesses 8 --dist worksteal
+LONGER := slow or processes or server or dask or ray or training
 READY := .venv/.ready
 # Bytecode of the packages is compiled once: TensorFlow then imports in 4 s instead of 19.
 unexport PYTHONDONTWRITEBYTECODE

@@ -19,6 +19,8 @@ from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.registry.version import Version
 
+pytestmark = pytest.mark.processes
+
 BENCH = Path(__file__).parent / "bench"
 
 
@@ -41,6 +43,12 @@ def champion(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ver
     version = registry.register(card, made / ONNX_FILE, made / KERAS_FILE)
     registry.promote(version, "made for a test", against=None)
     return version
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """Return the seed of this run of the tests, which its first lines name."""
+    return int(request.config.getoption("randomly_seed"))
 
 
 def run(
@@ -112,6 +120,7 @@ def test_a_run_that_did_not_wait_for_its_stream_proves_nothing(gpu: ModuleType) 
         assert not all(check.passed for check in gpu.device_checks(flaw, expected, 900))
 
 
+@pytest.mark.training
 def test_both_readers_read_the_same_digits_from_the_same_files(
     gpu: ModuleType, champion: Version, tmp_path: Path
 ) -> None:
@@ -137,15 +146,17 @@ def test_the_listing_benchmark_prints_a_row_for_each_count() -> None:
     assert [line.split()[0] for line in answer.stdout.splitlines()] == ["files", "10", "2,000"]
 
 
-def test_runs_killed_at_a_random_moment_end_with_the_rows_of_an_undisturbed_one() -> None:
+@pytest.mark.slow
+def test_runs_killed_at_a_random_moment_end_with_the_rows_of_an_undisturbed_one(seed: int) -> None:
     from tests.bench.chaos import rounds
 
-    done = rounds(2, files=3_000, seed=os.getpid())
+    done = rounds(2, files=3_000, seed=seed)
     assert all(one.same and not one.twice and not one.exit_code for one in done), done
 
 
+@pytest.mark.slow
 def test_attacks_in_small_find_every_promise_kept(
-    tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     from tests.bench import faults, hostile_files, swaps, together
 
@@ -154,10 +165,10 @@ def test_attacks_in_small_find_every_promise_kept(
     for name in ("mutants", "swaps", "together", "storage"):
         (tmp_path / name).mkdir()
     lines = [
-        *hostile_files.mutants(tmp_path / "mutants", model_file, count=30, seed=os.getpid()),
-        *swaps.swaps(tmp_path / "swaps", model_file, count=30, seed=os.getpid()),
+        *hostile_files.mutants(tmp_path / "mutants", model_file, count=30, seed=seed),
+        *swaps.swaps(tmp_path / "swaps", model_file, count=30, seed=seed),
         *together.on_disk(tmp_path / "together", model_file, rounds={2: 1}),
-        *faults.faults(tmp_path / "storage", model_file, rounds=1, seed=os.getpid()),
+        *faults.faults(tmp_path / "storage", model_file, rounds=1, seed=seed),
     ]
     assert [line for line in lines if line.broken] == []
 

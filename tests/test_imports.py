@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[1]
 HEAVY = ("tensorflow", "keras", "tf2onnx", "onnx", "prefect", "s3fs")
 STARTS = [

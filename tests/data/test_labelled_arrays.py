@@ -13,6 +13,8 @@ from tasks.data.labelled import Labelled
 from tasks.data.sources import read
 from tasks.errors import DatasetError
 
+pytestmark = pytest.mark.processes
+
 random = np.random.default_rng(5)
 IMAGES = random.integers(0, 200, (60, 28, 28), dtype=np.uint8)
 LABELS = (np.arange(60) % 10).astype(np.uint8)

@@ -19,6 +19,8 @@ from tasks.results import table as results
 from tests.bars import bar, encoded
 from tests.inference.test_worker import is_running, wait_until
 
+pytestmark = pytest.mark.processes
+
 FILES = 26_000  # two shards, so that some are left when the first is committed
 ROOT = Path(__file__).parents[2]
 

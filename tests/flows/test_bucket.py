@@ -13,6 +13,8 @@ from tasks.results import table
 from tests.bars import bar, encoded
 from tests.s3 import access
 
+pytestmark = pytest.mark.processes
+
 COUNT = 40
 
 

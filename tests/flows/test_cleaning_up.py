@@ -14,6 +14,8 @@ from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion
 from tests.registry.test_registry import card
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 FILES = 3_000  # enough to be stopped at
 

@@ -20,6 +20,8 @@ from tasks.settings import PredictSettings
 from tests.bars import bar, encoded
 from tests.imaging.test_decode import chunk, png
 
+pytestmark = pytest.mark.processes
+
 PNG, JPEG, GIF, BMP, TIFF, WEBP = (
     encoded(bar(3), name) for name in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 )

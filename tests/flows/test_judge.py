@@ -29,6 +29,8 @@ from tests import mutants
 from tests.bars import save_bar_model
 from tests.helpers import do_once_before, register_champion
 
+pytestmark = pytest.mark.processes
+
 SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX_FILE
 PARITY = Parity(1000, [1], same_digits=True, max_difference=0.0)
 LENIENT = {

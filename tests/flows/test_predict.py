@@ -29,6 +29,8 @@ from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import do_once_before, register_champion
 
+pytestmark = pytest.mark.processes
+
 
 class Watcher(Console):
     """Keeps what a person would have seen."""

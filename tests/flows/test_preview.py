@@ -15,6 +15,8 @@ from tasks.results import table
 from tasks.settings import PredictSettings, PreviewSettings
 from tests.bars import bar, encoded
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def folder(tmp_path: Path, home: Path) -> Path:

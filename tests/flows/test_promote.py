@@ -21,6 +21,8 @@ from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run
 from tests.mutants import mutant, unchanged
 
+pytestmark = pytest.mark.training
+
 LENIENT: dict[str, Any] = {
     **{"recipe": "quick", "device": "cpu", "judge_on": "clean", "min_accuracy": 0.5},
     **{"min_recall": 0.1, "max_calibration_error": 0.2, "max_error": 1, "min_coverage": 0},

@@ -8,6 +8,8 @@ from flows.release_model import make
 from tasks.errors import GateRefused
 from tasks.registry.registry import READY, Registry, bundled_model
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(autouse=True)
 def few_pictures(npz_sample: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

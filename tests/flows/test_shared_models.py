@@ -23,6 +23,8 @@ from tests.flows.test_promote import LENIENT
 from tests.helpers import free_port, register_champion
 from tests.places import BucketPlace
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def place(s3_client: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> BucketPlace:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flows.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
@@ -15,6 +17,8 @@ from tasks.settings import TrainSettings
 from tests.bars import save_bar_model
 from tests.conftest import SAMPLE_PICTURES
 from tests.helpers import register_champion
+
+pytestmark = pytest.mark.training
 
 
 def settings(npz_sample: Path, **others: Any) -> TrainSettings:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tasks.device import cpu
 from tasks.gate.evidence import PredictionChange, PredictionChanges
@@ -19,6 +20,8 @@ from tasks.results.commit import commit as commit_rows
 from tasks.results.schema import SCHEMA
 from tests import mutants
 from tests.bars import bar, encoded
+
+pytestmark = pytest.mark.processes
 
 
 def commit(table: Path, run: str, root: Path, paths: list[str], minutes: int) -> None:

@@ -14,6 +14,8 @@ from tasks.inference.model_file import Model, model_in
 from tests import mutants
 from tests.bars import bar
 
+pytestmark = pytest.mark.processes
+
 BARS = np.stack([bar(number % 10) for number in range(40)])
 
 

@@ -18,6 +18,8 @@ from tasks.not_measured import NotMeasured, fails_closed
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 
+pytestmark = pytest.mark.processes
+
 
 def files(root: Path) -> list[str]:
     """Write two digits, an unsure one, and a file that is no picture."""

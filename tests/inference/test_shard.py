@@ -37,6 +37,8 @@ from tests.deadly import (
 )
 from tests.inference.test_worker import NEVER_S, SOON_S, is_there, wait_until
 
+pytestmark = pytest.mark.processes
+
 Told = list[tuple[int, int]]
 
 

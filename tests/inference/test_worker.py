@@ -30,6 +30,8 @@ from tests.bars import bar, encoded, save_bar_model
 from tests.deadly import CRASH, FETCHED, HANG, OUTSIDE, SLOW, SLOW_S, InMemory, digits, once
 from tests.helpers import read_batch
 
+pytestmark = pytest.mark.processes
+
 NEVER_S, SOON_S = 600.0, 0.5
 MIB = 2**20
 PATIENCE_S = 60.0  # on a busy machine

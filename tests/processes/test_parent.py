@@ -9,6 +9,8 @@ import pytest
 
 from tests.inference.test_worker import is_running, run_to_its_end, wait_until
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 WAITS = "import time; time.sleep(600)"
 # a regular expression that takes for ever: no other thread of Python's runs meanwhile

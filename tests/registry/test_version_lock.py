@@ -16,6 +16,8 @@ from tasks.registry.version_lock import in_use
 from tests.places import Place
 from tests.registry.test_registry import card
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 READS = """
 import sys

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tasks.inputs.base import Content, printable
@@ -19,6 +20,8 @@ from tasks.reporting.samples import load_samples, pages_at
 from tasks.results.picture_row import PictureRow
 from tests.bars import bar, encoded
 from tests.deadly import CRASH, HANG, InMemory
+
+pytestmark = pytest.mark.processes
 
 
 class Opened(Folder):

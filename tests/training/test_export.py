@@ -17,6 +17,8 @@ from tasks.training.network import build, keras
 from tasks.training.recipes import RECIPES
 from tests.bars import BAR_CALIBRATION
 
+pytestmark = pytest.mark.training
+
 METADATA = {
     "version": "tested",
     "canonical_version": CANONICAL_VERSION,

@@ -16,6 +16,8 @@ from tasks.training.recipes import RECIPES, Simulation
 from tasks.training.training_set import Pairs
 from tests.bars import bar
 
+pytestmark = pytest.mark.training
+
 CPU = Device("cpu", "any", "no bfloat16")
 SHORT = replace(RECIPES["quick"], epochs=2, batch_size=32, rotation_degrees=3, zoom=0.02)
 

@@ -10,6 +10,8 @@ import pytest
 from tasks.training.network import build, keras, layers, quiet_start
 from tasks.training.recipes import RECIPES
 
+pytestmark = pytest.mark.training
+
 PICTURES = np.random.default_rng(1).integers(0, 256, (5, 28, 28), np.uint8)
 
 

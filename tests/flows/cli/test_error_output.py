@@ -13,6 +13,8 @@ from flows.cli.error_output import complain, in_a_line
 from flows.cli.main import main
 from tests.helpers import as_ordinary_user
 
+pytestmark = pytest.mark.processes
+
 CONTROLS = {*map(chr, range(32)), *map(chr, range(0x7F, 0xA0)), "\u202e", "\u2028"} - {"\n"}
 COMMAND = (sys.executable, "-m", "flows.cli.main")
 

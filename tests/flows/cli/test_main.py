@@ -13,6 +13,8 @@ from tasks.registry.registry import ship
 from tests.bars import bar, encoded
 from tests.helpers import register_champion, run
 
+pytestmark = pytest.mark.processes
+
 COMMANDS = [
     *("demo", "train", "predict", "preview", "results", "models", "acceptance", "up"),
     *("credentials", "doctor", "repair"),

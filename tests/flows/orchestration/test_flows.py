@@ -18,6 +18,8 @@ from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 
+pytestmark = pytest.mark.server
+
 RECORDED_S = 60.0  # until the server has recorded what a run has done
 
 
@@ -100,6 +102,7 @@ def test_a_cluster_whose_extra_is_not_installed_is_refused_before_any_work(
     assert not (home / "runs").exists()
 
 
+@pytest.mark.training
 def test_a_refused_candidate_is_a_completed_run_named_refused(
     server: SyncPrefectClient, home: Path, npz_sample: Path
 ) -> None:

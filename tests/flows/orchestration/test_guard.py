@@ -32,6 +32,8 @@ from tests import chromium
 from tests.helpers import free_port
 from tests.prefect_api import Api, authorization
 
+pytestmark = pytest.mark.server
+
 START_S, VISIT_S = 150.0, 60.0
 SOCKETS = ["events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled"]
 browser = pytest.mark.skipif(not chromium.installed(), reason="no Chromium on this machine")
@@ -160,18 +162,21 @@ def what_a_page_gets(url: str) -> dict[str, Any]:
     return got
 
 
+@pytest.mark.slow
 @browser
 def test_a_page_of_another_origin_gets_nothing_and_makes_nothing(guarded: Server) -> None:
     assert what_a_page_gets(guarded.url) == {}
     assert names_of_flows(guarded) == set()
 
 
+@pytest.mark.slow
 @browser
 def test_without_login_too_a_page_gets_nothing_and_makes_nothing(open_to_users: Server) -> None:
     assert what_a_page_gets(open_to_users.url) == {}
     assert names_of_flows(open_to_users) == set()
 
 
+@pytest.mark.slow
 @browser
 def test_the_page_does_get_in_where_nothing_is_guarded(prefects_own: str) -> None:
     assert {"read", "settings", "simple", "json", "events/out"} <= set(
@@ -181,6 +186,7 @@ def test_the_page_does_get_in_where_nothing_is_guarded(prefects_own: str) -> Non
     assert {"by-simple", "by-opaque", "by-json"} <= {flow["name"] for flow in made}
 
 
+@pytest.mark.slow
 @browser
 def test_a_name_that_is_led_to_this_machine_is_no_name_of_the_server(guarded: Server) -> None:
     lead = "--host-resolver-rules=MAP evil.test 127.0.0.1"

@@ -33,6 +33,8 @@ from tests.flows.test_accidents import children_of
 from tests.helpers import free_port
 from tests.inference.test_worker import is_running
 
+pytestmark = pytest.mark.server
+
 FILES = 30_000
 PATIENCE_S = 200.0  # for a server to start on a busy machine
 

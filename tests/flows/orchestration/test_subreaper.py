@@ -10,6 +10,8 @@ import pytest
 
 from tests.inference.test_worker import is_running, wait_until
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[3]
 # as Prefect's worker does it: in a session of its own; and deaf to friendly requests
 LEAVES = """

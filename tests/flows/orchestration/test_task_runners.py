@@ -18,6 +18,8 @@ from tasks.results.summary import Summary
 from tasks.settings import PredictSettings
 from tests.bars import bar, encoded
 
+pytestmark = pytest.mark.server
+
 COUNT = 3_000  # files: enough shards that both workers have some when one is lost
 
 
@@ -48,6 +50,7 @@ def read(folder: Path, model: Path, **options: object) -> tuple[Summary, list[tu
     return summary, list(zip(*rows.to_pydict().values(), strict=True))
 
 
+@pytest.mark.dask
 def test_a_dask_cluster_gives_the_same_rows_and_a_lost_worker_costs_nothing_but_time(
     server: None, folder: Path, model_file: Path
 ) -> None:
@@ -72,6 +75,7 @@ def test_a_dask_cluster_gives_the_same_rows_and_a_lost_worker_costs_nothing_but_
     assert (summary.files, summary.rejected) == (COUNT + 1, 1)
 
 
+@pytest.mark.ray
 def test_a_ray_cluster_gives_the_same_rows(server: None, folder: Path, model_file: Path) -> None:
     expected = read(folder, model_file)[1]
     summary, rows = read(folder, model_file, runner="ray")

@@ -22,6 +22,8 @@ from tests.helpers import free_port, register_champion
 from tests.inference.test_worker import is_running
 from tests.prefect_api import Api
 
+pytestmark = pytest.mark.server
+
 STARTED = 200.0  # seconds, on a busy machine
 RUN_DONE = 120.0
 
@@ -225,6 +227,7 @@ def sleeps():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)  # it starts twice
 def test_killed_or_stopped_it_leaves_no_process_and_starts_again(
     running: Running, tmp_path: Path
