@@ -31,6 +31,26 @@ def test_a_finding_names_the_limit_that_was_missed() -> None:
     assert limits.requirement() == "at least 0.5 and at most 1.0"
 
 
+@given(st.integers(0, 3_000), st.integers(1, 3_000), st.floats(0, 1))
+def test_a_share_passes_when_its_lower_bound_reaches_the_floor(
+    right: int, count: int, floor: float
+) -> None:
+    share = Share(min(right, count), count)
+    check = at_least("accuracy", share, floor, "text")
+    assert check.passed == (share.low >= floor)
+    assert bool(check.finding) != check.passed
+
+
+def test_too_few_pictures_are_told_with_how_many_it_takes() -> None:
+    check = at_least("accuracy", Share(50, 50), 0.985, "text")
+    assert check.explanation == (
+        "text; 50 pictures are too few: even all right would not do, 253 are needed"
+    )
+    assert at_least("accuracy", Share(253, 253), 0.985, "text").passed
+    assert not at_least("accuracy", Share(252, 252), 0.985, "text").passed
+    assert at_least("accuracy", Share(200, 300), 0.985, "text").explanation == "text"
+
+
 def test_a_verdict_accepts_what_passed_everything_if_there_was_anything() -> None:
     verdicts = [verdict_of(checks, None, {}, "0" * 64) for checks in ([GOOD], [GOOD, BAD], [])]
     assert [verdict.accepted for verdict in verdicts] == [True, False, False]

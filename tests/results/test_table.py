@@ -259,5 +259,13 @@ def test_an_output_that_cannot_be_written_is_refused_by_name(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize("suffix", results.OUT_SUFFIXES)
-def test_an_output_that_can_be_written_is_accepted(tmp_path: Path, suffix: str) -> None:
-    results.check_out(tmp_path / f"out{suffix}")
+def test_an_output_that_is_accepted_can_be_written_over_an_earlier_one(
+    table: str, tmp_path: Path, suffix: str
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    out.write_bytes(b"of yesterday")
+    results.check_out(out)
+    assert out.read_bytes() == b"of yesterday"
+    results.export(results.select(table), out)
+    assert b"b/2.png" in out.read_bytes()
+    assert b"yesterday" not in out.read_bytes()
