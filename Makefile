@@ -7,6 +7,8 @@ PYTEST := $(BIN)/pytest $(if $(SEED),--randomly-seed=$(SEED))
 # as many processes as there are cores, so long as each has the memory that TensorFlow takes
 PARALLEL := $(PYTEST) --numprocesses logical --maxprocesses 8 --dist worksteal
 LONGER := slow or processes or server or dask or ray or training
+# importing TensorFlow or Prefect takes longer than all tests of a room
+HEAVY := --ignore tests/training --ignore tests/flows/orchestration
 READY := .venv/.ready
 # Bytecode of the packages is compiled once: TensorFlow then imports in 4 s instead of 19.
 unexport PYTHONDONTWRITEBYTECODE
@@ -21,7 +23,7 @@ demo: $(READY) ## Train on MNIST, judge, export, read a folder, show what came o
 	@$(BIN)/digitflow demo
 
 check: $(READY) lint ## Lint, check types and run the tests that take under a second
-	$(PARALLEL) -m "not ($(LONGER))"
+	$(PARALLEL) $(HEAVY) -m "not ($(LONGER))"
 
 test: $(READY) lint ## Lint, check types and run all tests but the slow ones
 	$(PARALLEL) -m "not slow"
