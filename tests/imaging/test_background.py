@@ -1,4 +1,4 @@
-"""Light and shadow go, ink stays: shrinking, laying over a page, and the paper under the ink."""
+"""Light and shadow go, ink stays: shrinking, laying over a page, the background under the ink."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from tasks.imaging.background import (
     LEAST_SIDE,
     centrality,
     enlarge,
-    find_paper,
+    estimate_background,
     flatten_alpha,
     halved,
     laid_over,
@@ -115,19 +115,22 @@ def slope(low: int, high: int) -> Pixels:
 
 @pytest.mark.parametrize(("low", "high"), [(220, 220), (120, 240), (240, 150)])
 @pytest.mark.parametrize("dark", [True, False])
-def test_the_paper_is_found_under_ink_of_either_kind(low: int, high: int, dark: bool) -> None:
+def test_the_background_is_found_under_ink_of_either_kind(low: int, high: int, dark: bool) -> None:
     page = slope(low, high) if dark else np.asarray(255 - slope(low, high), np.uint8)
-    paper, is_dark = find_paper(stroke(page, 20 if dark else 235))
-    expected = shrink(slope(low, high), paper.shape[0]).astype(np.float32)
+    background, is_dark = estimate_background(stroke(page, 20 if dark else 235))
+    expected = shrink(slope(low, high), background.shape[0]).astype(np.float32)
     assert is_dark == dark
-    assert np.abs(paper - expected).max() < 0.08 * 255
+    assert np.abs(background - expected).max() < 0.08 * 255
 
 
 def test_a_shadow_over_half_of_the_picture_is_light_and_not_ink() -> None:
     page = np.full((128, 128), 220, np.uint8)
     page[:, 70:] = 120
-    paper, dark = find_paper(stroke(page, 10))
-    left, right = paper[:, : paper.shape[1] // 3], paper[:, -paper.shape[1] // 4 :]
+    background, dark = estimate_background(stroke(page, 10))
+    left, right = (
+        background[:, : background.shape[1] // 3],
+        background[:, -background.shape[1] // 4 :],
+    )
     assert dark
     assert np.median(left) == pytest.approx(220, abs=20)
     assert np.median(right) == pytest.approx(120, abs=20)

@@ -51,8 +51,8 @@ def test_faint_strokes_count_beside_strong_ones_where_they_are_the_local_ink() -
 
 def test_clean_ink_is_not_smoothed_and_rough_paper_is() -> None:
     clean = np.float32(0.8) * strokes()
-    assert not threshold(clean).calmed
-    assert threshold(texture(0.15) + clean).calmed
+    assert not threshold(clean).smoothed
+    assert threshold(texture(0.15) + clean).smoothed
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.02, 0.1])

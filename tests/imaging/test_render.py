@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.imaging.form import BOX, SIDE
-from tasks.imaging.render import FINE, PEN_LEAST, PEN_MOST, draw
+from tasks.imaging.render import FINE, STROKE_LEAST, STROKE_MOST, draw
 
 Mask = NDArray[np.uint8]
 PX = BOX * FINE  # fine px that the longer side of the ink has when it is drawn
@@ -37,7 +37,7 @@ def test_the_pen_is_measured_in_pixels_of_the_form(pen: int) -> None:
 
 
 def test_thin_and_thick_pens_come_near_to_those_of_mnist() -> None:
-    thinnest, thickest = (round(pen * FINE) for pen in (PEN_LEAST, PEN_MOST))
+    thinnest, thickest = (round(pen * FINE) for pen in (STROKE_LEAST, STROKE_MOST))
     ink = {pen: int(draw(seven(pen))[0].sum()) for pen in (3, thinnest, thickest, 30)}
     assert ink[thinnest] < ink[thickest]
     assert 0.7 < ink[3] / ink[thinnest] < 1.3

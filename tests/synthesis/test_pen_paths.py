@@ -56,7 +56,7 @@ def test_pressure_widens_a_stroke_where_it_is_higher() -> None:
 def test_an_uneven_pen_presses_around_one_all_along_each_stroke() -> None:
     strokes = [np.zeros((count, 2)) for count in (5, 40, 400)]
     for seed in range(20):
-        pressure = pen_paths.uneven(strokes, np.random.default_rng(seed))
+        pressure = pen_paths.pen_pressure(strokes, np.random.default_rng(seed))
         assert [one.shape for one in pressure] == [(5,), (40,), (400,)]
         assert all((one > 0.15).all() and (one < 7).all() for one in pressure)
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from tasks.imaging.canonical import canonical
 from tasks.synthesis import scene
-from tasks.synthesis.rasterize import digit_ink
+from tasks.synthesis.rasterize import rasterize_digit
 
 SHAPES = [(96, 96), (60, 200), (200, 60), (40, 40)]
 SEEDS = range(12)
@@ -14,7 +14,7 @@ Ink = NDArray[np.uint8]
 
 
 def five(random: np.random.Generator, side: int = 120) -> Ink:
-    return digit_ink(5, None, (side, side), 0.6 * side, random)
+    return rasterize_digit(5, None, (side, side), 0.6 * side, random)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
