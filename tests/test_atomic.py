@@ -77,7 +77,7 @@ def test_folders_that_are_there_are_not_synced_for_being_asked_for(
 
 
 def test_a_folder_that_may_be_written_but_not_listed_is_good_enough(tmp_path: Path) -> None:
-    code = "import sys, pathlib, tasks.files as f; f.write_text(pathlib.Path(sys.argv[1]), 'text')"
+    code = "import sys, pathlib, tasks.atomic as f; f.write_text(pathlib.Path(sys.argv[1]), 'text')"
     tmp_path.chmod(0o300)
     try:
         command = as_ordinary_user(sys.executable, "-c", code, str(tmp_path / "file"))

@@ -42,6 +42,7 @@ def test_what_systems_leave_behind_is_known_in_any_case(name: str, data: st.Data
     assert not is_ignored(f"my {written}")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "name",
     [

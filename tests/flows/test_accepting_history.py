@@ -29,6 +29,7 @@ def home(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.processes
 def test_a_history_without_its_last_promotion_lets_no_earlier_model_serve(
     home: Path, place: Place, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

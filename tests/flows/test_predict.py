@@ -175,7 +175,7 @@ def test_what_a_looser_run_has_read_is_held_against_the_error_that_is_accepted_n
 
 
 @pytest.mark.parametrize("stage", ["find_pending", "read_shard", "redecide", "tally"])
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("again", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
     mixed: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, stage: str, again: bool
 ) -> None:

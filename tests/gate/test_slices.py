@@ -51,6 +51,7 @@ def test_slices_share_no_digit_as_long_as_there_are_enough(
     assert len(set(sources.tolist())) == min(len(sources), PICTURES)
 
 
+@pytest.mark.processes
 def test_the_same_test_part_gives_the_same_files_however_many_processes_draw(
     digits: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:

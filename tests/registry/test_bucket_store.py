@@ -166,6 +166,7 @@ Registry(sys.argv[1]).register(card, Path(sys.argv[2]), Path(sys.argv[2]))
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("writes", [1, 2, 3])  # the first tries whether conditions are kept
 def test_a_registration_that_is_killed_leaves_no_half_version(
     place: BucketPlace, model_file: Path, writes: int

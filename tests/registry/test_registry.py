@@ -288,6 +288,7 @@ while done < int(sys.argv[3]):
 """
 
 
+@pytest.mark.processes
 def test_two_processes_that_promote_at_once_leave_a_consistent_history(
     registry: Registry, add: Any
 ) -> None:

@@ -91,6 +91,7 @@ def written_at_once(table: str, writers: Sequence[tuple[str, str, list[str]]]) -
     return [[int(number) for number in answer.split()] for answer in answers]
 
 
+@pytest.mark.processes
 def test_two_processes_that_read_the_same_files_at_once_lose_and_double_none(table: str) -> None:
     paths = [f"{number:02}.png" for number in range(24)]
     some, rest = paths[:16], paths[8:]
@@ -104,6 +105,7 @@ def test_two_processes_that_read_the_same_files_at_once_lose_and_double_none(tab
         assert len(paths_in(table, run=run)) == count
 
 
+@pytest.mark.processes
 def test_processes_that_read_different_folders_at_once_leave_nothing_out(table: str) -> None:
     paths = [f"{number:02}.png" for number in range(16)]
     writers = [(f"/folder-{number}", f"run-{number}", paths) for number in range(2)]

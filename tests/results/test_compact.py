@@ -161,6 +161,7 @@ def compacted_at_once(table: str, count: int) -> list[str]:
     return [answer.strip() for answer in answers_at_once([command] * count)]
 
 
+@pytest.mark.processes
 def test_processes_that_compact_at_once_change_no_row(table: str, tmp_path: Path) -> None:
     before = rows_of(table)
     for number in range(2):

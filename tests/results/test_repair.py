@@ -198,6 +198,7 @@ def test_whoever_asks_a_damaged_table_is_told_the_way_back(table: Path, harm: st
         list(results.scan(str(table), ["path"], results.pc.scalar(True)))
 
 
+@pytest.mark.processes
 def test_files_whose_rows_are_gone_are_read_again(
     tmp_path: Path, home: Path, model_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

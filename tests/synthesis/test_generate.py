@@ -1,6 +1,7 @@
 """Simulated pictures are reproducible and what their labels say."""
 
 import numpy as np
+import pytest
 
 from tasks.imaging.canonical import canonical
 from tasks.metrics.calibration import NO_DIGIT
@@ -18,6 +19,7 @@ def some_digits() -> LabelledImages:
     return LabelledImages(np.stack(forms), (np.arange(20) % 10).astype(np.int8))
 
 
+@pytest.mark.processes
 def test_the_seed_alone_decides_however_many_processes_draw() -> None:
     digits = some_digits()
     one = simulate(digits, 12, 6, seed=5, processes=1)
