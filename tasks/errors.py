@@ -62,3 +62,8 @@ class RejectedInputs(DigitflowError):
     """Some inputs were rejected in a run that asked for none."""
 
     exit_code = 4
+
+
+def error_text(error: Exception) -> str:
+    """Return an error in one line with its kind."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,7 @@ def s3_client(s3: str, boto: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def failing(s3_client: Any, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
     """Return a server in front of that one, which fails as it is told."""
     monkeypatch.setattr(s3_file, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     with Failing(s3).running() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("tensorflow", "keras", "tf2onnx", "onnx", "prefect", "s3fs")
+HEAVY = ("tensorflow", "keras", "tf2onnx", "onnx", "prefect", "boto3")
 STARTS = [
     "flows.cli.main",
     "flows.predict",

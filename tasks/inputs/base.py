@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from tasks.outcomes import Undecodable
+from tasks.errors import error_text
+from tasks.outcomes import Reason, Undecodable
 
 MOST_NAMED = 3  # roots, in lines that a person reads
 ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")  # in printable names
@@ -87,6 +88,15 @@ class Inputs(Protocol):
                 yield self.read(path)
             except Undecodable as error:
                 yield error
+
+
+def refusal(error: Exception) -> Undecodable:
+    """Return what an error of a store means for the file that was asked for."""
+    if isinstance(error, FileNotFoundError):
+        return Undecodable(Reason.VANISHED, error_text(error))
+    if isinstance(error, PermissionError):
+        return Undecodable(Reason.PERMISSION_DENIED, error_text(error))
+    return Undecodable(Reason.STORAGE_ERROR, error_text(error))
 
 
 def printable(path: bytes) -> str:

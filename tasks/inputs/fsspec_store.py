@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tasks.errors import InputError
-from tasks.inputs.base import Content, Entry, Inputs
+from tasks.errors import InputError, error_text
+from tasks.inputs.base import Content, Entry, Inputs, refusal
 from tasks.inputs.local import too_large
 from tasks.inputs.path_filter import Chosen
-from tasks.inputs.s3 import refusal
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
-from tasks.storage.s3 import LASTING, PAUSES, error_text
 
+PAUSES = (0.2, 0.8, 3.2)  # seconds before a file is asked for again
+LASTING = (FileNotFoundError, PermissionError)  # asking again does not help
 TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # as stores call it
 
 
@@ -58,17 +58,17 @@ class Store(Inputs):
             Undecodable: with a reason.
         """
         name = f"{self._top}/{path.decode('utf-8', 'surrogateescape')}"
-        for pause in PAUSES:
+        pauses = iter(PAUSES)
+        while True:
             try:
                 return self._read_once(name)
-            except (*LASTING, Undecodable) as error:
-                raise refusal(error) from None
-            except Exception:  # each store has its own; the last try tells
-                time.sleep(pause)
-        try:
-            return self._read_once(name)
-        except Exception as error:  # each store has its own, and none may end the run
-            raise refusal(error) from None
+            except Undecodable:
+                raise
+            except Exception as error:  # each store has its own, and none may end the run
+                pause = next(pauses, None)
+                if pause is None or isinstance(error, LASTING):
+                    raise refusal(error) from None
+            time.sleep(pause)
 
     def _read_once(self, name: str) -> Content:
         files = self._connected()

@@ -1,19 +1,17 @@
-"""Pictures in a bucket, by the S3 protocol; s3fs is loaded when one is opened."""
+"""Pictures in a bucket, by the S3 protocol."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
+from contextlib import AbstractContextManager, closing
 from datetime import datetime
-from typing import Any
+from itertools import tee
 
 from tasks.errors import InputError
-from tasks.inputs.base import Content, Entry, Inputs
+from tasks.inputs.base import Content, Entry, Inputs, refusal
 from tasks.inputs.local import too_large
 from tasks.inputs.path_filter import Chosen
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
-from tasks.storage.s3 import ADVICE, PAGE, Connection, Got, error_text, listed
+from tasks.storage.s3 import Bucket, Listed, Object, failing_as, outcome
 
-IN_FLIGHT = 16  # objects of `read_each` that are on their way at a time
 AHEAD = 8 * 2**20  # bytes: what is larger is fetched when it is its turn, so that memory holds one
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -25,32 +23,31 @@ class S3Bucket(Inputs):
         """Ask for the first object.
 
         Raises:
-            InputError: the bucket does not exist, or cannot be reached or listed; s3fs is missing.
+            InputError: the bucket does not exist, or cannot be reached or listed; boto3 is missing.
         """
-        self._bucket, _, prefix = place.partition("/")
+        bucket, _, prefix = place.partition("/")
+        if not bucket:
+            raise InputError("s3:// names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
         self._chosen, self._only = chosen, ""
         name = prefix.removesuffix("/")
         self._prefix = name and name + "/"
-        self.root = f"s3://{self._bucket}/{self._prefix}".removesuffix("/")
-        self._server = Connection(self.root)
-        if not self._bucket:
-            raise InputError("s3:// names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
-        if not self._page(None, limit=1).get("Contents") and name and self._exists(name):
+        self.root = f"s3://{bucket}/{self._prefix}".removesuffix("/")
+        self._bucket = Bucket(bucket, self.root)
+        if not self._holds_any() and name and self._is_object(name):
             self._only, self._prefix = name, name[: name.rfind("/") + 1]
-            self.root = f"s3://{self._bucket}/{self._prefix}".removesuffix("/")
+            self.root = f"s3://{bucket}/{self._prefix}".removesuffix("/")
 
     def entries(self) -> Iterator[Entry]:
         """Yield the objects in the order of their keys, a page of a thousand at a time.
 
         Empty objects whose key ends in a slash only mark folders.
         """
-        for found in listed(self._page):
-            key, size = found["Key"], found["Size"]
-            path = key.removeprefix(self._prefix).encode()
-            marker = key.endswith("/") and not size
-            other = self._only and key != self._only
+        for found in self._listed():
+            path = found.key.removeprefix(self._prefix).encode()
+            marker = found.key.endswith("/") and not found.size
+            other = self._only and found.key != self._only
             if not marker and not other and self._chosen.keeps(path):
-                yield Entry(path, size, _whole_seconds(found["LastModified"]))
+                yield Entry(path, found.size, _whole_seconds(found.modified))
 
     def read(self, path: bytes) -> Content:
         """Return an object by one request, so of one moment; errors that pass are retried.
@@ -58,87 +55,55 @@ class S3Bucket(Inputs):
         Raises:
             Undecodable: with a reason.
         """
-        outcome = self._outcome(path, self._begun(path, MAX_BYTES))
-        if isinstance(outcome, Undecodable):
-            raise outcome
-        return outcome
+        content = _content(self._asked(path))
+        if isinstance(content, Undecodable):
+            raise content
+        return content
 
     def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
-        """Yield each object or why it cannot be read, in order; IN_FLIGHT are asked for at once."""
-        waiting: deque[tuple[bytes, Future[Got] | Undecodable]] = deque()
-        try:
-            for path in paths:
-                waiting.append((path, self._begun(path, min(AHEAD, MAX_BYTES))))
-                if len(waiting) == IN_FLIGHT:
-                    yield self._outcome(*waiting.popleft())
-            while waiting:
-                yield self._outcome(*waiting.popleft())
-        finally:
-            for _, left in waiting:
-                if isinstance(left, Future):
-                    left.cancel()
+        """Yield each object or why it cannot be read, in order; several are asked for at once."""
+        ahead, paths = tee(paths)
+        limit = min(AHEAD, MAX_BYTES)
+        with closing(self._bucket.get_each(map(self._key, ahead), limit)) as each:
+            for path, found in zip(paths, each, strict=True):
+                large = isinstance(found, Object) and limit < found.size <= MAX_BYTES
+                yield _content(self._asked(path) if large else found)
 
-    def _begun(self, path: bytes, limit: int) -> "Future[Got] | Undecodable":
-        try:
-            key = self._prefix + path.decode()
-        except UnicodeDecodeError:
-            return Undecodable(Reason.VANISHED, "no key of a bucket, as it is no UTF-8")
-        return self._server.get(self._bucket, key, limit)
+    def _asked(self, path: bytes) -> Object | Exception:
+        return outcome(lambda: self._bucket.get(self._key(path), MAX_BYTES))
 
-    def _outcome(self, path: bytes, begun: "Future[Got] | Undecodable") -> Content | Undecodable:
-        if isinstance(begun, Undecodable):
-            return begun
-        try:
-            found = begun.result()
-        except Exception as error:  # of s3fs, botocore, aiohttp: none may end the run
-            return refusal(error)
-        time_ns = _whole_seconds(found.modified)
-        if found.data is not None:
-            return Content(found.data, found.size, time_ns)
-        if found.size > MAX_BYTES:
-            return too_large(found.size, time_ns)
-        return self._outcome(path, self._begun(path, MAX_BYTES))
+    def _key(self, path: bytes) -> str:
+        return self._prefix + path.decode("utf-8", "surrogateescape")
 
-    def _page(self, after: str | None, limit: int | None = None) -> dict[str, Any]:
-        where = {
-            "Bucket": self._bucket,
-            "Prefix": self._only or self._prefix,
-            "MaxKeys": limit or PAGE,
-        }
-        more = {"ContinuationToken": after} if after else {}
-        return self._asked("list_objects_v2", **where, **more)
+    def _holds_any(self) -> bool:
+        with self._listing():
+            return self._bucket.holds(self._prefix)
 
-    def _exists(self, key: str) -> bool:
-        try:
-            self._asked("head_object", Bucket=self._bucket, Key=key)
-        except InputError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return False
-            raise
-        if key.lower().endswith(ARCHIVES):
+    def _listed(self) -> Iterator[Listed]:
+        with self._listing():
+            yield from self._bucket.objects(self._only or self._prefix)
+
+    def _listing(self) -> AbstractContextManager[None]:
+        return failing_as(InputError, f"{self.root} cannot be listed")
+
+    def _is_object(self, key: str) -> bool:
+        with self._listing():
+            there = self._bucket.exists(key)
+        if there and key.lower().endswith(ARCHIVES):
             raise InputError(f"{self.root} is an archive: copy it to a disk and give that file")
-        return True
-
-    def _asked(self, method: str, **arguments: Any) -> dict[str, Any]:
-        try:
-            return self._server.ask(method, **arguments)
-        except InputError:
-            raise
-        except Exception as error:  # of s3fs, botocore, aiohttp
-            raise InputError(
-                f"{self.root} cannot be listed: {error_text(error)}; {ADVICE}"
-            ) from error
+        return there
 
 
-def refusal(error: Exception) -> Undecodable:
-    """Return what an error of a store means for the file that was asked for."""
-    if isinstance(error, Undecodable):
-        return error
-    if isinstance(error, FileNotFoundError):
-        return Undecodable(Reason.VANISHED, error_text(error))
-    if isinstance(error, PermissionError):
-        return Undecodable(Reason.PERMISSION_DENIED, error_text(error))
-    return Undecodable(Reason.STORAGE_ERROR, error_text(error))
+def _content(found: Object | Exception) -> Content | Undecodable:
+    """Return an object or, as no error of one may end the run, why it cannot be read."""
+    if isinstance(found, UnicodeEncodeError):
+        return Undecodable(Reason.VANISHED, "no key of a bucket, as it is no UTF-8")
+    if isinstance(found, Exception):
+        return refusal(found)
+    time_ns = _whole_seconds(found.modified)
+    if found.data is None:
+        return too_large(found.size, time_ns)
+    return Content(found.data, found.size, time_ns)
 
 
 def _whole_seconds(time: datetime) -> int:

@@ -19,7 +19,8 @@ from tasks.registry.events import MODELS
 from tasks.registry.store import HISTORY_FILE
 from tasks.registry.version import CARD_FILE
 from tasks.storage.bucket_journal import BucketHistory
-from tasks.storage.conditional_objects import Conflict, Objects
+from tasks.storage.conditional_objects import Objects
+from tasks.storage.s3 import Conflict
 
 # The card first: without it there is no version. A key of another name could lead out of the cache.
 FILES = (CARD_FILE, ONNX_FILE, KERAS_FILE)

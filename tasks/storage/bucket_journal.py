@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import DigitflowError
-from tasks.storage.conditional_objects import Conflict, Objects
+from tasks.storage.conditional_objects import Objects
 from tasks.storage.journal import (
     HEAD_SUFFIX,
     PLAIN,
@@ -23,6 +23,7 @@ from tasks.storage.journal import (
     whole_lines,
 )
 from tasks.storage.journal_chain import Head, chained, machine_head
+from tasks.storage.s3 import Conflict
 
 ATTEMPTS = 50  # to append before others do
 LONGEST_PAUSE = 1.0  # seconds between two

@@ -5,21 +5,12 @@ is what takes the place of a lock between machines.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tasks.errors import DigitflowError, InputError
-from tasks.storage.s3 import (
-    ADVICE,
-    CONDITION_CODES,
-    PAGE,
-    Connection,
-    Got,
-    code_of,
-    error_text,
-    listed,
-)
+from tasks.storage.s3 import Bucket, Conflict, Object, failing_as, lacks_bucket, outcome
 
 PROBE = ".conditional-write"  # is never there
 NO_ETAG = '"0"'  # no object has it
@@ -39,10 +30,6 @@ class Blob(NamedTuple):
     etag: str
 
 
-class Conflict(Exception):
-    """An object is not as the writer has seen it."""
-
-
 class Objects:
     """The objects whose key begins with a prefix; names are what comes after it."""
 
@@ -52,12 +39,12 @@ class Objects:
         Raises:
             InputError: it names no bucket.
         """
-        self._bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
-        if not self._bucket:
+        bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
+        if not bucket:
             raise InputError(f"{url} names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
         self._prefix = prefix and prefix + "/"
-        self.url = f"s3://{self._bucket}/{prefix}".removesuffix("/")
-        self._server = Connection(self.url)
+        self.url = f"s3://{bucket}/{prefix}".removesuffix("/")
+        self._bucket = Bucket(bucket, self.url)
         self._keeps_conditions = False  # of writes, as far as was tried
 
     def get(self, name: str) -> Blob | None:
@@ -66,21 +53,20 @@ class Objects:
         Raises:
             InputError: it cannot be read.
         """
-        return self.get_each([name])[0]
+        return self._blob(outcome(lambda: self._bucket.get(self._prefix + name)))
 
     def get_each(self, names: Sequence[str]) -> list[Blob | None]:
         """Return several objects, which are on their way at the same time; see `get`."""
-        begun = [self._server.get(self._bucket, self._prefix + name) for name in names]
-        return [self._arrived(request) for request in begun]
+        found = self._bucket.get_each(self._prefix + name for name in names)
+        return [self._blob(each) for each in found]
 
-    def _arrived(self, begun: "Future[Got]") -> Blob | None:
-        try:
-            found = begun.result()
-        except Exception as error:  # of s3fs, botocore, aiohttp
-            if isinstance(error, FileNotFoundError) and code_of(error) != "NoSuchBucket":
-                return None
-            raise self._out_of_reach(error) from error
-        return Blob(found.data or b"", found.etag)
+    def _blob(self, found: Object | Exception) -> Blob | None:
+        if isinstance(found, FileNotFoundError) and not lacks_bucket(found):
+            return None
+        with self._reading():
+            if isinstance(found, Exception):
+                raise found
+            return Blob(found.data or b"", found.etag)
 
     def below(self, start: str) -> dict[str, Facts]:
         """Return the objects whose name begins so, by what follows in their name.
@@ -89,21 +75,11 @@ class Objects:
             InputError: they cannot be listed.
         """
         prefix = self._prefix + start
-
-        def page(after: str | None) -> dict[str, Any]:
-            more = {"ContinuationToken": after} if after else {}
-            where = {"Bucket": self._bucket, "Prefix": prefix, "MaxKeys": PAGE}
-            return self._server.ask("list_objects_v2", **where, **more)
-
-        try:
+        with self._reading():
             return {
-                found["Key"].removeprefix(prefix): Facts(found["ETag"], found["LastModified"])
-                for found in listed(page)
+                found.key.removeprefix(prefix): Facts(found.etag, found.modified)
+                for found in self._bucket.objects(prefix)
             }
-        except InputError:
-            raise
-        except Exception as error:  # of s3fs, botocore, aiohttp
-            raise self._out_of_reach(error) from error
 
     def put(self, name: str, data: bytes, *, instead_of: str | None) -> None:
         """Write an object, if it is as it was.
@@ -117,18 +93,8 @@ class Objects:
             Conflict: it is not; where an answer was lost, also because this very write was done.
             DigitflowError: it cannot be written.
         """
-        condition = {"IfMatch": instead_of} if instead_of else {"IfNoneMatch": "*"}
-        where = {"Bucket": self._bucket, "Key": self._prefix + name}
-        try:
-            self._server.ask("put_object", **where, Body=data, **condition)
-        except InputError:
-            raise
-        except Exception as error:  # of s3fs, botocore, aiohttp
-            if code_of(error) in CONDITION_CODES | ({"NoSuchKey"} if instead_of else set()):
-                raise Conflict(f"{self.url}/{name}") from error
-            raise DigitflowError(
-                f"{self.url}/{name}: writing failed: {error_text(error)}; {ADVICE}"
-            ) from error
+        with failing_as(DigitflowError, f"{self.url}/{name}: writing failed"):
+            self._bucket.put(self._prefix + name, data, instead_of=instead_of)
 
     def delete(self, name: str) -> None:
         """Delete an object, if it is there.
@@ -136,19 +102,13 @@ class Objects:
         Raises:
             DigitflowError: it cannot be deleted.
         """
-        try:
-            self._server.ask("delete_object", Bucket=self._bucket, Key=self._prefix + name)
-        except InputError:
-            raise
-        except Exception as error:  # of s3fs, botocore, aiohttp
-            raise DigitflowError(
-                f"{self.url}/{name}: deleting failed: {error_text(error)}; {ADVICE}"
-            ) from error
+        with failing_as(DigitflowError, f"{self.url}/{name}: deleting failed"):
+            self._bucket.delete(self._prefix + name)
 
     def require_conditions(self) -> None:
         """Make sure that this may write, and that conditions of writes are kept.
 
-        A server, or a version of botocore, that does not know them would leave them out in silence.
+        A server that does not know them leaves them out in silence.
 
         Raises:
             InputError: they are not, or nothing may be written.
@@ -164,10 +124,9 @@ class Objects:
             raise InputError(str(error)) from error
         self.delete(PROBE)
         raise InputError(
-            f"{self.url}: the server, or a botocore before 1.36 here, does not keep the condition "
-            "of a write (If-Match), so that machines could not share this folder: use another "
-            "store, or pip install --upgrade s3fs"
+            f"{self.url}: the server does not keep the condition of a write (If-Match), so that "
+            "machines could not share this folder: use another store"
         )
 
-    def _out_of_reach(self, error: Exception) -> InputError:
-        return InputError(f"{self.url} cannot be read: {error_text(error)}; {ADVICE}")
+    def _reading(self) -> AbstractContextManager[None]:
+        return failing_as(InputError, f"{self.url} cannot be read")

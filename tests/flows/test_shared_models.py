@@ -181,7 +181,7 @@ def test_a_training_shares_what_the_gate_accepts(
         ),
         ("no server", "EndpointConnectionError"),
         ("no credentials", "NoCredentialsError"),
-        ("no s3fs", r"needs s3fs: pip install 'digitflow\[s3\]'"),
+        ("no boto3", r"needs boto3: pip install 'digitflow\[s3\]'"),
     ],
 )
 def test_a_place_that_cannot_be_used_is_an_error_before_any_work(
@@ -200,8 +200,8 @@ def test_a_place_that_cannot_be_used_is_an_error_before_any_work(
         monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
         monkeypatch.setenv("HOME", str(tmp_path))
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    elif url == "no s3fs":
-        monkeypatch.setitem(sys.modules, "s3fs", None)
+    elif url == "no boto3":
+        monkeypatch.setitem(sys.modules, "botocore.exceptions", None)
     else:
         monkeypatch.setenv("DIGITFLOW_MODELS", url)
     machine = Machine(home, monkeypatch)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from s3fs import S3FileSystem
 
 from tasks.errors import InputError
 from tasks.inputs import s3 as buckets
@@ -25,35 +24,24 @@ KEYS = ("scans/1.png", "scans/sub/2.png", "scans/sub/3.txt", "scans2/4.png", "to
 ODD = ("é ü.png", "a+b%20c&<d>.png", "/slash", "a/../b", "a//b", "?x=*[1].png")
 
 
-@pytest.fixture(scope="module")
-def files(s3: str) -> S3FileSystem:
-    """Return a way to fill buckets."""
-    keys = {"key": "user", "secret": "secret"}
-    return S3FileSystem(endpoint_url=s3, skip_instance_cache=True, **keys)
-
-
 @pytest.fixture
-def bucket(s3: str, files: S3FileSystem, monkeypatch: pytest.MonkeyPatch) -> "Bucket":
+def bucket(s3_client: Any) -> "Bucket":
     """Return an empty bucket that the environment leads to."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr(s3_file, "PAUSES", (0.01, 0.01, 0.01))
-    return Bucket(f"bucket-{uuid.uuid4().hex}", files)
+    return Bucket(f"bucket-{uuid.uuid4().hex}", s3_client)
 
 
 class Bucket:
     """A bucket of the server, and how to fill it."""
 
-    def __init__(self, name: str, files: S3FileSystem) -> None:
+    def __init__(self, name: str, client: Any) -> None:
         """Make the bucket."""
-        self.name, self._files = name, files
+        self.name, self._client = name, client
         self.url = f"s3://{name}"
         self.ask("create_bucket")
 
     def ask(self, method: str, **arguments: Any) -> None:
         """Call a method of the protocol."""
-        self._files.call_s3(method, Bucket=self.name, **arguments)
+        getattr(self._client, method)(Bucket=self.name, **arguments)
 
     def put(self, *keys: str, prefix: str = "") -> None:
         """Write objects that hold their own key."""
@@ -101,7 +89,7 @@ def test_keys_with_odd_characters_are_read_under_their_own_name(bucket: Bucket) 
 def test_a_listing_of_several_pages_has_each_object_once(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buckets, "PAGE", 7)
+    monkeypatch.setattr(s3_file, "PAGE", 7)
     keys = [f"{number:03}.png" for number in range(30)]
     bucket.put(*keys)
     paths = [entry.path.decode() for entry in open_inputs(bucket.url).entries()]
@@ -118,7 +106,7 @@ def test_patterns_apply_to_objects(bucket: Bucket) -> None:
 
 
 def test_several_objects_at_once_come_in_order_with_their_troubles(bucket: Bucket) -> None:
-    keys = [f"{number:03}.png" for number in range(2 * buckets.IN_FLIGHT + 3)]
+    keys = [f"{number:03}.png" for number in range(2 * s3_file.IN_FLIGHT + 3)]
     bucket.put(*keys)
     bucket.ask("delete_object", Key=keys[1])
     inputs = pickle.loads(pickle.dumps(open_inputs(bucket.url)))  # noqa: S301 - our own
@@ -180,21 +168,19 @@ def test_a_name_that_no_key_can_have_has_vanished(bucket: Bucket) -> None:
     ],
 )
 def test_trouble_that_passes_is_sat_out_and_what_lasts_is_a_reason(
-    bucket: Bucket, s3: str, monkeypatch: pytest.MonkeyPatch, troubles: list[str], reason: Reason
+    bucket: Bucket, failing: Failing, troubles: list[str], reason: Reason
 ) -> None:
     bucket.put("one.png")
-    with Failing(s3).running() as failing:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", failing.url)
-        inputs = open_inputs(bucket.url)
-        failing.troubles = list(troubles)
-        assert reason_of(inputs, b"one.png") == reason
-        assert not failing.troubles
-        failing.troubles = list(troubles)
-        if reason:
-            with pytest.raises(InputError, match="cannot be listed: "):
-                list(inputs.entries())
-        else:
-            assert [entry.path for entry in inputs.entries()] == [b"one.png"]
+    inputs = open_inputs(bucket.url)
+    failing.troubles = list(troubles)
+    assert reason_of(inputs, b"one.png") == reason
+    assert not failing.troubles
+    failing.troubles = list(troubles)
+    if reason:
+        with pytest.raises(InputError, match="cannot be listed: "):
+            list(inputs.entries())
+    else:
+        assert [entry.path for entry in inputs.entries()] == [b"one.png"]
 
 
 def test_no_bucket_no_name_and_no_credentials_are_errors_with_their_cause(
@@ -226,7 +212,7 @@ def test_an_archive_in_a_bucket_is_an_error_that_says_what_to_do(bucket: Bucket)
         open_inputs(f"{bucket.url}/scans.zip")
 
 
-def test_without_s3fs_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "s3fs", None)
+def test_without_boto3_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "botocore.exceptions", None)
     with pytest.raises(InputError, match=r"pip install 'digitflow\[s3\]'"):
         S3Bucket("bucket/scans", Chosen())

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tasks.errors import DigitflowError, InputError
-from tasks.storage import conditional_objects as objects_file
-from tasks.storage.conditional_objects import Conflict, Objects
+from tasks.storage import s3 as s3_file
+from tasks.storage.conditional_objects import Objects
+from tasks.storage.s3 import Conflict
 from tests.helpers import free_port
 from tests.places import BucketPlace
 from tests.s3 import Failing
@@ -21,7 +22,7 @@ def place(s3_client: Any) -> BucketPlace:
 def test_objects_are_written_listed_read_and_deleted_below_their_prefix(
     place: BucketPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects_file, "PAGE", 2)
+    monkeypatch.setattr(s3_file, "PAGE", 2)
     objects = Objects(f"{place.url}/")
     assert (objects.url, objects.below("")) == (place.url, {})
     for number in range(5):
