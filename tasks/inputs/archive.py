@@ -14,7 +14,7 @@ from tasks.errors import InputError
 from tasks.inputs.base import Content, Entry, Inputs, printable
 from tasks.inputs.local import too_large
 from tasks.inputs.name_index import NameIndex
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 
 AGAIN = b"//"  # before the number of a name that comes again; no clean name has it
@@ -27,14 +27,14 @@ class Archive(Inputs):
     folder. If a path comes again in the archive, that member's path ends in `//2`, `//3`, ...
     """
 
-    def __init__(self, file: Path, members: type[OpenedMembers], chosen: Chosen) -> None:
+    def __init__(self, file: Path, members: type[OpenedMembers], path_filter: PathFilter) -> None:
         """Go through the whole archive once.
 
         Raises:
             InputError: the archive is broken or cannot be read.
         """
         self.root = printable(os.fsencode(file))
-        self._file, self._format, self._chosen = file, members, chosen
+        self._file, self._format, self._filter = file, members, path_filter
         try:
             self._facts = _facts(file)
             self._opened = _Opened(members(file), allowance(self._facts[0]))
@@ -54,7 +54,7 @@ class Archive(Inputs):
                 path = clean(member.name)
                 if before := earlier.before(path):
                     path += AGAIN + str(before + 1).encode()
-                if self._chosen.keeps(path):
+                if self._filter.matches(path):
                     yield Entry(path, member.size, self._facts[1])
         except OSError as error:
             raise self._out_of_reach(error) from None
@@ -156,7 +156,7 @@ def _refusal(member: Member) -> Undecodable | None:
     return Undecodable(*member.refusal) if member.refusal else None
 
 
-def open_archive(file: Path, chosen: Chosen) -> Archive | None:
+def open_archive(file: Path, path_filter: PathFilter) -> Archive | None:
     """Return the archive, found by its content, or nothing if the file is none.
 
     Raises:
@@ -168,9 +168,9 @@ def open_archive(file: Path, chosen: Chosen) -> Archive | None:
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
     if is_zip(file, start):
-        return Archive(file, ZipMembers, chosen)
+        return Archive(file, ZipMembers, path_filter)
     if begins_like_tar(start):
-        return Archive(file, TarMembers, chosen)
+        return Archive(file, TarMembers, path_filter)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.errors import InputError, error_text
 from tasks.inputs.base import Content, Entry, Inputs, refusal
 from tasks.inputs.local import too_large
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 
 PAUSES = (0.2, 0.8, 3.2)  # seconds before a file is asked for again
@@ -19,13 +19,13 @@ TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")  # as s
 class Store(Inputs):
     """The files below a URL, listed folder by folder."""
 
-    def __init__(self, url: str, chosen: Chosen) -> None:
+    def __init__(self, url: str, path_filter: PathFilter) -> None:
         """Look what is there.
 
         Raises:
             InputError: there is nothing, it is out of reach, or a package for it is missing.
         """
-        self.root, self._chosen = url.rstrip("/"), chosen
+        self.root, self._filter = url.rstrip("/"), path_filter
         self._files, self._top = _opened(url)
         try:
             self._start = self._files.info(self._top)
@@ -46,9 +46,9 @@ class Store(Inputs):
             info = ahead.pop()
             path = self._relative(info["name"])
             if info["type"] == "directory":
-                if not path or self._chosen.enters(path):
+                if not path or self._filter.descends(path):
                     ahead += self._below(info["name"])
-            elif self._chosen.keeps(path):
+            elif self._filter.matches(path):
                 yield Entry(path, _size_of(info), _time_of(info))
 
     def read(self, path: bytes) -> Content:

@@ -8,7 +8,7 @@ from tasks.errors import InputError
 from tasks.inputs.base import Content, Entry, Inputs, printable
 from tasks.inputs.local import entry_of, read_file
 from tasks.inputs.name_index import occurrences
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 
 BLOCK = 2**20  # bytes that are read together; their first decide how the list is written
 LONGEST_PATH = 32_768  # bytes; far more than any system opens
@@ -24,7 +24,7 @@ class ListFile(Inputs):
     nothing else: what does not exist is listed too, and will be found `vanished`.
     """
 
-    def __init__(self, file: Path, chosen: Chosen) -> None:
+    def __init__(self, file: Path, path_filter: PathFilter) -> None:
         """Find out how the list is written.
 
         Raises:
@@ -32,7 +32,7 @@ class ListFile(Inputs):
         """
         if not file.is_file():
             raise InputError(f"{file} is no file: give a list with one path a line")
-        self._file, self._chosen = file, chosen
+        self._file, self._filter = file, path_filter
         folder = os.fsencode(file.parent)
         self.root = printable(folder)
         self._base = folder.rstrip(b"/") + b"/"
@@ -59,7 +59,7 @@ class ListFile(Inputs):
 
     def _paths(self) -> Iterator[bytes]:
         for line in self._lines():
-            if line and self._chosen.keeps(path := self._relative(line)):
+            if line and self._filter.matches(path := self._relative(line)):
                 yield path
 
     def _relative(self, line: bytes) -> bytes:

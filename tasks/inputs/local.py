@@ -10,7 +10,7 @@ from time import sleep, time_ns
 
 from tasks.errors import InputError
 from tasks.inputs.base import Content, Entry, Inputs, printable
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 
 SORTED_TOGETHER = 16_384  # names of one folder that are held and sorted; more come in several runs
@@ -23,7 +23,7 @@ NO_FILE = {errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}  # a loop of links, a s
 class Folder(Inputs):
     """Everything below a folder that is no folder itself."""
 
-    def __init__(self, folder: Path, chosen: Chosen) -> None:
+    def __init__(self, folder: Path, path_filter: PathFilter) -> None:
         """Look whether the folder can be listed.
 
         Raises:
@@ -39,7 +39,7 @@ class Folder(Inputs):
         name = os.fsencode(folder)
         self.root = printable(name)
         self._base = name.rstrip(b"/") + b"/"
-        self._chosen = chosen
+        self._filter = path_filter
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is below the folder, each folder's names in order.
@@ -48,7 +48,7 @@ class Folder(Inputs):
         ends the run. A folder that may not be listed is listed under its own name. Of a folder with
         very many names, each run of SORTED_TOGETHER is in order, in the order of the file system.
         """
-        return walk(self._base, self._chosen)
+        return walk(self._base, self._filter)
 
     def read(self, path: bytes) -> Content:
         """Return a file below the folder; see `read_file`."""
@@ -58,11 +58,11 @@ class Folder(Inputs):
 class Files(Inputs):
     """Single files of one folder, in the order in which they were named."""
 
-    def __init__(self, folder: Path, names: Iterable[bytes], chosen: Chosen) -> None:
+    def __init__(self, folder: Path, names: Iterable[bytes], path_filter: PathFilter) -> None:
         """Keep the names; each file is opened when it is read."""
         name = os.fsencode(folder)
         self.root, self._base = printable(name), name.rstrip(b"/") + b"/"
-        self._names, self._chosen = list(names), chosen
+        self._names, self._filter = list(names), path_filter
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the names behind: other processes are told which ones they read."""
@@ -75,7 +75,7 @@ class Files(Inputs):
     def entries(self) -> Iterator[Entry]:
         """Yield each file, unless the patterns leave it out."""
         for name in self._names:
-            if self._chosen.keeps(name):
+            if self._filter.matches(name):
                 yield entry_of(self._base, name)
 
     def read(self, path: bytes) -> Content:
@@ -83,7 +83,7 @@ class Files(Inputs):
         return read_file(_below(self._base, path))
 
 
-def walk(base: bytes, chosen: Chosen) -> Iterator[Entry]:
+def walk(base: bytes, path_filter: PathFilter) -> Iterator[Entry]:
     """Yield everything wanted below a folder, whose name ends in a slash, that is no folder."""
     open_folders = [(b"", _names(base))]  # a stack of our own: Python's ends at a thousand folders
     while open_folders:
@@ -101,9 +101,9 @@ def walk(base: bytes, chosen: Chosen) -> Iterator[Entry]:
             continue
         path = folder + name
         if is_folder:
-            if chosen.enters(path):
+            if path_filter.descends(path):
                 open_folders.append((path + b"/", _names(base + path)))
-        elif chosen.keeps(path):
+        elif path_filter.matches(path):
             yield _entry(path, found)
 
 

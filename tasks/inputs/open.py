@@ -10,7 +10,7 @@ from tasks.inputs.archive import open_archive
 from tasks.inputs.base import Inputs
 from tasks.inputs.list_file import ListFile
 from tasks.inputs.local import Files, Folder
-from tasks.inputs.path_filter import Chosen, split_glob
+from tasks.inputs.path_filter import PathFilter, split_glob
 from tasks.inputs.several import Several
 
 LIST_SUFFIXES = (".txt", ".list")
@@ -58,13 +58,13 @@ def _open(given: str, include: Sequence[str], exclude: Sequence[str]) -> Inputs:
     if "://" in given:
         return _open_url(given, include, exclude)
     if given.startswith("@"):
-        return ListFile(_existing(given[1:]), Chosen(include, exclude))
+        return ListFile(_existing(given[1:]), PathFilter(include, exclude))
     path = absolute(given)
     if not os.path.lexists(path):
         before, glob = split_glob(given)
         if glob:
-            return Folder(_existing(before or "."), Chosen(include, exclude, glob))
-    return _open_path(_existing(given), Chosen(include, exclude))
+            return Folder(_existing(before or "."), PathFilter(include, exclude, glob))
+    return _open_path(_existing(given), PathFilter(include, exclude))
 
 
 def _whole(given: str) -> Path:
@@ -88,16 +88,16 @@ def _existing(given: str) -> Path:
     return path
 
 
-def _open_path(path: Path, chosen: Chosen) -> Inputs:
+def _open_path(path: Path, path_filter: PathFilter) -> Inputs:
     if path.is_dir():
-        return Folder(path, chosen)
+        return Folder(path, path_filter)
     if not path.is_file():
         raise InputError(f"{path} is a pipe or a device: give a folder of pictures")
-    if archive := open_archive(path, chosen):
+    if archive := open_archive(path, path_filter):
         return archive
     if path.suffix in LIST_SUFFIXES:
-        return ListFile(path, chosen)
-    return Files(path.parent, [os.fsencode(path.name)], chosen)
+        return ListFile(path, path_filter)
+    return Files(path.parent, [os.fsencode(path.name)], path_filter)
 
 
 def _open_url(given: str, include: Sequence[str], exclude: Sequence[str]) -> Inputs:
@@ -108,7 +108,7 @@ def _open_url(given: str, include: Sequence[str], exclude: Sequence[str]) -> Inp
     from tasks.inputs.s3 import S3Bucket
 
     before, glob = split_glob(rest)
-    chosen = Chosen(include, exclude, glob)
+    path_filter = PathFilter(include, exclude, glob)
     if scheme in ("s3", "s3a"):
-        return S3Bucket(before, chosen)
-    return Store(f"{scheme}://{before}", chosen)
+        return S3Bucket(before, path_filter)
+    return Store(f"{scheme}://{before}", path_filter)

@@ -31,7 +31,7 @@ def split_glob(given: str) -> tuple[str, str]:
     return given[:cut], given[cut:]
 
 
-class Chosen:
+class PathFilter:
     """The paths that a glob and the include and exclude patterns leave."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Chosen:
         self._folders = _compiled(_folders_of(names), glob) if names else None
         self._include, self._exclude = _any_rule(include), _any_rule(exclude)
 
-    def keeps(self, path: bytes) -> bool:
+    def matches(self, path: bytes) -> bool:
         """Tell whether a file of this path, relative to the root, is wanted."""
         if self.everything:
             return True
@@ -59,7 +59,7 @@ class Chosen:
             and (self._exclude is None or self._exclude.fullmatch(text) is None)
         )
 
-    def enters(self, folder: bytes) -> bool:
+    def descends(self, folder: bytes) -> bool:
         """Tell whether anything below a folder may be wanted."""
         if self.everything:
             return True

@@ -8,7 +8,7 @@ from itertools import tee
 from tasks.errors import InputError
 from tasks.inputs.base import Content, Entry, Inputs, refusal
 from tasks.inputs.local import too_large
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 from tasks.storage.s3 import Bucket, Listed, Object, failing_as, outcome
 
@@ -19,7 +19,7 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 class S3Bucket(Inputs):
     """The objects whose key begins with a prefix, by the S3 protocol."""
 
-    def __init__(self, place: str, chosen: Chosen) -> None:
+    def __init__(self, place: str, path_filter: PathFilter) -> None:
         """Ask for the first object.
 
         Raises:
@@ -28,7 +28,7 @@ class S3Bucket(Inputs):
         bucket, _, prefix = place.partition("/")
         if not bucket:
             raise InputError("s3:// names no bucket: give s3://BUCKET or s3://BUCKET/FOLDER")
-        self._chosen, self._only = chosen, ""
+        self._filter, self._only = path_filter, ""
         name = prefix.removesuffix("/")
         self._prefix = name and name + "/"
         self.root = f"s3://{bucket}/{self._prefix}".removesuffix("/")
@@ -46,7 +46,7 @@ class S3Bucket(Inputs):
             path = found.key.removeprefix(self._prefix).encode()
             marker = found.key.endswith("/") and not found.size
             other = self._only and found.key != self._only
-            if not marker and not other and self._chosen.keeps(path):
+            if not marker and not other and self._filter.matches(path):
                 yield Entry(path, found.size, _whole_seconds(found.modified))
 
     def read(self, path: bytes) -> Content:

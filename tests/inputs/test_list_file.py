@@ -11,7 +11,7 @@ from tasks.errors import InputError
 from tasks.inputs import list_file
 from tasks.inputs.list_file import ListFile
 from tasks.inputs.open import open_inputs
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import Reason
 from tests.helpers import reason_of
 
@@ -21,7 +21,7 @@ NAMES = st.binary(min_size=1, max_size=12).filter(
 
 
 def paths_of(file: Path) -> list[bytes]:
-    return [entry.path for entry in ListFile(file, Chosen()).entries()]
+    return [entry.path for entry in ListFile(file, PathFilter()).entries()]
 
 
 def write(folder: Path, content: bytes) -> Path:
@@ -51,7 +51,7 @@ def test_one_file_by_several_spellings_is_one_input(tmp_path: Path) -> None:
     (tmp_path / "sub" / "a.png").write_bytes(b"a")
     spellings = ["sub/a.png", "./sub/a.png", "sub//a.png", "sub/./a.png", f"{tmp_path}/sub/a.png"]
     file = write(tmp_path, "\n".join(spellings).encode())
-    inputs = ListFile(file, Chosen())
+    inputs = ListFile(file, PathFilter())
     [entry] = inputs.entries()
     assert entry[:2] == (b"sub/a.png", 1)
     assert inputs.read(entry.path).data == b"a"
@@ -64,7 +64,7 @@ def test_what_does_not_exist_or_is_no_file_is_listed_with_its_reason(tmp_path: P
     other = tmp_path / "elsewhere"
     other.mkdir()
     file = write(other, f"gone.png\n../there\n{tmp_path}/there\n{tmp_path}/folder/\n".encode())
-    inputs = ListFile(file, Chosen())
+    inputs = ListFile(file, PathFilter())
     assert {entry.path: reason_of(inputs, entry.path) for entry in inputs.entries()} == {
         b"gone.png": Reason.VANISHED,
         b"../there": None,

@@ -15,7 +15,7 @@ from tasks.errors import InputError
 from tasks.inputs import local
 from tasks.inputs.local import Folder, read_file
 from tasks.inputs.open import open_inputs
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
 from tests.helpers import reason_of
 
@@ -24,7 +24,7 @@ BYTES_NAME = b"caf\xe9\n.png"
 
 
 def folder_of(path: Path, *, exclude: tuple[str, ...] = ()) -> Folder:
-    return Folder(path, Chosen(exclude=exclude))
+    return Folder(path, PathFilter(exclude=exclude))
 
 
 def test_size_and_time_of_a_file_are_those_of_its_content_also_through_a_link(

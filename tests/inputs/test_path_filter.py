@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import InputError
-from tasks.inputs.path_filter import Chosen, split_glob
+from tasks.inputs.path_filter import PathFilter, split_glob
 
 TREE = ("a.png", "b.PNG", ".hidden", "a/1.png", "a/2.txt", "a/b/3.png", "b/a/b/4.png", "b/[x].png")
 NAMES = st.sampled_from(["**", "*", "*.png", "a", "b", "?", "[ab]", "[!a]", "*.*", "[[]x].png", ""])
@@ -27,8 +27,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def kept(chosen: Chosen) -> set[str]:
-    return {name for name in TREE if chosen.keeps(name.encode())}
+def kept(path_filter: PathFilter) -> set[str]:
+    return {name for name in TREE if path_filter.matches(name.encode())}
 
 
 @settings(deadline=None)
@@ -36,7 +36,7 @@ def kept(chosen: Chosen) -> set[str]:
 def test_a_glob_keeps_the_files_that_pythons_glob_finds(tree: Path, names: list[str]) -> None:
     pattern = "/".join(names).strip("/") or "*"
     found = glob(pattern, root_dir=tree, recursive=True, include_hidden=True)  # noqa: PTH207 - names
-    assert kept(Chosen(glob=pattern)) == {os.path.normpath(name) for name in found} & set(TREE)
+    assert kept(PathFilter(glob=pattern)) == {os.path.normpath(name) for name in found} & set(TREE)
 
 
 @pytest.mark.skipif(not shutil.which("git"), reason="git is what it is compared with")
@@ -56,28 +56,28 @@ def test_exclude_leaves_out_what_git_ignores(
     command = ["git", "-C", str(tree), "ls-files", "--others", "--exclude-standard", "-z"]
     alone = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
     listed = subprocess.run(command, check=True, capture_output=True, text=True, env=alone).stdout
-    assert kept(Chosen(exclude=[pattern])) == set(listed.split("\0")) - {""}
+    assert kept(PathFilter(exclude=[pattern])) == set(listed.split("\0")) - {""}
 
 
 @given(st.lists(NAMES, min_size=1, max_size=3), st.booleans())
 def test_no_folder_is_passed_by_that_holds_something_wanted(names: list[str], glob: bool) -> None:
     pattern = "/".join(names).strip("/") or "*"
-    chosen = Chosen(glob=pattern) if glob else Chosen(exclude=[pattern])
-    for name in kept(chosen):
+    path_filter = PathFilter(glob=pattern) if glob else PathFilter(exclude=[pattern])
+    for name in kept(path_filter):
         above = [str(folder) for folder in Path(name).parents][:-1]
-        assert all(chosen.enters(folder.encode()) for folder in above)
+        assert all(path_filter.descends(folder.encode()) for folder in above)
 
 
 def test_include_and_exclude_are_both_obeyed() -> None:
-    assert kept(Chosen(["*.png"], ["a"])) == {"a.png", "b/[x].png"}
-    assert kept(Chosen(["/a", "b/a"], ["*.txt"])) == {"a/1.png", "a/b/3.png", "b/a/b/4.png"}
-    assert kept(Chosen(["*.png"], ["b/"], glob="*/*")) == {"a/1.png"}
+    assert kept(PathFilter(["*.png"], ["a"])) == {"a.png", "b/[x].png"}
+    assert kept(PathFilter(["/a", "b/a"], ["*.txt"])) == {"a/1.png", "a/b/3.png", "b/a/b/4.png"}
+    assert kept(PathFilter(["*.png"], ["b/"], glob="*/*")) == {"a/1.png"}
 
 
 def test_names_that_are_no_utf_8_or_hold_newlines_are_matched() -> None:
-    assert Chosen(["caf?.png"]).keeps(b"x/caf\xe9.png")
-    assert Chosen(["*.png"]).keeps(b"two\nlines.png")
-    assert not Chosen(["*.png"]).keeps(b"two.png\n")
+    assert PathFilter(["caf?.png"]).matches(b"x/caf\xe9.png")
+    assert PathFilter(["*.png"]).matches(b"two\nlines.png")
+    assert not PathFilter(["*.png"]).matches(b"two.png\n")
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,5 @@ def test_a_glob_is_split_before_its_first_wildcard(given: str, parts: tuple[str,
 @pytest.mark.parametrize("pattern", ["", "/", "[z-a]"])
 def test_a_pattern_that_means_nothing_is_an_error_that_names_it(pattern: str) -> None:
     with pytest.raises(InputError) as caught:
-        Chosen(exclude=[pattern])
+        PathFilter(exclude=[pattern])
     assert repr(pattern) in str(caught.value)

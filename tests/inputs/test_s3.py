@@ -13,7 +13,7 @@ from tasks.errors import InputError
 from tasks.inputs import s3 as buckets
 from tasks.inputs.base import Content, Inputs
 from tasks.inputs.open import open_inputs
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.inputs.s3 import S3Bucket
 from tasks.outcomes import Reason, Undecodable
 from tasks.storage import s3 as s3_file
@@ -215,4 +215,4 @@ def test_an_archive_in_a_bucket_is_an_error_that_says_what_to_do(bucket: Bucket)
 def test_without_boto3_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "botocore.exceptions", None)
     with pytest.raises(InputError, match=r"pip install 'digitflow\[s3\]'"):
-        S3Bucket("bucket/scans", Chosen())
+        S3Bucket("bucket/scans", PathFilter())

@@ -13,7 +13,7 @@ from PIL import Image
 from tasks.inputs.base import Content, printable
 from tasks.inputs.local import Folder
 from tasks.inputs.open import open_inputs
-from tasks.inputs.path_filter import Chosen
+from tasks.inputs.path_filter import PathFilter
 from tasks.processes.page_process import DecodedPage
 from tasks.reporting.reading_report import Sample
 from tasks.reporting.samples import load_samples, pages_at
@@ -29,7 +29,7 @@ class Opened(Folder):
 
     def __init__(self, root: str) -> None:
         """Take the folder."""
-        super().__init__(Path(root), Chosen((), ()))
+        super().__init__(Path(root), PathFilter((), ()))
 
     def read(self, path: bytes) -> Content:
         """Return a file."""

@@ -14,7 +14,7 @@ from tasks.storage.s3 import ATTEMPTS, Bucket
 from tests.places import BucketPlace
 from tests.s3 import Failing, access
 
-COUNT = 40  # objects; botocore's `standard` mode would try a hundred times again, then no more
+COUNT = 60  # objects; botocore's `standard` mode would try a hundred times again, then no more
 ASK = """
 from tasks.storage.s3 import Bucket
 print("asking", flush=True)
