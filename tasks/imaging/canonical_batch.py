@@ -1,7 +1,7 @@
 """Pictures that are in canonical form already, recognised all at once.
 
-Answers what `canonical` answers for each, by the rules of `plain`; it takes less than half of the
-time for digits that were stored as MNIST stores them.
+Answers what `canonical` answers for each, by the rules of `plain`. Without it, reading digits that
+were stored as MNIST stores them takes 1.2 times the CPU time.
 """
 
 from collections.abc import Sequence

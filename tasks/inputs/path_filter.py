@@ -7,6 +7,10 @@ begin with a dot are like all others.
 A glob has to match the whole path. A pattern of include or exclude follows `.gitignore`: it may
 match the path or any folder above it; without a slash before its end it matches at any depth, else
 from the root; with a slash at its end it matches folders alone.
+
+The library pathspec (1.1) knows these rules, but not all names: its `*.png` matches `two.png\n`,
+and its `b` nothing below a folder `x\ny`. With `*.png` and `old/` it lists in 1.33 times the CPU
+time, and lists and reads small files in 1.034 times.
 """
 
 import re

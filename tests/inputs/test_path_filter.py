@@ -77,6 +77,7 @@ def test_include_and_exclude_are_both_obeyed() -> None:
 def test_names_that_are_no_utf_8_or_hold_newlines_are_matched() -> None:
     assert PathFilter(["caf?.png"]).matches(b"x/caf\xe9.png")
     assert PathFilter(["*.png"]).matches(b"two\nlines.png")
+    assert PathFilter(["lines.png"]).matches(b"two\nfolders/lines.png")
     assert not PathFilter(["*.png"]).matches(b"two.png\n")
 
 
