@@ -8,7 +8,7 @@ PYTEST := $(BIN)/pytest $(if $(SEED),--randomly-seed=$(SEED))
 PARALLEL := $(PYTEST) --numprocesses logical --maxprocesses 8 --dist worksteal
 LONGER := slow or processes or server or dask or ray or training
 # importing TensorFlow or Prefect takes longer than all tests of a room
-HEAVY := --ignore tests/training --ignore tests/flows/orchestration
+HEAVY := --ignore tests/training --ignore tests/flows/orchestration --ignore tests/test_readme.py
 READY := .venv/.ready
 # Bytecode of the packages is compiled once: TensorFlow then imports in 4 s instead of 19.
 unexport PYTHONDONTWRITEBYTECODE

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from tasks.data.sample_folder import write_sample_folder
 from tasks.data.snapshot import Part, Snapshot
-from tasks.synthesis.generate import digit_scene, nothing_scene
+from tasks.synthesis.generate import digit_scene, non_digit_scene
 from tests.bench.damaged import damaged
 from tests.bench.predict_vs_keras import mnist, write_photos, write_pictures
 
@@ -99,7 +99,7 @@ def write_kinds(folder: Path, files: int, seed: int, snapshot: Snapshot) -> dict
         return digit_scene(int(labels[number]), images[number] if number % 2 else None, random)[0]
 
     def nothing(number: int) -> np.ndarray:
-        return nothing_scene(*forms, np.random.default_rng([seed, 1, number]))[0]
+        return non_digit_scene(*forms, np.random.default_rng([seed, 1, number]))[0]
 
     kinds: dict[str, tuple[float, Callable[[Path, int], object]]] = {
         "MNIST files": (0.4, write_pictures),
