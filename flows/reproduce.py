@@ -8,12 +8,13 @@ import numpy as np
 
 from flows.artifacts import known_settings
 from flows.console import Console
-from flows.promote import registry, snapshot_of
+from flows.promote import snapshot_of
 from tasks.errors import DigitflowError, InputError
 from tasks.inference.model_file import KERAS_FILE
 from tasks.not_measured import NotMeasured
 from tasks.provenance import git_commit, package_versions
 from tasks.registry.card import Card
+from tasks.registry.catalog import registry
 from tasks.registry.recipe_names import recipe_of
 from tasks.registry.version import Version
 from tasks.registry.version_lock import in_use

@@ -18,9 +18,9 @@ class ListModels(Command):
 
     def run(self) -> None:
         """Print the versions, the newest last."""
-        from flows import promote as models
+        from tasks.registry import catalog
 
-        rows = models.listed()
+        rows = catalog.listed()
         columns = [name for row in rows[:1] for name in row if name != "trouble"]
         self.table(rows, "no version yet: run `digitflow train`", columns)
         for row in rows:
@@ -37,9 +37,9 @@ class ShowModel(Command):
 
     def run(self) -> None:
         """Print the card in short."""
-        from flows import promote as models
+        from tasks.registry import catalog
 
-        found = models.shown(self.version)
+        found = catalog.shown(self.version)
         self.answer(found.to_dict())
         card, console = found.card, self.console()
         console.log("Version", f"{self.version}{' (it serves)' if found.champion else ''}")
@@ -71,10 +71,12 @@ class PromoteModel(Command):
 
     def run(self) -> None:
         """Promote it, or say why not (exit code 3)."""
-        from flows import promote as models
+        from flows import promote
 
         console = self.console()
-        version = models.promote(self.version, self.reason, override=self.override, console=console)
+        version = promote.promote(
+            self.version, self.reason, override=self.override, console=console
+        )
         self.answer({"champion": version.name, "override": self.override})
         console.log("Champion", version.name)
 
@@ -86,9 +88,9 @@ class RollbackModel(Command):
 
     def run(self) -> None:
         """Go back by one."""
-        from flows import promote as models
+        from flows import promote
 
-        version = models.rollback(self.reason)
+        version = promote.rollback(self.reason)
         self.answer({"champion": version.name})
         self.console().log("Champion", version.name)
 
@@ -106,9 +108,9 @@ class DiffModels(Command):
 
     def run(self) -> None:
         """Print the differences side by side."""
-        from flows import promote as models
+        from tasks.registry import catalog
 
-        self.table(models.differences(self.first, self.second), "no difference")
+        self.table(catalog.differences(self.first, self.second), "no difference")
 
 
 class JudgeModel(GateSettings, Command):
@@ -121,11 +123,12 @@ class JudgeModel(GateSettings, Command):
 
     def run(self) -> None:
         """Judge it; a refusal is exit code 3."""
-        from flows import promote as models
+        from flows import promote
+        from tasks.registry import catalog
 
         settings = self.settings(GateSettings)
-        version = models.registry().load(self.version)
-        judgement, _ = models.judge_version(version, settings, self.console())
+        version = catalog.registry().load(self.version)
+        judgement, _ = promote.judge_version(version, settings, self.console())
         self.answer(judgement.verdict.to_dict())
         if not judgement.verdict.accepted:
             raise GateRefused(f"{self.version}: {judgement.verdict.failures()}")
@@ -136,11 +139,11 @@ class VerifyModels(Command):
 
     def run(self) -> None:
         """Print what is wrong (exit code 2)."""
-        from flows import promote as models
+        from tasks.registry import catalog
 
-        rows = models.verified()
+        rows = catalog.verified()
         self.table(rows, "no version yet")
-        models.require_sound(rows)
+        catalog.require_sound(rows)
 
 
 class CleanModels(Command):
@@ -156,9 +159,9 @@ class CleanModels(Command):
         """Delete, and say what stays and why."""
         from dataclasses import asdict
 
-        from flows import promote as models
+        from flows import promote
 
-        done = models.clean(self.keep, self.reason, referenced=self.even_referenced)
+        done = promote.clean(self.keep, self.reason, referenced=self.even_referenced)
         self.answer(asdict(done))
         console = self.console()
         console.log("Removed", ", ".join(done.removed) or "nothing")
@@ -185,10 +188,10 @@ class HistoryOfModels(Command):
 
     def run(self) -> None:
         """Print the history, the newest last, also of one that is not what it was (exit code 2)."""
-        from flows import promote as models
+        from tasks.registry import catalog
 
         columns = ["time", "actor", "action", "version", "replaced", "override", "reason"]
-        known = models.registry()
+        known = catalog.registry()
         rows = [dict.fromkeys(columns) | entry for entry in known.history(checked=False)]
         self.table(rows, "nothing happened yet", columns)
         known.history()
@@ -201,9 +204,9 @@ class AcceptHistory(Command):
 
     def run(self) -> None:
         """Accept it as it is, and say what serves by it."""
-        from flows import promote as models
+        from flows import promote
 
-        done = models.accept_history(self.reason)
+        done = promote.accept_history(self.reason)
         self.answer(done)
         self.console().log("Accepted", done["change"])
         self.console().log("Champion", done["champion"] or "none")
