@@ -28,8 +28,8 @@ check: $(READY) lint ## Lint, check types and run the tests that take under a se
 test: $(READY) lint ## Lint, check types and run all tests but the slow ones
 	$(PARALLEL) -m "not slow"
 
-test-slow: $(READY) ## Run the slow tests: browsers, soaks, attacks, the installed wheel
-	$(PYTEST) -m slow
+test-slow: $(READY) ## Run the slow tests: browsers, clusters, soaks, attacks, the installed wheel, all commands of the README files
+	$(PYTEST) --numprocesses logical --maxprocesses 2 --dist loadfile -m slow
 
 lint: $(READY) ## Lint, check who may import whom, and check types
 	$(BIN)/ruff check .

@@ -121,6 +121,7 @@ def test_a_run_that_did_not_wait_for_its_stream_proves_nothing(gpu: ModuleType) 
 
 
 @pytest.mark.training
+@pytest.mark.slow
 def test_both_readers_read_the_same_digits_from_the_same_files(
     gpu: ModuleType, champion: Version, tmp_path: Path
 ) -> None:

@@ -163,7 +163,7 @@ def become_user(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def as_user(test: Any) -> Any:
     """Mark a test that needs what the user has trained and read."""
-    return pytest.mark.server(pytest.mark.training(test))
+    return pytest.mark.slow(pytest.mark.server(pytest.mark.training(test)))
 
 
 def said_to_digitflow(command: str) -> list[str]:
@@ -233,6 +233,7 @@ def test_the_extras_that_can_be_installed_are_there(command: str) -> None:
     assert set(extras.split(",")) <= set(project["optional-dependencies"])
 
 
+@pytest.mark.slow
 @pytest.mark.server
 def test_a_server_of_ones_own_answers_who_has_the_login(tmp_path: Path) -> None:
     [block] = [block for block in blocks("sh", DEPLOYMENTS) if "uvicorn" in block]

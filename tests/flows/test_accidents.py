@@ -148,6 +148,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(command: Command, undisturbed
     assert command.rows().equals(undisturbed)
 
 
+@pytest.mark.slow
 def test_two_readings_of_one_folder_at_once_read_every_file_once(
     command: Command, undisturbed: pa.Table
 ) -> None:
@@ -157,6 +158,7 @@ def test_two_readings_of_one_folder_at_once_read_every_file_once(
     assert command.rows().equals(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_an_error_and_the_same_command_goes_on_when_there_is_room(
     model_file: Path, tmp_path: Path
 ) -> None:

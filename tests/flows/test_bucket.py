@@ -34,6 +34,7 @@ def bucket(s3: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "s3://digits"
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_put_each_picture_of_a_bucket_into_its_results_once(
     bucket: str, model_file: Path
 ) -> None:

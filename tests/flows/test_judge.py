@@ -123,6 +123,7 @@ def test_what_serves_is_read_again_on_the_same_pictures(judged: Judge, home: Pat
     assert any(finding.startswith("drop on test part") for finding in findings(swapped))
 
 
+@pytest.mark.slow
 def test_a_champion_whose_file_is_damaged_or_gone_is_a_refusal(judged: Judge, home: Path) -> None:
     champion = register_champion(home, SHIPPED, "serving")
     champion.onnx.write_bytes(b"other")
@@ -148,6 +149,7 @@ def test_a_champion_for_another_canonical_form_serves_nothing_to_compare_with(
     assert "was made for canonical form 0" in told
 
 
+@pytest.mark.slow
 def test_a_registered_folder_is_judged_on_from_then_on(
     judged: Judge, home: Path, mine: Path
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_named_folder_is_judged_on_this_once(
         named_slices(GateSettings(slices={"acceptance mine": mine}))
 
 
+@pytest.mark.slow
 def test_real_pictures_that_were_read_are_read_again_and_a_change_is_shown(
     judged: Judge, home: Path, mine: Path
 ) -> None:

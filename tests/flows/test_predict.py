@@ -187,8 +187,9 @@ def test_counts_add_up_however_another_run_accepts_another_error_meanwhile(
     for found in (19, 20):
         loose: list[Summary] = []
         (mixed / f"unsure-{found}.png").write_bytes(encoded(bar(5.5)))
-        do_once_before(monkeypatch, module, stage, overtake)
-        strict = read(mixed, model_file, max_error=0.005, again=again)
+        with monkeypatch.context() as patch:
+            do_once_before(patch, module, stage, overtake)
+            strict = read(mixed, model_file, max_error=0.005, again=again)
         for summary in (strict, *loose):
             counts = (summary.unchanged, summary.others, summary.files, summary.decided_anew)
             assert min(counts) >= 0

@@ -36,6 +36,7 @@ def test_a_model_that_is_accepted_ships_and_is_not_promoted(
     assert registry.champion() is None
 
 
+@pytest.mark.slow
 def test_a_model_that_is_refused_does_not_ship(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITFLOW_MIN_ACCURACY", "1")
     with pytest.raises(GateRefused, match="accuracy on test part"):
@@ -43,6 +44,7 @@ def test_a_model_that_is_refused_does_not_ship(monkeypatch: pytest.MonkeyPatch) 
     assert bundled_model() is None
 
 
+@pytest.mark.slow
 def test_weights_that_were_fitted_before_are_judged_and_shipped_without_a_fit(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,7 @@ def test_what_was_changed_in_the_bucket_reads_nowhere_and_is_found(
     assert one.reads_with(capfd) == "a"
 
 
+@pytest.mark.slow
 def test_a_training_shares_what_the_gate_accepts(
     place: BucketPlace, home: Path, npz_sample: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,7 +180,7 @@ def test_a_training_shares_what_the_gate_accepts(
             "s3://no-such-bucket",
             "s3://no-such-bucket.*: FileNotFoundError: .*check the name, the cred",
         ),
-        ("no server", "EndpointConnectionError"),
+        pytest.param("no server", "EndpointConnectionError", marks=pytest.mark.slow),
         ("no credentials", "NoCredentialsError"),
         ("no boto3", r"needs boto3: pip install 'digitflow\[s3\]'"),
     ],

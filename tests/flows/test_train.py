@@ -84,6 +84,7 @@ def test_a_refused_model_is_kept_and_the_champion_stays(npz_sample: Path, home: 
     assert [check["passed"] for check in refused["verdict"]["checks"]].count(False) == 1
 
 
+@pytest.mark.slow
 def test_an_accepted_model_that_is_not_to_be_promoted_does_not_serve(
     npz_sample: Path, home: Path
 ) -> None:
@@ -93,6 +94,7 @@ def test_an_accepted_model_that_is_not_to_be_promoted_does_not_serve(
     assert Registry(home / "models").champion() is None
 
 
+@pytest.mark.slow
 def test_a_candidate_that_another_training_overtook_is_kept_and_does_not_serve(
     npz_sample: Path, home: Path, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ FILES: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_no_decoder_takes_more_memory_than_is_expected_by_the_header(tmp_path: Path) -> None:
     for name, (image, format, options) in FILES.items():
         image.copy().save(tmp_path / name, format, **options)  # some keep how they were saved

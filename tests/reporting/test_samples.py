@@ -122,6 +122,7 @@ def test_a_file_is_decoded_once_for_all_of_its_pages(tmp_path: Path) -> None:
     assert (tmp_path / "opened").read_text() == "many.tif\n"
 
 
+@pytest.mark.slow
 def test_files_that_end_or_keep_their_decoder_are_not_shown_and_the_others_are() -> None:
     files = {b"a.png": encoded(bar(1)), b"b": CRASH, b"c.png": encoded(bar(3)), b"d": HANG}
     inputs = InMemory("memory", files | {b"e.png": encoded(bar(5))})

@@ -38,6 +38,7 @@ def test_credentials_of_a_profile_are_found(
     assert bucket.get("shared/models/one").data == b"1"
 
 
+@pytest.mark.slow
 def test_each_request_is_tried_four_times_however_many_have_failed(failing: Failing) -> None:
     failing.troubles = ["503 SlowDown"] * ATTEMPTS * COUNT
     found = list(Bucket("bucket", "s3://bucket").get_each(str(number) for number in range(COUNT)))

@@ -68,6 +68,7 @@ def test_log_lines_are_kept_from_standard_error_and_others_are_not(
     assert capfd.readouterr().err == "free disk: none\nafter\n"
 
 
+@pytest.mark.slow
 def test_loading_tensorflow_writes_nothing() -> None:
     command = [sys.executable, "-c", "import tasks.training.fit, tasks.training.export"]
     loaded = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -103,6 +103,7 @@ def test_a_cluster_whose_extra_is_not_installed_is_refused_before_any_work(
 
 
 @pytest.mark.training
+@pytest.mark.slow
 def test_a_refused_candidate_is_a_completed_run_named_refused(
     server: SyncPrefectClient, home: Path, npz_sample: Path
 ) -> None:

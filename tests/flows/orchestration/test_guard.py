@@ -17,7 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from flows.cli.main import Up
+from flows.cli.commands import Up
 from flows.orchestration.credentials import new_login
 from flows.orchestration.defaults import DEFAULTS
 from flows.orchestration.guard import Guard

@@ -237,6 +237,7 @@ def reads(command: str) -> bool:
     ("when", "how"),
     [(starts, signal.SIGKILL), (reads, signal.SIGKILL), (reads, signal.SIGINT)],
 )
+@pytest.mark.slow
 def test_a_command_that_is_killed_or_stopped_leaves_no_server_and_no_process(
     tmp_path: Path, many: Path, model_file: Path, when: Callable[[str], bool], how: signal.Signals
 ) -> None:

@@ -51,6 +51,7 @@ def read(folder: Path, model: Path, **options: object) -> tuple[Summary, list[tu
 
 
 @pytest.mark.dask
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_rows_and_a_lost_worker_costs_nothing_but_time(
     server: None, folder: Path, model_file: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_dask_cluster_gives_the_same_rows_and_a_lost_worker_costs_nothing_but_
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_ray_cluster_gives_the_same_rows(server: None, folder: Path, model_file: Path) -> None:
     expected = read(folder, model_file)[1]
     summary, rows = read(folder, model_file, runner="ray")

@@ -144,6 +144,7 @@ def test_a_schedule_fires_and_the_worker_reads_the_inbox(running: Running) -> No
     assert {"reading-report", "reading"} <= {artifact["key"] for artifact in reports}
 
 
+@pytest.mark.slow
 def test_a_run_with_its_own_folder_can_be_asked_for_from_another_terminal(
     running: Running, tmp_path: Path
 ) -> None:
