@@ -1,9 +1,8 @@
 """What a flow shows in the Prefect UI: reports and tables as artifacts of its run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flows.judge import Judgement
 from tasks.contracts.verdict import Verdict
 from tasks.registry.card import Card
 from tasks.registry.registry import Registry
@@ -11,6 +10,9 @@ from tasks.reporting.document import Report, as_markdown, to_markdown
 from tasks.settings import FlowSettings
 from tasks.task import in_flow_run
 from tasks.visible import visible
+
+if TYPE_CHECKING:  # a reading publishes its report, and judges nothing
+    from flows.judge import Judgement
 
 S = TypeVar("S", bound=FlowSettings)
 
@@ -40,7 +42,7 @@ def _shown(value: str | int | None) -> str | int | None:
     return visible(value) if isinstance(value, str) else value
 
 
-def publish_verdict(judgement: Judgement) -> None:
+def publish_verdict(judgement: "Judgement") -> None:
     """Show every check as a table under one plain sentence, and what real pictures would change."""
     rows = [
         {
