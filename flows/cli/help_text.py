@@ -28,7 +28,8 @@ def write_options(
     formatter: click.HelpFormatter, ctx: click.Context, params: Sequence[click.Parameter]
 ) -> None:
     """Write the options that have no heading of their own."""
-    records = (param.get_help_record(ctx) for param in params)
+    options = (param for param in params if not isinstance(param, click.Argument))
+    records = (option.get_help_record(ctx) for option in options)
     write_section(formatter, "Options", [record for record in records if record is not None])
 
 

@@ -36,6 +36,8 @@ def test_help_names_each_option_once_fits_and_has_no_words_of_python(
         if isinstance(param, click.Option):
             first = ", ".join(param.opts)
             assert len(re.findall(rf"^  {first}\b(?!-)", text, re.MULTILINE)) == 1, first
+    options = text.partition("\nOptions:\n")[2].partition("\n\n")[0]
+    assert all(line.startswith(("  -", "     ")) for line in options.splitlines())
     assert not PYTHONS.findall(re.sub(r"DIGITFLOW_\w+", "", text))
     assert max(map(len, text.splitlines())) <= columns
 
