@@ -66,6 +66,7 @@ def test_an_accepted_model_serves_and_its_card_says_all(npz_sample: Path, home: 
     assert "Model says" in Path(outcome.report).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_refused_model_is_kept_and_the_champion_stays(npz_sample: Path, home: Path) -> None:
     first = run(npz_sample)
     second = run(npz_sample, min_accuracy=1.0, max_drop=0.1, max_overall_drop=0.1)

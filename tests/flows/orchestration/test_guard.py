@@ -32,7 +32,7 @@ from tests import chromium
 from tests.helpers import free_port
 from tests.prefect_api import Api, authorization
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 START_S, VISIT_S = 150.0, 60.0
 SOCKETS = ["events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled"]

@@ -22,7 +22,7 @@ from tests.helpers import free_port, register_champion
 from tests.inference.test_worker import is_running
 from tests.prefect_api import Api
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 STARTED = 200.0  # seconds, on a busy machine
 RUN_DONE = 120.0
