@@ -25,7 +25,7 @@ from tasks.gate.steps import slices_to_measure
 from tasks.inference.model_file import KERAS_FILE, Model, model_in
 from tasks.metrics.calibration import Calibration
 from tasks.metrics.classification import Parity
-from tasks.not_measured import NotMeasured
+from tasks.not_measured import NotMeasured, fails_closed
 from tasks.provenance import git_commit, package_versions
 from tasks.registry.card import CardContent
 from tasks.registry.card_parts import CardDataset, Golden
@@ -158,13 +158,13 @@ def make_version(
     log_calibration(calibration, console)
     onnx = export_model(run, version, calibration)
     log_export(onnx, console)
-    evaluation = evaluate_model(snapshot, onnx, settings)
-    golden: Golden | None = None
+    evaluation, golden = evaluate_model(snapshot, onnx, settings), answers_to_keep(snapshot, onnx)
     parity: Parity | NotMeasured
     if isinstance(evaluation, NotMeasured):
         parity = evaluation  # so that the gate refuses it for that
+    elif isinstance(golden, NotMeasured):
+        parity = golden
     else:
-        golden = golden_answers(model_in(onnx), snapshot.part(Part.TEST)[0])
         log_evaluation(evaluation, console)
         parity = compare_runtimes(snapshot, run, calibration.temperature)
     candidate = Candidate(version, onnx, snapshot, parity)
@@ -186,13 +186,19 @@ def make_version(
     return outcome
 
 
+@fails_closed
+def answers_to_keep(snapshot: Snapshot, onnx: Path) -> Golden:
+    """Return how the file answers some test pictures, by which its version is tried later."""
+    return golden_answers(model_in(onnx), snapshot.part(Part.TEST)[0])
+
+
 @dataclass(frozen=True)
 class Measured:
     """What was found out about a candidate."""
 
     calibration: Calibration
     evaluation: Evaluation | NotMeasured  # of the test part
-    golden: Golden | None
+    golden: Golden | NotMeasured
     judgement: Judgement
 
 
@@ -218,7 +224,7 @@ def make_card(
         "calibration": measured.calibration.to_dict(),
         "metrics": evaluation.metrics.to_dict() if evaluation else None,
         "sample": evaluation.sample.to_dict() if evaluation else None,
-        "golden": golden.to_dict() if golden else None,
+        "golden": None if isinstance(golden, NotMeasured) else golden.to_dict(),
         "parity": None if isinstance(parity, NotMeasured) else parity.to_dict(),
         "verdict": judgement.verdict.to_dict(),
         "flips": changes_facts(judgement.evidence.prediction_changes),

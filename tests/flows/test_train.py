@@ -115,3 +115,20 @@ def test_a_candidate_that_another_training_overtook_is_kept_and_does_not_serve(
     assert registry.load(outcome.version).accepted
     last = registry.history()[-1]
     assert (last["action"], last["version"]) == ("refuse", outcome.version)
+
+
+@pytest.mark.slow
+def test_a_candidate_whose_answers_cannot_be_kept_is_refused_and_recorded(
+    npz_sample: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no room for the answers")
+
+    monkeypatch.setattr("flows.train.golden_answers", broken)
+    outcome = train(settings(npz_sample), Console(quiet=True))
+    assert not outcome.accepted
+    assert "no room for the answers" in outcome.sentence
+    registry = Registry(home / "models")
+    assert registry.load(outcome.version).card.golden is None
+    last = registry.history()[-1]
+    assert (last["action"], last["version"]) == ("refuse", outcome.version)
