@@ -149,7 +149,7 @@ def _read(
         keep_compact(run.table, run.console)
         counted = tally(run.table, run_id, pending.listing.count - others + redecided.unchanged)
         files = FileCounts(
-            root=str(listing.roots),
+            roots=listing.roots,
             listed=listing.count,
             unchanged=pending.unchanged - redecided.unchanged,
             others=others,

@@ -30,11 +30,11 @@ def make(weights: Path | None = None) -> None:
     if not outcome.accepted:
         raise GateRefused(outcome.sentence)
     ship(Registry(models_place()).load(outcome.version))
-    console.log("Ready model", outcome.version)
+    console.log("Model", outcome.version)
 
 
 if __name__ == "__main__":
     try:
         make(*map(Path, sys.argv[1:2]))
     except DigitflowError as error:
-        raise SystemExit(f"ready-model: {error}") from error
+        raise SystemExit(f"release-model: {error}") from error

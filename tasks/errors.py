@@ -9,7 +9,7 @@ DigitflowError          1  something failed that should have worked
 |-- GateRefused         3  the candidate did not pass; the champion is as it was
 `-- RejectedInputs      4  done, but some inputs were rejected and --strict was given
 
-A picture that cannot be read is none of these: it is a row with a reason (see reasons.py).
+A picture that cannot be read is none of these: it is a row with a reason (see outcomes.py).
 """
 
 from tasks.url_secrets import without_secrets

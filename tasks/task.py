@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class TaskOptions(TypedDict, total=False):
-    """What Prefect's `@task` takes, as far as it is used here."""
+    """What Prefect's `@task` takes, as far as a stage may need it."""
 
     name: str
     task_run_name: str | Callable[[Mapping[str, Any]], str]  # may name parameters in braces

@@ -135,8 +135,11 @@ class ModelGroup(click.Group):
         self._models = models
 
     def _list(self, **words: Any) -> None:
-        if click.get_current_context().invoked_subcommand is None:
+        command = click.get_current_context().invoked_subcommand
+        if command is None:
             made(self._models["list"], words).run()
+        elif any(words.values()):
+            raise click.UsageError(f"options of {self.name} {command} stand behind {command}.")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands in their order, and the options."""

@@ -43,7 +43,7 @@ def train(settings: TrainSettings) -> Any:
 
 @flow(name="predict", flow_run_name=_run_name)
 def predict(settings: PredictSettings) -> Any:
-    """Read every picture below a folder into the results table.
+    """Read every picture of the source into the results table.
 
     Who calls this gets the `Summary`, which Prefect takes out of the state.
     """

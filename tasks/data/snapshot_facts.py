@@ -14,7 +14,7 @@ class SkippedFileFacts(Contract):
 class SkippedFacts(Contract):
     """Files of a data folder that gave no picture."""
 
-    ignored: int  # hidden files and what file managers leave behind
+    ignored: int  # hidden, left behind by a system, or beside the sub-folders
     files: list[SkippedFileFacts]
 
 

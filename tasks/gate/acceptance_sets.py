@@ -24,7 +24,6 @@ SETS = Kind(
     risk="a model could pass that these folders would refuse",
     command="digitflow acceptance accept-history",
 )
-DEFAULT_FLOOR = 0.8
 SHORT = 16  # characters of a digest that name a folder
 
 

@@ -46,9 +46,8 @@ class ReadPlan:
 class PriorAttempts:
     """What workers that ended while they read a batch have shown; files are numbers in it."""
 
-    quarantined: Mapping[int, Undecodable] = field(
-        default_factory=dict
-    )  # not to be opened, and why
+    # not to be opened, and why
+    quarantined: Mapping[int, Undecodable] = field(default_factory=dict)
     suspects: frozenset[int] = frozenset()  # ended one: what lies before them is sent first
     decode_together: bool = True  # small files, many at once
 

@@ -15,9 +15,8 @@ from tasks.inference.decision import usable
 from tasks.inference.model_file import Model
 from tasks.metrics.calibration import Calibration
 
-NETWORK_BATCH = (
-    256  # pictures in one run of the network: large enough to be fast, small enough for cache
-)
+# pictures in one run of the network: large enough to be fast, small enough for the cache
+NETWORK_BATCH = 256
 INPUT, OUTPUT, SCORE = "images", "probabilities", "digit_score"
 CALIBRATION = "calibration"  # the metadata property that holds it, as JSON
 TRIED = (1, 2, 3)  # pictures in each batch that a model has to answer before it reads

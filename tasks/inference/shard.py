@@ -21,6 +21,7 @@ from tasks.inputs.base import Entry
 from tasks.outcomes import Status
 from tasks.processes.watched_process import ProcessDied
 from tasks.results.commit import WriterContext, commit
+from tasks.results.table_files import is_local
 from tasks.task import task
 
 FILE_BATCH = 1_024  # files that a worker is sent at once: enough for the network
@@ -79,11 +80,15 @@ def read_shard(
     )
 
 
+def tell_nobody(files: int, rejected: int) -> None:
+    """Be told of files that were read, and do nothing."""
+
+
 def read_rows(
     plan: ReadPlan,
     entries: Sequence[Entry],
     pool: WorkerPool,
-    on_files: OnFiles = lambda files, rejected: None,
+    on_files: OnFiles = tell_nobody,
 ) -> tuple[pa.Table, Seconds]:
     """Return the rows of files, which one worker at a time reads, and where the time went."""
     tables: list[pa.Table] = []
@@ -126,14 +131,13 @@ def read_shard_remotely(
         DigitflowError: source or results are not there on this machine.
     """
     for location in (*plan.inputs.roots.names, writer.table):
-        if "://" not in location and not Path(location).exists():
+        if is_local(location) and not Path(location).exists():
             raise DigitflowError(
                 f"{location} is not there on {platform.node()}: the machines of a cluster have to "
                 "share source and results, as a mounted folder or a bucket"
             )
     entries = [Entry(*each) for each in pickle.loads(packed)]  # noqa: S301 - packed by this run
-    nobody: OnFiles = lambda files, rejected: None  # noqa: E731
-    return read_shard(plan, number, lambda: entries, _pool_of(start), writer, nobody)
+    return read_shard(plan, number, lambda: entries, _pool_of(start), writer, tell_nobody)
 
 
 _pool_of = lru_cache(maxsize=2)(WorkerPool)

@@ -33,6 +33,10 @@ class Roots:
         below = unprintable(text)
         return below if len(self.names) == 1 else b"%d/%s" % (self.names.index(root), below)
 
+    def shown(self, root: str, text: str) -> str:
+        """Return how a file is named to a person: with its root, where there are several."""
+        return text if len(self.names) == 1 else f"{root}/{text}"
+
     def __str__(self) -> str:
         """Name them, or some where there are many."""
         left = len(self.names) - MOST_NAMED

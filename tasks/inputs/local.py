@@ -62,15 +62,15 @@ class Files(Inputs):
         """Keep the names; each file is opened when it is read."""
         name = os.fsencode(folder)
         self.root, self._base = printable(name), name.rstrip(b"/") + b"/"
-        self._names, self._filter = list(names), path_filter
+        self._names, self._filter = dict.fromkeys(names), path_filter  # each once, in order
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the names behind: other processes are told which ones they read."""
-        return self.__dict__ | {"_names": []}
+        return self.__dict__ | {"_names": {}}
 
     def with_files_of(self, other: "Files") -> None:
         """Take the files of others of the same folder, too."""
-        self._names += other._names
+        self._names |= other._names
 
     def entries(self) -> Iterator[Entry]:
         """Yield each file, unless the patterns leave it out."""

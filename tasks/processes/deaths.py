@@ -35,7 +35,7 @@ class Deaths:
                 self.quarantined[item] = self._error_of(died)
         elif self.counts[item] == DEATHS_OUTSIDE:
             raise DigitflowError(
-                f"{DEATHS_OUTSIDE} workers ended ({died.how}) {self.where(item)}: is "
+                f"{DEATHS_OUTSIDE} processes ended ({died.how}) {self.where(item)}: is "
                 f"there enough memory? {died.output}"
             ) from died
 

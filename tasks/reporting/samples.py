@@ -46,10 +46,11 @@ def load_samples(
     places = [(inputs.roots.path(row.root, row.path), row.page) for row in rows]
     found = pages_at(inputs, places, acquire=acquire, seconds=seconds)
     for row, page in zip(rows, found, strict=True):
+        name = inputs.roots.shown(row.root, row.path)
         if isinstance(page, str):
-            samples.unshown.append(Unshown(row.path, row.page, page))
+            samples.unshown.append(Unshown(name, row.page, page))
             continue
-        sample = Sample(row.path, page.form, row.digit, row.confidence, row.status, row.reason)
+        sample = Sample(name, page.form, row.digit, row.confidence, row.status, row.reason)
         samples.shown.append(sample)
     return samples
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 
 from tasks.contracts.base import Contract
 from tasks.errors import DigitflowError
+from tasks.inputs.base import Roots
 from tasks.metrics.calibration import Threshold
 from tasks.outcomes import Status
 from tasks.results import table as results
@@ -126,7 +127,7 @@ class RunFacts:
 class FileCounts:
     """The files that a run found, and what it did not read of them."""
 
-    root: str
+    roots: Roots
     listed: int
     unchanged: int
     others: int
@@ -144,16 +145,13 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     digits: Counter[int] = field(default_factory=Counter)
-    rejects: list[Reject] = field(default_factory=list)
-    reject_roots: list[str] = field(default_factory=list)  # of the rejects
-    roots: set[str] = field(default_factory=set)
+    rejects: list[PictureRow] = field(default_factory=list)
     least_sure: pa.Table | None = None
     spread: list[PictureRow] = field(default_factory=list)
 
     def add(self, batch: pa.RecordBatch, every: int) -> None:
         """Count the rows of a batch; keep each `every`th row with a digit."""
         rows = pa.Table.from_batches([batch])
-        self.roots.update(rows["root"].unique().to_pylist())
         first = -self.digits.total() % every  # goes on where the last batch ended
         for counter, name in (
             (self.statuses, "status"),
@@ -163,10 +161,7 @@ class Tally:
             counter.update(_counts(rows[name]))
         rejected = rows.filter(pc.field("status") == Status.REJECTED)
         room = MOST_REJECTS - len(self.rejects)
-        first_ones = rejected.slice(0, room)
-        self.reject_roots += first_ones["root"].to_pylist()
-        rows_of_them = first_ones.select(["path", "reason", "detail"]).to_pylist()
-        self.rejects += [Reject.from_dict(row) for row in rows_of_them]
+        self.rejects += picture_rows(rejected.slice(0, room))
         answered = rows.filter(pc.field("status") != Status.REJECTED)
         places = range(first, answered.num_rows, every)
         self.spread += picture_rows(answered.take(pa.array(places, pa.int64())))
@@ -174,15 +169,6 @@ class Tally:
         self.least_sure = pa.concat_tables(some).sort_by("confidence").slice(0, LEAST_SURE)
         self.files += pc.sum(pc.equal(rows["page"], 0), min_count=0).as_py()
         self.found += rows.num_rows
-
-    def named_rejects(self) -> list[Reject]:
-        """Return the first rejects, by their whole paths where there are several roots."""
-        if len(self.roots) < 2:
-            return self.rejects
-        return [
-            reject.model_copy(update={"path": f"{root}/{reject.path}"})
-            for root, reject in zip(self.reject_roots, self.rejects, strict=True)
-        ]
 
     def samples(self) -> list[PictureRow]:
         """Return rows with a digit to show: the least sure ones, and some from all over the run."""
@@ -220,7 +206,7 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
     """Return the summary of a run from what it was, what it found, and what its rows add up to."""
     return Summary(
         run_id=run.run_id,
-        root=files.root,
+        root=str(files.roots),
         listed=files.listed,
         unchanged=files.unchanged,
         others=files.others,
@@ -231,7 +217,10 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         rejected=counted.statuses[Status.REJECTED],
         reasons=dict(counted.reasons.most_common()),
         digits=[counted.digits[digit] for digit in range(10)],
-        rejects=counted.named_rejects(),
+        rejects=[
+            Reject(path=files.roots.shown(row.root, row.path), reason=row.reason, detail=row.detail)
+            for row in counted.rejects
+        ],
         model_version=run.model_version,
         canonical_version=run.canonical_version,
         threshold=SummaryThreshold.from_dict(asdict(run.threshold)),

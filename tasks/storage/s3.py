@@ -9,10 +9,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import lru_cache
 from multiprocessing.pool import AsyncResult, ThreadPool
+from threading import Lock
 from typing import Any, NamedTuple
 
 from tasks.errors import DigitflowError, InputError, error_text
@@ -112,7 +113,7 @@ class Bucket:
             with self._asking() as client:
                 answer = client.get_object(Bucket=self._name, Key=key)
             facts = (answer["ContentLength"], answer["LastModified"], answer.get("ETag", ""))
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:  # by itself it gives urllib3's, which checks less
                 if limit is not None and facts[0] > limit:
                     return Object(None, *facts)
                 try:
@@ -170,8 +171,10 @@ class Bucket:
         except ImportError:
             raise InputError(f"{self._place} needs boto3: pip install 'digitflow[s3]'") from None
         told = (item for item in os.environ.items() if item[0].startswith(("AWS_", "HOME")))
+        with _making:
+            client = _client(tuple(sorted(told)))
         try:
-            yield _client(tuple(sorted(told)))
+            yield client
         except ClientError as error:
             kind = ERRORS.get(error.response["ResponseMetadata"]["HTTPStatusCode"])
             if kind is None:
@@ -204,6 +207,9 @@ def failing_as(kind: type[DigitflowError], what: str) -> Iterator[None]:
         raise
     except Exception as error:  # of botocore or urllib3
         raise kind(f"{what}: {error_text(error)}; {ADVICE}") from error
+
+
+_making = Lock()  # the cache alone would let each thread that comes first make one
 
 
 @lru_cache(maxsize=2)

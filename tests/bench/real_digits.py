@@ -1,6 +1,6 @@
 """How well one ONNX model reads real pictures: a table of the sets in ../shared, if they are there.
 
-    python tests/bench/real_digits.py MODEL.onnx [--shared ../shared] [--mnist SNAPSHOT]
+    python -m tests.bench.real_digits MODEL.onnx [--shared ../shared] [--mnist SNAPSHOT]
 
 Nothing is trained, tuned or calibrated on these pictures; the thresholds are the model's own. The
 last column but one tells how a picture counts: `all` is the best digit of what was read and what

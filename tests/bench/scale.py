@@ -2,7 +2,7 @@
 
     python -m tests.bench.scale [--counts 10000 100000 1000000] [--model FILE.onnx]
 
-The files are made on the spot, as links to 10,000 different ones, so that the engine is measured
+The files are made on the spot, as links to 10,000 different ones, so that reading is measured
 and not the disk, and removed after. Each reading is a process of its own; of up to 100,000 files
 the median of five counts, with and without Prefect in turns. The Prefect server runs already, with
 digitflow's defaults, and has seen a run before. Peak memory is that of the largest process of the
@@ -34,7 +34,7 @@ IN_A_FOLDER = 10_000  # links
 ORCHESTRATED = 100_000  # files: from so many on, what Prefect takes is measured
 ROUNDS = 5  # up to so many files
 REST = 2.0  # seconds: what a run has left to the server is not to count for the next
-SHIPPED = Path(__file__).parents[2] / "tasks" / "bundled_model" / "model.onnx"
+SHIPPED = Path(__file__).parents[2] / "tasks" / "registry" / "bundled_model" / "model.onnx"
 
 
 @dataclass(frozen=True)

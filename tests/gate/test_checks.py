@@ -1,6 +1,5 @@
 """A candidate passes when everything was measured and is good enough, and never otherwise."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -116,10 +115,6 @@ def test_a_good_candidate_is_accepted_with_every_check_told() -> None:
         *("drop on scans", "drop on acceptance mine", "drop over all slices"),
         "changed answers on real pictures",
     }
-
-
-def change(**fields: Any) -> Callable[[], Evidence]:
-    return lambda: replace(EVIDENCE, **fields)
 
 
 CHAMPION = EVIDENCE.serving

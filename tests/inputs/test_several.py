@@ -72,6 +72,12 @@ def test_a_file_that_is_reached_twice_is_there_once_by_the_first_way(
     assert sorted(f"{root}:{path}" for root, path in places) == sorted(expected)
 
 
+@pytest.mark.parametrize("names", [["a.jpg", "./a.jpg"], ["a.jpg", "{here}/a.jpg", "scans/1.png"]])
+def test_a_file_that_is_spelled_in_two_ways_is_there_once(here: Path, names: list[str]) -> None:
+    inputs = open_inputs([name.format(here=here) for name in names])
+    assert found(inputs, here).count((".", "a.jpg")) == 1
+
+
 def test_a_list_elsewhere_leads_to_the_same_file(here: Path, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(f"{here}/more/1.png\n{here}/a.jpg\n")
     inputs = open_inputs(["more", str(tmp_path / "list.txt")])

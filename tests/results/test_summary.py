@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import DigitflowError
+from tasks.inputs.base import Roots
 from tasks.metrics.calibration import threshold_for
 from tasks.results import summary
 from tasks.results.summary import (
@@ -37,7 +38,7 @@ def summary_of(table: str, files: int) -> Summary:
         started_at="2026-01-01T00:00:00+00:00",
         stages={"read": 1.5, "network": 0.5},
     )
-    found = FileCounts("/pictures", files + 3, 2, 1, 0, [], None)
+    found = FileCounts(Roots(("/pictures",)), files + 3, 2, 1, 0, [], None)
     return summarise(run, found, tally(table, "run-1", files))
 
 

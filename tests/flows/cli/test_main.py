@@ -416,3 +416,16 @@ def test_what_a_reading_leaves_is_for_those_whom_the_umask_lets(
     made = [home, *home.rglob("*")]
     assert {"results", "runs", "report.html", "listing.parquet"} < {path.name for path in made}
     assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+@pytest.mark.parametrize("command", [("models", "history"), ("acceptance", "list")])
+def test_an_option_before_its_command_is_an_error_and_not_forgotten(
+    home: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, str]
+) -> None:
+    subject, name = command
+    assert run(subject, "--json", name) == 2
+    assert capsys.readouterr().err == (
+        f"digitflow: options of {subject} {name} stand behind {name}. "
+        f"See `digitflow {subject} --help`.\n"
+    )
+    assert run(subject, name, "--json") == 0
