@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ settings.load_profile("digitflow")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep this process, and all that it starts, away from settings and state of the user."""
+    # a job in the background, as CI may be, ignores Ctrl-C and would hand that down
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(SETTINGS) and name != CACHE]:
         del os.environ[name]
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)

@@ -120,8 +120,6 @@ def test_it_reads_a_folder(installed: Installed) -> None:
 @pytest.fixture(scope="module")
 def up(installed: Installed) -> Iterator[subprocess.Popen[str]]:
     """Run `digitflow up`, and stop it at last by Ctrl-C."""
-    # a job in the background, as CI may be, ignores Ctrl-C and would hand that down
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [installed.programs / "digitflow", "up", "--port", str(free_port())],
         cwd=installed.folder,

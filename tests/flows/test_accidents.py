@@ -39,8 +39,6 @@ class Command:
         line = self.line
         if file_size:
             line = ["bash", "-c", f'ulimit -f {file_size} && exec "$@"', "bash", *line]
-        # a job in the background, as CI may be, ignores Ctrl-C and would hand that down
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             line,
             cwd=ROOT,

@@ -241,7 +241,6 @@ def reads(command: str) -> bool:
 def test_a_command_that_is_killed_or_stopped_leaves_no_server_and_no_process(
     tmp_path: Path, many: Path, model_file: Path, when: Callable[[str], bool], how: signal.Signals
 ) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     (tmp_path / "prefect").mkdir()
     environment = {
         **os.environ,

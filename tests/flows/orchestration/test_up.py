@@ -76,8 +76,6 @@ def started(home: Path) -> Iterator[Running]:
         "PREFECT_WORKER_QUERY_SECONDS": "1",
     }
     environment.pop("PREFECT_API_URL", None)
-    # a job in the background, as CI may be, ignores Ctrl-C and would hand that down
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.cli.main", "up", "--port", str(free_port())],
         env=environment,
