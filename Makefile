@@ -4,9 +4,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest $(if $(SEED),--randomly-seed=$(SEED))
-# as many processes as there are cores, so long as each has the memory that TensorFlow takes
-PARALLEL := $(PYTEST) --numprocesses logical --maxprocesses 8 --dist worksteal
-LONGER := slow or processes or server or dask or ray or training
+# two processes for each core, since tests wait for others of their own, and 3 GiB for each
+PROCESSES = $(shell $(PYTHON) -c 'import os; gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30; \
+  print(max(1, min(2 * os.cpu_count(), gib // 3, 8)))')
+PARALLEL = $(PYTEST) --numprocesses $(PROCESSES) --dist worksteal
+LONGER := slow or processes or bucket or server or dask or ray or training
 # importing TensorFlow or Prefect takes longer than all tests of a room
 HEAVY := --ignore tests/training --ignore tests/flows/orchestration --ignore tests/test_readme.py
 READY := .venv/.ready

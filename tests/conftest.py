@@ -43,6 +43,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PREFECT_HOME"] = f"{folder.name}/prefect"
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that ask for the server of the S3 protocol."""
+    for item in items:
+        if "s3" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.bucket)
+
+
 @pytest.fixture(autouse=True)
 def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a home of its own, in which no model serves, not even a bundled one."""
@@ -118,7 +126,7 @@ def failing(s3_client: Any, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield server
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.bucket)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Return an empty place for models, of each kind in turn."""
     if request.param == "folder":

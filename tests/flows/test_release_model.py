@@ -8,7 +8,7 @@ from flows.release_model import make
 from tasks.errors import GateRefused
 from tasks.registry.registry import READY, Registry, bundled_model
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,8 @@ from tasks.results import table
 from tests.bars import bar, encoded
 from tests.helpers import run
 
+pytestmark = pytest.mark.processes
+
 IDENTITY = ["root", "path", "page", "size", "mtime_ns", "content_hash", "status", "reason"]
 
 

@@ -139,6 +139,7 @@ def test_an_error_that_the_pictures_cannot_support_is_refused_with_the_lowest_th
         threshold_for(supported - 0.0001, some)
 
 
+@pytest.mark.slow
 def test_every_promise_holds_at_once_as_often_as_it_claims() -> None:
     logits, labels = drawn(400_000, 3)
     probabilities = softmax(logits)

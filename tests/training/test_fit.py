@@ -106,6 +106,7 @@ def test_the_rate_rises_to_its_peak_once_and_falls_to_almost_nothing(steps: int)
     assert (np.diff(rates[: top + 1]) > 0).all() and (np.diff(rates[top:]) < 0).all()
 
 
+@pytest.mark.slow
 def test_no_digits_teach_the_score_and_not_the_digit() -> None:
     images, labels = bars(320)
     noise = np.random.default_rng(1).integers(0, 255, (160, 28, 28), np.uint8)
