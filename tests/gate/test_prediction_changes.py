@@ -4,16 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from tasks.device import cpu
-from tasks.gate.evidence import PredictionChange, PredictionChanges
 from tasks.gate.prediction_changes import prediction_changes, recent_batches
 from tasks.inference.model_file import model_in
-from tasks.not_measured import NotMeasured
-from tasks.reporting.changes_report import LISTED, SHOWN, changes_report
+from tasks.reporting.changes_report import changes_report
 from tasks.reporting.document import to_html
 from tasks.results.commit import WriterContext, make_table
 from tasks.results.commit import commit as commit_rows
@@ -70,19 +67,3 @@ def test_what_changes_its_answer_is_found_and_what_is_gone_is_counted(
     assert "2 of 3 pictures (66.67 %)" in page
     assert "Not there any more: 1 file." in page
     assert "4 → 9" in page
-
-
-def test_without_batches_or_where_reading_failed_the_report_says_so() -> None:
-    assert "No earlier batches to read again" in changes_report(None, "v2", None).lead
-    assert changes_report(NotMeasured("disk full"), "v2", "v1").lead == "Unknown: disk full"
-    assert changes_report(PredictionChanges(["run"], 10, 0, []), "v2", "v1").tone == "good"
-
-
-def test_a_report_of_many_changes_stays_small(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(encoded(np.asarray(bar(3))))
-    many = [PredictionChange(str(tmp_path), "a.png", 0, 3, None)] * (LISTED + 50)
-    report = changes_report(PredictionChanges(["run"], 1000, 0, many), "v2", "v1")
-    page = to_html(report)
-    assert page.count("data:image/png") == SHOWN
-    assert "50 more are left out" in page
-    assert "3 → rejected" in page

@@ -1,0 +1,99 @@
+"""A reading is reported in counts that add up, whatever was read."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from tasks.metrics.calibration import threshold_for
+from tasks.outcomes import MEANINGS, Reason
+from tasks.reporting.document import to_html, to_markdown
+from tasks.reporting.reading_report import Sample, reading_report
+from tasks.results.summary import Summary
+from tests.bars import BAR_CALIBRATION
+from tests.reporting.rendered import HOSTILE, changed, table
+
+SUMMARY: dict[str, Any] = {
+    "run_id": "calm-otter",
+    "root": "/data/scans",
+    "found": 205,
+    "read": 193,
+    "review": 7,
+    "rejected": 5,
+    "listed": 205,
+    "unchanged": 0,
+    "others": 0,
+    "files": 205,
+    "decided_anew": 0,
+    "resumed": [],
+    "rejected_now": None,
+    "reasons": {"ok": 193, "low_confidence": 7, "truncated": 5},
+    "digits": [20] * 10,
+    "seconds": 0.42,
+    "stages": {"decode": 0.3, "list": 0.02, "network": 0.1},
+    "provider": "CPUExecutionProvider",
+    "device": "EPYC, 2 cores",
+    "model_version": "20251123-7f3a",
+    "canonical_version": "1",
+    "threshold": asdict(threshold_for(0.005, BAR_CALIBRATION.curve)),
+    "results": "/state/results",
+    "out": None,
+    "rejects": [{"path": HOSTILE, "reason": "truncated", "detail": HOSTILE}] * 5,
+    "started_at": "2025-11-23T06:43:02+00:00",
+}
+SAMPLES = [
+    Sample(f"{name}.png", np.zeros((28, 28), np.uint8), digit, sure, status, reason)
+    for name, digit, sure, status, reason in [
+        ("b", 3, 0.7, "review", "low_confidence"),
+        ("a", 8, 0.4, "review", "low_confidence"),
+        ("c", 9, 0.99, "read", "ok"),
+    ]
+]
+
+
+def test_a_reading_report_says_what_the_model_promised() -> None:
+    outcome = reading_report(Summary.from_dict(SUMMARY), SAMPLES).sections[0]
+    assert "Threshold 0.6: at most 0.10 % errors among what is read (95 % sure)" in outcome.text
+
+
+def test_the_counts_of_a_reading_add_up_and_are_explained() -> None:
+    report = reading_report(Summary.from_dict(SUMMARY), SAMPLES)
+    assert report.lead == "Found 205 pictures: 193 read, 7 for review, 5 rejected."
+    *parts, found = table(report, "Outcome")
+    assert sum(int(row[1]) for row in parts) == int(found[1]) == SUMMARY["found"]
+    reasons = table(report, "Reasons")
+    assert ["truncated", "5", MEANINGS[Reason.TRUNCATED]] in reasons
+    assert sum(int(row[1]) for row in reasons[:-1]) == int(reasons[-1][1]) == SUMMARY["found"]
+
+
+def test_a_reading_whose_counts_do_not_add_up_says_so() -> None:
+    report = reading_report(Summary.from_dict(changed(SUMMARY, found=206)), SAMPLES)
+    assert "do not add up: +1" in report.lead
+    assert report.tone == "bad"
+    assert ["unaccounted for", "1", "0.49 %"] in table(report, "Outcome")
+
+
+def test_files_with_several_pictures_are_told_apart_from_pictures() -> None:
+    lead = reading_report(Summary.from_dict(changed(SUMMARY, files=200)), []).lead
+    assert lead == "Found 205 pictures in 200 files: 193 read, 7 for review, 5 rejected."
+
+
+def test_known_digits_give_the_lead_an_accuracy() -> None:
+    report = reading_report(
+        Summary.from_dict(changed(SUMMARY, accuracy={"right": 199, "labelled": 200})), []
+    )
+    assert report.lead.endswith("Of 200 whose digit is known, 199 (99.50 %) right.")
+
+
+def test_pictures_for_review_come_least_sure_first() -> None:
+    rows = table(reading_report(Summary.from_dict(SUMMARY), SAMPLES), "For review")
+    assert [row[0] for row in rows] == ["a.png", "b.png"]
+
+
+def test_a_reading_of_nothing_and_without_samples_is_reported() -> None:
+    nothing = dict.fromkeys(["found", "read", "review", "rejected", "files"], 0)
+    empty = changed(SUMMARY, **nothing, reasons={}, digits=[0] * 10, rejects=[])
+    report = reading_report(Summary.from_dict(empty), [])
+    assert report.lead == "Found 0 pictures: 0 read, 0 for review, 0 rejected."
+    assert to_html(report)
+    assert to_markdown(report)
