@@ -1,114 +1,53 @@
-"""What the user names is recognised, or the error says what was found and what to do."""
+"""Names become text and come back byte for byte, and each place of several is told apart."""
 
-import os
-import tarfile
-import zipfile
-from pathlib import Path
+import errno
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tasks.errors import InputError
-from tasks.inputs.open import open_inputs
+from tasks.inputs.base import Roots, printable, refusal, unprintable
+from tasks.outcomes import Reason
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a folder with inputs of each kind; each holds one picture."""
-    made = tmp_path / "in"
-    (made / "scans").mkdir(parents=True)
-    (made / "scans" / "one.png").write_bytes(b"one")
-    (made / "scans" / "two.jpg").write_bytes(b"two")
-    (made / "list.txt").write_text("scans/one.png\n")
-    (made / "list.of.files").write_text("scans/one.png\n")
-    with zipfile.ZipFile(made / "archive.png", "w") as archive:  # its content counts
-        archive.writestr("one.png", b"one")
-    with tarfile.open(made / "archive.tgz", "w:gz") as tar:
-        tar.add(made / "scans" / "one.png", "one.png")
-    return made
+ROOTS = Roots(("/a", "/b/0", "/a/1"))
 
 
-@pytest.mark.parametrize(
-    ("given", "root", "path"),
-    [
-        ("scans/*.png", "scans", b"one.png"),
-        ("*/o*", "", b"scans/one.png"),
-        ("**/[!t]*.png", "", b"scans/one.png"),
-        ("scans/one.png", "scans", b"one.png"),
-        ("list.txt", "", b"scans/one.png"),
-        ("@list.of.files", "", b"scans/one.png"),
-        ("archive.png", "archive.png", b"one.png"),
-        ("archive.tgz", "archive.tgz", b"one.png"),
-    ],
-)
-def test_each_kind_is_recognised_and_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, given: str, root: str, path: bytes
-) -> None:
-    monkeypatch.chdir(folder)
-    inputs = open_inputs(given, exclude=["archive*"])
-    assert inputs.root == str(folder / root)
-    [entry] = inputs.entries()
-    assert entry[:2] == (path, 3)
-    content = inputs.read(path)
-    assert (content.data, content.size, content.mtime_ns) == (b"one", 3, entry.mtime_ns)
+@given(st.binary())
+def test_a_name_of_any_bytes_comes_back_from_its_text(name: bytes) -> None:
+    text = printable(name)
+    text.encode()  # has no lone surrogates: it goes into tables and pages
+    assert unprintable(text) == name
 
 
-def test_a_file_url_is_the_folder(folder: Path) -> None:
-    inputs = open_inputs(f"file://{folder}/scans", include=["*.jpg"])
-    assert [entry.path for entry in inputs.entries()] == [b"two.jpg"]
-    assert inputs.root == f"{folder}/scans"
+def test_no_two_names_have_one_text() -> None:
+    names = [b"caf\xe9", rb"caf\xe9", rb"caf\\xe9", "café".encode(), b"a\\", b"a\\\\"]
+    assert len({printable(name) for name in names}) == len(names)
 
 
-def test_a_name_with_wildcards_that_exists_is_taken_as_it_is(folder: Path) -> None:
-    (folder / "scan[1]").mkdir()
-    (folder / "scan[1]" / "x").touch()
-    assert [entry.path for entry in open_inputs(f"{folder}/scan[1]").entries()] == [b"x"]
+@given(st.sampled_from(range(3)), st.binary())
+def test_a_path_of_several_roots_leads_to_its_row_and_back(root: int, below: bytes) -> None:
+    path = b"%d/%s" % (root, below)
+    assert ROOTS.place(path) == (ROOTS.names[root], printable(below))
+    assert ROOTS.path(*ROOTS.place(path)) == path
 
 
-def test_a_root_whose_name_has_no_encoding_is_printed_in_escapes(tmp_path: Path) -> None:
-    odd = tmp_path / os.fsdecode(b"caf\xe9")
-    odd.mkdir()
-    (odd / "a").write_bytes(b"1")
-    inputs = open_inputs(str(odd))
-    assert inputs.root == rf"{tmp_path}/caf\xe9"
-    assert inputs.read(b"a").data == b"1"
-
-
-def test_a_loop_of_links_ends_no_glob(folder: Path) -> None:
-    (folder / "scans" / "loop").symlink_to(folder)
-    paths = [entry.path for entry in open_inputs(f"{folder}/**/one.png").entries()]
-    assert paths == [b"scans/one.png"]
-
-
-def test_a_glob_goes_only_where_it_may_find_something(folder: Path) -> None:
-    (folder / "private" / "deep").mkdir(parents=True)
-    (folder / "private" / "deep" / "one.png").touch()
-    assert [entry.path for entry in open_inputs(f"{folder}/s*/*.png").entries()] == [
-        b"scans/one.png"
-    ]
+def test_of_many_roots_a_few_are_named() -> None:
+    assert str(Roots(("/a",))) == "/a"
+    assert str(Roots(("/a", "/b", "/c"))) == "/a, /b, /c"
+    assert str(Roots(("/a", "/b", "/c", "/d", "/e"))) == "/a, /b, /c and 2 more"
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("error", "reason"),
     [
-        ("", "no input was named"),
-        ("missing", "in/missing does not exist: give a folder of pictures, a glob in quotes"),
-        ("missing/*.png", "in/missing does not exist"),
-        ("scans/one.png/*", "in/scans/one.png is a file, not a folder"),
-        ("@missing.txt", "in/missing.txt does not exist"),
-        ("@scans", "in/scans is no file: give a list with one path a line"),
-        ("scans/one.png/x", "in/scans/one.png/x cannot be opened: Not a directory"),
-        ("pipe", "in/pipe is a pipe or a device"),
-        ("nobody://knows/this", "nobody://knows/this cannot be opened: Protocol not known"),
-        ("nul\0byte", "in/nul\\x00byte cannot be opened: embedded null byte"),
-        ("~nobody-has-this-name/x", "the home folder that ~ stands for is not known"),
-        ("[z-a].png", "the pattern '[z-a].png' cannot be used"),
+        (FileNotFoundError(errno.ENOENT, "gone"), Reason.VANISHED),
+        (PermissionError(errno.EACCES, "not yours"), Reason.PERMISSION_DENIED),
+        (OSError(errno.EIO, "bad\nsector"), Reason.STORAGE_ERROR),
+        (RuntimeError("what a library makes of it"), Reason.STORAGE_ERROR),
     ],
 )
-def test_what_cannot_be_opened_is_an_error_that_says_why(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, given: str, message: str
-) -> None:
-    monkeypatch.chdir(folder)
-    os.mkfifo("pipe")
-    with pytest.raises(InputError) as caught:
-        open_inputs(given)
-    assert message in str(caught.value)
+def test_an_error_of_a_store_is_a_reason_in_one_line(error: Exception, reason: Reason) -> None:
+    refused = refusal(error)
+    assert refused.reason == reason
+    assert "\n" not in refused.detail
+    assert type(error).__name__ in refused.detail

@@ -132,9 +132,3 @@ def test_what_is_not_there_is_an_error_before_anything_is_listed(
 ) -> None:
     with pytest.raises(InputError, match=r"no input was named|missing does not exist"):
         open_inputs(names)
-
-
-def test_of_many_roots_a_few_are_named() -> None:
-    assert str(Roots(("/a",))) == "/a"
-    assert str(Roots(("/a", "/b", "/c"))) == "/a, /b, /c"
-    assert str(Roots(("/a", "/b", "/c", "/d", "/e"))) == "/a, /b, /c and 2 more"
