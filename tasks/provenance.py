@@ -34,10 +34,16 @@ def package_versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """Return the commit this code runs from, `-dirty` if it was changed since, or None."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude", "*"]
+    if not _git("ls-files", "--error-unmatch", Path(__file__).name):
+        return None  # installed, perhaps below a repository that is of something else
+    return _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude", "*")
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git says of the folder of this file, or None where it says nothing."""
     try:
-        answer = subprocess.run(  # noqa: S603 - a fixed command
-            command,
+        answer = subprocess.run(  # noqa: S603 - fixed commands
+            ["git", *arguments],  # noqa: S607 - wherever it is installed
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
