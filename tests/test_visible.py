@@ -3,7 +3,6 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.errors import InputError
 from tasks.visible import encodable, visible
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates and controls included
@@ -34,8 +33,3 @@ def test_encodable_text_is_what_it_was_where_it_has_an_encoding(text: str) -> No
         encodable(text).encode("utf-8")
     else:
         assert encodable(text) == text
-
-
-def test_every_error_of_ours_is_one_line_without_codes_and_secrets() -> None:
-    error = InputError("no\nline\x1b[2J at http://me:secret@host\udce9")
-    assert str(error) == r"no\nline\x1b[2J at http://***@host\xe9"
