@@ -70,7 +70,7 @@ def publish_history(registry: Registry) -> None:
         | {"override": "yes" if entry.get("override") else ""}
         for entry in entries
     ]
-    champion = next((e["version"] for e in entries if e["action"] in ("promote", "rollback")), None)
+    champion = registry.serving_name()
     sentence = f"{champion} serves" if champion else "No version was promoted yet"
     publish_table("model-history", rows, sentence)
 

@@ -1,0 +1,131 @@
+"""What a flow run shows in Prefect's UI is made of the same facts, and of none outside of one."""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from flows import artifacts
+from flows.artifacts import (
+    evidence_of,
+    known_settings,
+    publish_history,
+    publish_report,
+    publish_table,
+    publish_verdict,
+)
+from tasks.contracts.verdict import Check, Verdict
+from tasks.registry.card import Card
+from tasks.registry.registry import Registry
+from tasks.reporting.document import Report
+from tasks.settings import TrainSettings
+from tests.helpers import register_champion
+from tests.reporting.rendered import HOSTILE
+from tests.reporting.test_training_report import CARD
+
+Made = list[dict[str, Any]]
+
+
+def check(name: str, passed: bool) -> Check:
+    """Return a check."""
+    return Check(name=name, requirement="at least 0.9", measured="0.91", passed=passed)
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Made:
+    """Be in a flow run, and return the artifacts that were made in it."""
+    found: Made = []
+
+    def create(content: Any, **facts: Any) -> None:
+        found.append({"content": content, **facts})
+
+    both = SimpleNamespace(create_table_artifact=create, create_markdown_artifact=create)
+    monkeypatch.setitem(sys.modules, "prefect.artifacts", both)
+    monkeypatch.setattr(artifacts, "in_flow_run", lambda: True)
+    return found
+
+
+def test_outside_of_a_flow_run_nothing_is_made_and_prefect_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "prefect.artifacts", None)  # so that importing it fails
+    publish_report("reading-report", Report("t", "l", []))
+    publish_table("verdict", [{"a": 1}], "lead")
+    publish_history(Registry(home / "models"))
+
+
+def test_names_from_anywhere_are_shown_and_numbers_stay_numbers(made: Made) -> None:
+    publish_table("verdict", [{"file": HOSTILE, "pictures": 12, "none": None}], HOSTILE)
+    publish_report("reading-report", Report(HOSTILE, HOSTILE, []))
+    [row] = made[0]["content"]
+    assert row["file"].isprintable()
+    assert (row["pictures"], row["none"]) == (12, None)
+    for artifact in made:
+        assert "<script" not in artifact["description"]
+        json.dumps(artifact).encode()
+        artifact["description"].encode()
+
+
+def test_failed_checks_come_first_below_the_whole_answer(made: Made) -> None:
+    checks = [check("speed", True), check("recall of 7", False), check("size", True)]
+    verdict = Verdict(accepted=False, checks=checks, sentence="Refused: recall of 7")
+    judgement: Any = SimpleNamespace(verdict=verdict, changes_report=Report("t", "2 change", []))
+    publish_verdict(judgement)
+    table, report = made
+    assert [(row["check"], row["verdict"]) for row in table["content"]] == [
+        ("recall of 7", "FAILED"),
+        ("speed", "passed"),
+        ("size", "passed"),
+    ]
+    assert (table["key"], table["description"]) == ("verdict", "Refused: recall of 7")
+    assert (report["key"], report["description"]) == ("flips", "2 change")
+
+
+def test_a_history_is_shown_newest_first_with_who_serves(
+    made: Made, home: Path, model_file: Path
+) -> None:
+    registry = Registry(home / "models")
+    publish_history(registry)
+    assert made[-1]["description"] == "No version was promoted yet"
+    register_champion(home, model_file, "a")
+    register_champion(home, model_file, "b")
+    registry.rollback("b is bad", lambda version: None)
+    registry.record("refuse", "c", "worse")
+    publish_history(registry)
+    rows = made[-1]["content"]
+    assert [(row["action"], row["version"]) for row in rows][:3] == [
+        *(("refuse", "c"), ("rollback", "a"), ("promote", "b")),
+    ]
+    assert made[-1]["description"] == "a serves"
+
+
+def test_who_serves_is_known_however_long_ago_that_was_decided(
+    made: Made, home: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "NEWEST", 3)
+    register_champion(home, model_file, "a")
+    registry = Registry(home / "models")
+    for name in "bcd":
+        registry.record("refuse", name, "worse")
+    publish_history(registry)
+    assert [row["version"] for row in made[-1]["content"]] == ["d", "c", "b"]
+    assert made[-1]["description"] == "a serves"
+
+
+def test_the_evidence_of_a_verdict_can_be_kept_and_names_what_failed() -> None:
+    checks = [check("speed", True), check("caf\udce9", False)]
+    verdict = Verdict(accepted=False, checks=checks, against="v1", sentence="Refused")
+    evidence = evidence_of(verdict)
+    assert json.loads(json.dumps(evidence)) == evidence
+    assert (evidence["checks"], evidence["failed"]) == (2, ["caf\udce9"])
+    assert (evidence["accepted"], evidence["against"]) == (False, "v1")
+
+
+def test_settings_of_a_card_that_there_are_no_more_are_left_out() -> None:
+    settings = {"seed": 3, "learning_rate_of_an_earlier_version": 1, "recipe": "quick"}
+    card = Card.from_dict({**CARD, "settings": settings})
+    assert known_settings(TrainSettings, card) == {"seed": 3, "recipe": "quick"}
+    assert known_settings(TrainSettings, Card.from_dict({**CARD, "settings": {}})) == {}
