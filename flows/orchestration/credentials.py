@@ -32,7 +32,7 @@ def kept_login(home: Path) -> str:
         raise InputError(
             f"others can read {file}, the login of your server: delete it to get another"
         )
-    login = file.read_text(encoding="utf-8").strip()
+    login = file.read_bytes().decode("utf-8", "surrogateescape").strip()  # not printable
     user, _, password = login.partition(":")
     if not (user and password and login.isprintable()):
         raise InputError(f"{file} holds no user:password: delete it to get another")
