@@ -79,7 +79,8 @@ def _provider() -> Finding:
 
 def _home() -> Finding:
     folder = home()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    # what may not be looked at is as good as not there
+    existing = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
     free = shutil.disk_usage(existing).free
     text = f"{folder} ({free / 2**30:,.0f} GiB free)"
     if not existing.is_dir() or not os.access(existing, os.W_OK):
