@@ -281,16 +281,6 @@ def test_a_preview_is_a_page_and_no_results(
     assert not (home / "results").exists()
 
 
-def test_the_doctor_finds_something_to_say_about_every_part(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    assert run("doctor", "--json") == 0
-    findings = {finding["name"]: finding for finding in answer(capfd)}
-    assert {"python", "cpu", "gpu", "home", "champion", "prefect"} <= set(findings)
-    assert not findings["champion"]["good"]
-    assert findings["champion"]["advice"]
-
-
 def test_our_variables_are_settings_and_options_win_over_them(
     predict: list[str],
     folder: Path,

@@ -1,4 +1,4 @@
-"""Help is for people: one place for each option, no type of Python's, what a shell can complete."""
+"""Help is for people: one place for each option, no type of Python's."""
 
 import os
 import re
@@ -13,7 +13,6 @@ from flows.cli.commands import Predict, Train
 from flows.cli.options import ModelCommand, made
 from tasks.errors import InputError
 from tests.flows.cli.test_variables import every_command
-from tests.helpers import run
 
 COMMAND = (sys.executable, "-m", "flows.cli.main")
 PYTHONS = re.compile(
@@ -91,44 +90,6 @@ def test_lists_and_pairs_are_given_one_at_a_time() -> None:
     trained = made(Train, ModelCommand("train", Train).make_context("train", words).params)
     assert trained.floors == {"fog": 0.5, "glass": 0.25}
     assert trained.slices == {"cells": Path("/a=b")}
-
-
-@pytest.mark.parametrize(
-    ("line", "offered"),
-    [
-        ("digitflow mod", ["plain,models"]),
-        ("digitflow models roll", ["plain,rollback"]),
-        ("digitflow predict --retry-r", ["plain,--retry-rejected"]),
-        ("digitflow predict --device c", ["plain,cpu", "plain,cuda"]),
-        ("digitflow predict --retry-rejected no", ["plain,not_a_digit", "plain,no_answer"]),
-        ("digitflow predict sca", ["file,sca"]),
-    ],
-)
-def test_a_shell_completes_commands_options_words_and_files(
-    line: str,
-    offered: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    words = line.split()
-    monkeypatch.setenv("_DIGITFLOW_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "\n".join(words))
-    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
-    assert run() == 0
-    assert capfd.readouterr().out.splitlines() == offered
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_gets_its_script(shell: str) -> None:
-    done = subprocess.run([*COMMAND, "completion", shell], capture_output=True, check=True)
-    assert b"_DIGITFLOW_COMPLETE" in done.stdout
-    if shell == "bash":
-        subprocess.run(["bash", "-n"], input=done.stdout, check=True)
-
-
-def test_help_in_a_file_has_no_codes_for_a_terminal() -> None:
-    done = subprocess.run([*COMMAND, "predict", "--help"], capture_output=True, check=True)
-    assert b"\x1b" not in done.stdout
 
 
 def test_the_version_is_that_of_the_package() -> None:
