@@ -1,15 +1,18 @@
 """A reading is reported in counts that add up, whatever was read."""
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from tasks.inference.batch import Seconds
 from tasks.metrics.calibration import threshold_for
 from tasks.outcomes import MEANINGS, Reason
 from tasks.reporting.document import to_html, to_markdown
-from tasks.reporting.reading_report import Sample, reading_report
+from tasks.reporting.reading_report import STAGES, Sample, Unshown, reading_report
 from tasks.results.summary import Summary
+from tasks.timing import OTHER, WAIT
 from tests.bars import BAR_CALIBRATION
 from tests.reporting.rendered import HOSTILE, changed, table
 
@@ -97,3 +100,39 @@ def test_a_reading_of_nothing_and_without_samples_is_reported() -> None:
     assert report.lead == "Found 0 pictures: 0 read, 0 for review, 0 rejected."
     assert to_html(report)
     assert to_markdown(report)
+
+
+def test_pictures_that_cannot_be_shown_are_named_with_the_reason() -> None:
+    unshown = [Unshown(HOSTILE, 2, "vanished"), Unshown("b.png", 0, "decoder_timeout")]
+    report = reading_report(Summary.from_dict(SUMMARY), SAMPLES, unshown)
+    rows = [[HOSTILE, "2", "vanished"], ["b.png", "0", "decoder_timeout"]]
+    assert table(report, "Not shown") == rows
+    titles = [section.title for section in reading_report(Summary.from_dict(SUMMARY), []).sections]
+    assert "Not shown" not in titles
+
+
+def test_a_picture_without_a_confidence_is_the_least_sure() -> None:
+    blank = np.zeros((28, 28), np.uint8)
+    sures = [("a", 0.4), ("b", None), ("c", math.nan), ("d", 0.0)]
+    samples = [Sample(name, blank, None, sure, "review", "no_answer") for name, sure in sures]
+    report = reading_report(Summary.from_dict(SUMMARY), samples)
+    names = [row[0] for row in table(report, "For review")]
+    assert (set(names[:2]), names[2:]) == ({"b", "c"}, ["d", "a"])
+    assert "nan" not in str(table(report, "For review"))
+
+
+def test_the_time_of_every_stage_of_a_reading_has_words_and_the_longest_comes_first() -> None:
+    stages = [*vars(Seconds()), "commit", WAIT, OTHER]
+    assert set(stages) <= set(STAGES)
+    seconds = {name: float(number) for number, name in enumerate(stages, 1)}
+    rows = table(reading_report(Summary.from_dict(changed(SUMMARY, stages=seconds)), []), "Time")
+    assert [row[0] for row in rows[:-1]] == [STAGES[name] for name in reversed(stages)]
+    assert rows[-1][1] == f"{sum(seconds.values()):.2f} s"
+
+
+def test_what_was_not_read_by_this_run_is_told_apart() -> None:
+    others = changed(SUMMARY, decided_anew=3, unchanged=1_000, others=2)
+    lead = reading_report(Summary.from_dict(others), []).lead
+    assert "3 files of them were read before, under another accepted error." in lead
+    assert "1,000 more files had not changed since an earlier reading." in lead
+    assert "2 more files were read by another run meanwhile." in lead

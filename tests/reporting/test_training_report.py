@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tasks.registry.card import Card
-from tasks.reporting.document import to_html, to_markdown
+from tasks.reporting.document import Report, Section, to_html, to_markdown
 from tasks.reporting.training_report import TrainingPictures, training_report
 from tests.reporting.rendered import Words, changed, table
 
@@ -142,3 +142,40 @@ def test_a_training_report_says_what_each_threshold_promises() -> None:
     words = next(section.text for section in report.sections if section.title == "Calibration")
     assert "400 pictures of digits" in words
     assert "A digit score below 0.250 is no digit, below 0.800 a person has to look" in words
+
+
+def test_a_digit_below_its_floor_stands_out_and_without_a_floor_none_does() -> None:
+    def recalls(settings: dict[str, Any]) -> list[str]:
+        report = training_report(Card.from_dict(changed(CARD, settings=settings)), PICTURES)
+        [rows] = [s.table.cells() for s in report.sections if s.title == "Evaluation" and s.table]
+        return [row[2].tone for row in rows]
+
+    assert recalls({"min_recall": 0.95}) == [""] * 7 + ["bad"] + [""] * 2
+    assert recalls({"min_recall": "much"}) == recalls({}) == [""] * 10
+
+
+def test_a_wrong_sample_is_shown_as_wrong() -> None:
+    wrong = {"index": 0, "label": 7, "digit": 2, "confidence": 0.5}
+    for sample, tone in ((wrong, "bad"), (CARD["sample"], "good")):
+        report = training_report(Card.from_dict(changed(CARD, sample=sample)), PICTURES)
+        [section] = [section for section in report.sections if section.title == "One picture"]
+        assert f"Model says: {sample['digit']}" in section.text
+        assert tone in section.figures[0].svg
+
+
+def test_fewer_pictures_than_labels_or_mistakes_are_shown_with_their_own() -> None:
+    mistakes = [{"index": n, "label": 7, "digit": n, "confidence": 0.9 - n / 10} for n in range(5)]
+    card = changed(CARD, metrics=changed(CARD["metrics"], mistakes=mistakes))
+    few = TrainingPictures(PICTURES.first[:2], PICTURES.sample, PICTURES.mistakes)
+    page = Words(to_html(training_report(Card.from_dict(card), few))).words
+    assert "0, was 7" in page
+    assert "1, was 7" not in page
+
+
+def test_what_an_accepted_model_changes_is_a_part_of_its_report() -> None:
+    changes = Report("What v2 changes", "2 of 3 change.", [Section("Pictures"), Section("Files")])
+    report = training_report(Card.from_dict(CARD), PICTURES, changes)
+    titles = [section.title for section in report.sections]
+    at = titles.index("Changed answers")
+    assert titles[at : at + 3] == ["Changed answers", "Pictures", "Files"]
+    assert report.sections[at].text == "2 of 3 change."
