@@ -1,5 +1,6 @@
 """A server is found again only if it is ours, and what it says when it does not start is told."""
 
+import http.server
 import io
 import json
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from flows.orchestration.credentials import kept_login, write_private
+from flows.orchestration.guard import proof
 from flows.orchestration.server_process import (
     SERVER_FILE,
     Server,
@@ -92,6 +94,25 @@ def test_whatever_listens_where_a_server_of_ours_did_is_not_taken_for_it(
     with saying(banner) as port:
         write_private(home / SERVER_FILE, json.dumps({"port": port, "login": "a:b", "key": "k"}))
         assert running_server() is None
+
+
+@pytest.mark.parametrize("known", ["the key", "another key"])
+def test_who_knows_the_key_is_the_server_and_nobody_else(home: Path, known: str) -> None:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(proof(known, self.path.rpartition("=")[2]).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        server = Server(listening.server_port, "digitflow:secret", "the key")
+        with announced(server):
+            assert running_server() == (server if known == "the key" else None)
+        listening.shutdown()
 
 
 def test_a_server_is_announced_to_its_user_alone_and_only_while_it_runs(home: Path) -> None:
