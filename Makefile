@@ -30,7 +30,7 @@ check: $(READY) lint ## Lint, check types and run the tests that take under a se
 test: $(READY) lint ## Lint, check types and run all tests but the slow ones
 	$(PARALLEL) -m "not slow"
 
-test-slow: $(READY) ## Run the slow tests: browsers, clusters, soaks, attacks, the installed wheel, all commands of the README files
+test-slow: $(READY) ## Run the slow tests: broken models at the gate, promotions, browsers, clusters, soaks, attacks, the wheel, the README
 	$(PYTEST) --numprocesses logical --maxprocesses 2 --dist loadfile -m slow
 
 lint: $(READY) ## Lint, check who may import whom, and check types

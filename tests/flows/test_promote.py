@@ -21,7 +21,7 @@ from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run
 from tests.mutants import mutant, unchanged
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 LENIENT: dict[str, Any] = {
     **{"recipe": "quick", "device": "cpu", "judge_on": "clean", "min_accuracy": 0.5},

@@ -36,7 +36,7 @@ from tasks.not_measured import NotMeasured, fails_closed
 from tasks.settings import GateSettings
 from tests import mutants
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
 SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX_FILE
 TESTED, DRAWN_OF_EACH = 400, 120
