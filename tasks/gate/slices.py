@@ -7,9 +7,7 @@ has to reach.
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from tasks.data.labelled_folder import copy_file, evaluation_folder
 from tasks.errors import InputError
 from tasks.metrics.calibration import NO_DIGIT
+from tasks.processes.pool import process_pool
 from tasks.settings import GateSettings
 from tasks.synthesis import scene
 from tasks.synthesis.corruptions import CORRUPTIONS, thick_pen, thin_pen
@@ -173,7 +172,7 @@ def draw_slices(
     if processes == 1:
         written = [_write(*job) for job in jobs]
     else:
-        with ProcessPoolExecutor(processes or None, mp_context=get_context("forkserver")) as pool:
+        with process_pool(processes) as pool:
             written = list(pool.map(_write, *zip(*jobs, strict=True)))
     return list(_joined(written))
 
