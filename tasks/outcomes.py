@@ -20,6 +20,7 @@ class Reason(StrEnum):
     OK = "ok"
     LOW_CONFIDENCE = "low_confidence"
     MAYBE_NO_DIGIT = "maybe_no_digit"
+    AMBIGUOUS = "ambiguous"
     NOT_A_DIGIT = "not_a_digit"
     NO_ANSWER = "no_answer"
     SEVERAL_DIGITS = "several_digits"
@@ -42,6 +43,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.OK: "read with enough confidence",
     Reason.LOW_CONFIDENCE: "a digit was found, but the model is not sure enough which",
     Reason.MAYBE_NO_DIGIT: "ink was found, but the model is not sure that it is one digit",
+    Reason.AMBIGUOUS: "the picture can be seen in two ways, and they do not show the same digit",
     Reason.NOT_A_DIGIT: "ink was found, but not that of one digit",
     Reason.NO_ANSWER: "the model answered with something that is no probability",
     Reason.SEVERAL_DIGITS: "more than one digit was found",
@@ -77,6 +79,7 @@ _KEPT = {
     Reason.OK: Status.READ,
     Reason.LOW_CONFIDENCE: Status.REVIEW,
     Reason.MAYBE_NO_DIGIT: Status.REVIEW,
+    Reason.AMBIGUOUS: Status.REVIEW,
 }
 STATUSES: dict[Reason, Status] = {reason: _KEPT.get(reason, Status.REJECTED) for reason in Reason}
 

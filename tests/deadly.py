@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from tasks.imaging import decode
-from tasks.imaging.canonical import canonical
+from tasks.imaging.canonical import prepared
 from tasks.imaging.canonical_batch import in_frame
 from tasks.inference import batch
 from tasks.inputs.base import Content, Entry, Inputs
@@ -91,15 +91,15 @@ def _break_reading() -> None:
     def broken(picture: np.ndarray, *more: Any) -> Any:
         if picture.shape == ODD.shape:
             raise ArithmeticError("9 by 7 px")
-        return canonical(picture, *more)
+        return prepared(picture, *more)
 
     def endless(pictures: Sequence[np.ndarray | None]) -> Any:
         if any(np.array_equal(picture, IN_FRAME) for picture in pictures if picture is not None):
             time.sleep(600)
         return in_frame(pictures)
 
-    batch.canonical, batch.in_frame = broken, endless  # type: ignore[attr-defined]
-    decode.canonical = broken  # type: ignore[attr-defined]
+    batch.prepared, batch.in_frame = broken, endless  # type: ignore[attr-defined]
+    decode.prepared = broken  # type: ignore[attr-defined]
 
 
 def _open_deadly(file: IO[bytes], _name: object) -> Image.Image:

@@ -1,32 +1,39 @@
 """Any decoded picture to the 28x28 canonical form: MNIST's frame, ink bright on 0, with facts."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.imaging import background, binarize, components, rule_lines
-from tasks.imaging.form import BOX, SIDE, Ink
-from tasks.imaging.plain import PAGE, plain_form
-from tasks.imaging.render import FINE, MARGIN, draw
+from tasks.imaging import background, binarize, boxes, closer, components, crops
+from tasks.imaging.cutout import Drawn, differs, drawn, resized, scaled
+from tasks.imaging.form import BOX, SIDE, Ink, Prepared
+from tasks.imaging.plain import plain_form
+from tasks.imaging.ways import is_residue, ways_to_see
 
 Pixels = NDArray[np.uint8]  # any picture
 Grey = Pixels  # (h, w)
-Colour = Callable[[], Pixels | None]
-"""Gives the same picture in colour, (h, w, 3) RGB; None if that cannot be had."""
+Again = Callable[[], Pixels | None]
+"""Decodes the same picture again; None if that cannot be done."""
 
-PAGE_SHARE = 0.3  # of a small clean picture: at least as much is page
 LOOK_SIDE = 112  # px: the digit is looked for in a picture this small, and drawn from a larger one
-SMALL = 40  # px: sides up to which a clean picture needs no search for background and lines
-DUST = 0.025  # of the picture's longer side: smaller ink is none
 PALE = 20  # contrast of 255: where the light alone shows no more, the colours are looked at
 
 
 def canonical(
-    picture: Pixels, side: int | None = None, colour: Colour | None = None
+    picture: Pixels, side: int | None = None, colour: Again | None = None
 ) -> tuple[Grey, Ink]:
+    """Return the form that `prepared` sees first, and its facts."""
+    return prepared(picture, side, colour)[:2]
+
+
+def prepared(
+    picture: Pixels,
+    side: int | None = None,
+    colour: Again | None = None,
+    whole: Again | None = None,
+) -> Prepared:
     """Bring uint8 (H, W), (H, W, 3) RGB or (H, W, 4) RGBA to uint8 (28, 28), ink bright on 0.
 
     What already is in MNIST's frame passes unchanged, or inverted. Without ink all is 0.
@@ -34,22 +41,31 @@ def canonical(
     Args:
         picture: any picture.
         side: px of its longer side in the file, if it was decoded smaller: facts are told in those.
-        colour: gives it in colour, if `picture` is the light alone of a coloured one.
+        colour: gives it in colour, (h, w, 3), if `picture` is the light alone of a coloured one.
+        whole: gives it as large as in the file, if it was decoded smaller.
     """
-    if max(picture.shape[:2]) <= SMALL:
+    if max(picture.shape[:2]) <= crops.SMALL:
         plain = plain_form(picture)
         if plain is not None:
-            return plain
+            return Prepared(*plain)
     if picture.ndim == 3 and picture.shape[2] == 4:
         picture = background.flatten_alpha(picture)
     side = side or max(picture.shape[:2])
+    found = _whole_page(picture, side, colour)
+    if side < closer.LARGE or max(found.ink.box[2:]) > closer.SMALL_INK * side:
+        return found
+    return _from_near(found, picture, side, whole)
+
+
+def _whole_page(picture: Pixels, side: int, colour: Again | None) -> Prepared:
+    """Find the digit in a picture that is seen as a whole."""
     work = background.shrink(picture, background.WORK_SIDE)
     if work.ndim == 2:
         found = _in_grey(work, side)
     else:
         found = _in_grey(background.light(work), side)
         colour = lambda: work  # noqa: E731
-    if not colour or found[1].contrast >= PALE:
+    if not colour or found.ink.contrast >= PALE:
         return found
     # Ink as bright as the background differs in colour alone.
     coloured = colour()
@@ -57,65 +73,64 @@ def canonical(
         return found
     mixed = background.mix_channels(background.shrink(coloured, background.WORK_SIDE))
     again = _in_grey(mixed, side)
-    return found if again[1].blank else again
+    return found if again.ink.blank else again
 
 
-def _in_grey(grey: Grey, side: int) -> tuple[Grey, Ink]:
+def _from_near(found: Prepared, picture: Pixels, side: int, whole: Again | None) -> Prepared:
+    """Look again at a page on which little ink was found, or none: at the part that has it."""
+    large = whole() if whole else None
+    large = picture if large is None else large
+    grey = large if large.ndim == 2 else background.light(large)
+    scale = side / max(grey.shape)
+    small = closer.small_ink(grey)
+    if not small or max(small[0][2:]) * scale < closer.LEAST_SIDE:
+        return found
+    left, top, w, h = closer.around(small[0], grey.shape)
+    part = background.shrink(grey[top : top + h, left : left + w], background.WORK_SIDE)
+    near = _in_grey(part, round(max(w, h) * scale))
+    if near.ink.blank:
+        return found
+    x, y, *size = near.ink.box
+    ink = near.ink._replace(
+        box=(x + round(left * scale), y + round(top * scale), size[0], size[1]),
+        share=near.ink.share * w * h / grey.size,
+        other_digits=near.ink.other_digits + small[1],
+        groups=near.ink.groups + small[1],
+    )
+    return near._replace(ink=ink)
+
+
+def _in_grey(grey: Grey, side: int) -> Prepared:
     """Find the digit in a grey picture, at most WORK_SIDE wide; `side`: its longer one before."""
-    margin = _lacking_margin(grey) if max(grey.shape) <= SMALL else 0
+    margin, page = crops.lacking_margin(grey)
     if not margin:
         return _search(background.enlarge(grey), side)
-    page = int(np.median(_rim(grey)))
+    factor = side / max(grey.shape)
+    frame = False
+    if max(grey.shape) > crops.SMALL:
+        uncut = _search(background.enlarge(grey), side)
+        height, width = (length * factor for length in grey.shape)
+        if "lines" in uncut.ink.removed and crops.has_room(uncut.ink.box, width, height):
+            return uncut  # a digit in a cell whose frame reaches the edges
+        frame = uncut.ink.blank
     framed = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_CONSTANT, value=page)
-    image, facts = _search(background.enlarge(np.asarray(framed, np.uint8)), max(framed.shape))
-    left, top, width, height = facts.box
-    return image, facts._replace(
-        box=(left - margin, top - margin, width, height),
-        share=facts.share * framed.size / grey.size,
-        touches_edge=not facts.blank,
+    found = _search(
+        background.enlarge(background.shrink(np.asarray(framed, np.uint8), background.WORK_SIDE)),
+        round(max(framed.shape) * factor),
+    )
+    left, top, width, height = found.ink.box
+    shift = round(margin * factor)
+    return found._replace(
+        ink=found.ink._replace(
+            box=(left - shift, top - shift, width, height),
+            share=found.ink.share * framed.size / grey.size,
+            touches_edge=not found.ink.blank,
+            doubts=_listed(found.ink.doubts, *["frame"] * frame),
+        )
     )
 
 
-def _rim(grey: Grey) -> Grey:
-    return np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-
-
-def _lacking_margin(grey: Grey) -> int:
-    """How much even page to lay around a small clean picture that was cut to its ink, px.
-
-    With ink on the rim there is too little background to tell it by. Most of the rim and of the
-    picture has to be of one page, so that no frame counts as one.
-    """
-    rim = _rim(grey)
-    page = int(np.median(rim))
-    if PAGE < page < 255 - PAGE:
-        return 0
-    on_page = np.abs(grey.astype(np.int16) - page) <= PAGE
-    inked = np.abs(rim.astype(np.int16) - page).max() > 255 / 4
-    return round(max(grey.shape) / 4) if inked and on_page.mean() >= PAGE_SHARE else 0
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Components of a picture's ink, heaviest first, and what they were found in."""
-
-    components: list[components.Component]
-    count: int  # of all labels
-    labels: NDArray[np.uint16]  # (h, w)
-    parts: binarize.BinaryInk
-    clean: Grey  # mask without printed lines, (h, w)
-    printed: bool
-
-
-def _components(parts: binarize.BinaryInk) -> _Found:
-    """The components of ink without printed lines."""
-    printed = rule_lines.find_lines(parts.mask, parts.ink)
-    clean = rule_lines.remove_lines(parts.mask, *printed) if printed else parts.mask
-    pieces, count, labels = components.find_components(clean, parts.ink, parts.sure)
-    return _Found(pieces, count, labels, parts, clean, printed is not None)
-
-
-def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
+def _search(grey: Grey, side: int) -> Prepared:
     """Find the digit in a grey picture at working size; `side`: the longer one before.
 
     It is looked for in a smaller picture, and drawn from this one.
@@ -127,95 +142,89 @@ def _search(grey: Grey, side: int) -> tuple[Grey, Ink]:
     if not dark:
         grey = 255 - grey
     look = background.shrink(grey, LOOK_SIDE)
-    share = _resized(-1 / below, look.shape[::-1])
+    share = resized(-1 / below, look.shape[::-1])
     rough = np.asarray(cv2.multiply(look, share, dtype=cv2.CV_32F), np.float32)
     rough += 1
-    found = _components(binarize.threshold(rough))
-    if not found.components:
+    parts = binarize.threshold(rough)
+    inside = boxes.box_inside(parts.mask)
+    if inside:
+        return _inside(inside, grey if dark else 255 - grey, look.shape, side)
+    ways = ways_to_see(parts)
+    if not ways[0].components:
         faint = binarize.faint_threshold(rough)
-        found = _components(faint) if faint else found
-    if not found.components:
-        removed = "lines" if found.printed else ""
-        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed)
-    digit = components.select_digit(found.components)
-    box = _scaled(digit.box, grey.shape, look.shape)
-    left, top, w, h = box
-    mask = _mask(found, digit, grey[top : top + h, left : left + w], share)
-    if max(w, h) < max(4, DUST * max(grey.shape)) or not cv2.countNonZero(mask):
-        return np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed="specks")
-    image, stroke_width = draw(mask)
-    x, y, w, h = _ink_box(mask, box)
-    factor = side / max(grey.shape)
-    removed = ",".join(["lines"] * found.printed + ["neighbours"] * bool(digit.neighbours))
-    facts = Ink(
+        ways = ways_to_see(faint) if faint else ways
+    if not ways[0].components:
+        return _blank("lines" if ways[0].printed else "")
+    digits = [(way, components.select_digit(way.components)) for way in ways]
+    found = [each for seen in digits if (each := drawn(*seen, grey, share)) is not None]
+    if not found:
+        return _blank("specks")
+    first = found[0]
+    others = {"lines": [each.form for each in found[1:] if differs(each.form, first.form)]}
+    pieces = [piece for piece in ways[0].components if not is_residue(ways[0], piece)]
+    strokes = components.edge_strokes(first.digit, pieces, look.shape)
+    whole = components.joined(first.digit, strokes)
+    if whole and (joined := drawn(ways[0], whole, grey, share)):
+        if whole.touching or first.digit.components[0].edge:
+            first, joined = joined, first
+        others["edge"] = [joined.form]
+    doubts = [
+        *(doubt for doubt, forms in others.items() if forms),
+        *["several"] * components.another_digit(whole or first.digit, strokes),
+        *["frame"] * components.may_be_frame(first.digit, look.shape),
+    ]
+    facts = _facts(first, look.shape, side / max(grey.shape))._replace(
         polarity="dark_on_light" if dark else "light_on_dark",
-        contrast=min(255, round(255 * digit.components[0].contrast)),
-        share=sum(piece.mass for piece in digit.components) / look.size,
-        stroke_width=stroke_width * max(w, h) / BOX * factor,
-        box=(round(x * factor), round(y * factor), round(w * factor), round(h * factor)),
-        groups=len(digit.components) + digit.other_digits,
-        other_digits=digit.other_digits,
-        touches_edge=any(piece.edge for piece in digit.components),
-        removed=removed,
+        other_digits=min(each.digit.other_digits for each in found),
+        removed=_listed(
+            *["lines"] * ways[0].printed, *["neighbours"] * bool(first.digit.neighbours)
+        ),
+        doubts=_listed(*doubts),
     )
-    return image, facts
+    facts = facts._replace(groups=facts.groups + facts.other_digits)
+    return Prepared(first.form, facts, tuple(form for forms in others.values() for form in forms))
 
 
-def _scaled(box: components.Box, to: tuple[int, ...], of: tuple[int, ...]) -> components.Box:
-    """The same box in a picture of another (h, w)."""
-    x, y, w, h = box
-    across, down = to[1] / of[1], to[0] / of[0]
-    left, top = round(x * across), round(y * down)
-    return left, top, round((x + w) * across) - left, round((y + h) * down) - top
+def _listed(*facts: str) -> str:
+    """Facts as one, by commas, each once."""
+    named = ",".join(facts).split(",")
+    return ",".join(dict.fromkeys(fact for fact in named if fact))
 
 
-def _mask(found: _Found, digit: components.Digit, grey: Grey, share: NDArray[np.float32]) -> Grey:
-    """The chosen ink as a mask whose longer side is 80 fine px, with a margin.
+def _blank(removed: str) -> Prepared:
+    return Prepared(np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed))
 
-    It was found in a small picture; its edges are those in `grey`, its box in the large one.
+
+def _facts(found: Drawn, shape: tuple[int, ...], factor: float) -> Ink:
+    """What is known of a digit alone.
+
+    Args:
+        found: the digit.
+        shape: (h, w) of the picture that it was found in.
+        factor: px of the file for each px of the picture that it was drawn from.
     """
-    x, y, w, h = digit.box
-    part = np.s_[y : y + h, x : x + w]
-    parts, labels = found.parts, found.labels
-    wanted = np.zeros(found.count, np.uint8)
-    wanted[[piece.label for piece in digit.components]] = 255
-    mine: Grey = wanted[labels[part]]
-    if found.printed:
-        mine[parts.mask[part] != found.clean[part]] = 0
-    factor = BOX * FINE / max(grey.shape)
-    size = (max(1, round(grey.shape[1] * factor)), max(1, round(grey.shape[0] * factor)))
-    mine = np.asarray(cv2.resize(mine, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    full = 1 / parts.level[part]
-    if parts.smoothed:  # the picture's own edges are rough
-        soft = _resized(parts.ink[part] * full, size)
-    else:
-        # A line thinner than a fine px would be averaged away: it is widened to one first.
-        reach = round(1 / factor)
-        if reach > 1:
-            grey = np.asarray(cv2.erode(grey, np.ones((reach, reach), np.uint8)), np.uint8)
-        how = cv2.INTER_LINEAR if factor < 1 else cv2.INTER_CUBIC
-        edges = cv2.resize(grey, size, interpolation=how)
-        light = _resized(share[part] * full, size)
-        soft = np.asarray(cv2.multiply(edges, light, dtype=cv2.CV_32F), np.float32)
-        soft += _resized(full, size)
-    mask = cv2.min(background.over(soft, 1), mine)
-    if not cv2.countNonZero(mask):
-        mask = mine  # so thin and faint that nothing is left of it at this size
-    frame = (MARGIN,) * 4
-    return np.asarray(cv2.copyMakeBorder(mask, *frame, cv2.BORDER_CONSTANT, value=0), np.uint8)
-
-
-def _resized(smooth: NDArray[np.floating], size: Sequence[int]) -> NDArray[np.float32]:
-    """Return something smooth, (h, w), at another size: width and height."""
-    return np.asarray(cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _ink_box(mask: Grey, box: components.Box) -> components.Box:
-    """The box of the ink in `mask`, which shows `box` at another size and with a margin."""
-    x, y, w, h = cv2.boundingRect(mask)
-    left, top, w, h = _scaled(
-        (x - MARGIN, y - MARGIN, w, h),
-        (box[3], box[2]),
-        (mask.shape[0] - 2 * MARGIN, mask.shape[1] - 2 * MARGIN),
+    x, y, w, h = found.box
+    pieces = found.digit.components
+    return Ink(
+        polarity="none",
+        contrast=min(255, round(255 * pieces[0].contrast)),
+        share=sum(piece.mass for piece in pieces) / (shape[0] * shape[1]),
+        stroke_width=found.stroke_width * max(w, h) / BOX * factor,
+        box=(round(x * factor), round(y * factor), round(w * factor), round(h * factor)),
+        groups=len(pieces),
+        touches_edge=any(piece.edge for piece in pieces),
     )
-    return box[0] + left, box[1] + top, w, h
+
+
+def _inside(box: components.Box, grey: Grey, of: tuple[int, ...], side: int) -> Prepared:
+    """Find the digit inside of a box that was found in a smaller picture, `of` (h, w)."""
+    left, top, w, h = scaled(box, grey.shape, of)
+    factor = side / max(grey.shape)
+    crop = background.enlarge(grey[top : top + h, left : left + w])
+    found = _search(crop, round(max(w, h) * factor))
+    x, y, *size = found.ink.box
+    shifted = (x + round(left * factor), y + round(top * factor), *size)
+    ink = found.ink._replace(
+        box=shifted if any(size) else found.ink.box, removed=_listed("lines", found.ink.removed)
+    )
+    return found._replace(ink=ink._replace(share=ink.share * w * h / grey.size))

@@ -20,9 +20,9 @@ from PIL.ExifTags import Base
 
 from tasks.imaging import png_batch
 from tasks.imaging.background import WORK_SIDE
-from tasks.imaging.canonical import canonical
+from tasks.imaging.canonical import prepared
 from tasks.imaging.decode_memory import bytes_a_pixel
-from tasks.imaging.form import Ink
+from tasks.imaging.form import Ink, Prepared
 from tasks.imaging.pixels import SIDEWAYS, Pixels, eight_bit, orientation
 from tasks.outcomes import Reason, Undecodable
 
@@ -65,15 +65,20 @@ class Picture(NamedTuple):
     width: int  # px in the file, upright; the pixels may be fewer, of the same shape
     height: int
     colour: Callable[[], Pixels | None] | None = None  # decodes it again, where they are its light
+    whole: Callable[[], Pixels | None] | None = None  # decodes its light as large as in the file
 
     @property
     def side(self) -> int:
         """Return the px of the longer side in the file."""
         return max(self.width, self.height)
 
+    def prepared(self) -> Prepared:
+        """Return its canonical form, (28, 28), the facts about its ink, in px of the file."""
+        return prepared(self.pixels, self.side, self.colour, self.whole)
+
     def canonical(self) -> tuple[Pixels, Ink]:
-        """Return its canonical form, (28, 28), and the facts about its ink, in px of the file."""
-        return canonical(self.pixels, self.side, self.colour)
+        """Return the first form alone, and the facts."""
+        return self.prepared()[:2]
 
     def shown(self) -> Pixels:
         """Return the pixels as a person has to see them: in colour, if there is any."""
@@ -212,7 +217,14 @@ def _by_opencv(image: Image.Image, data: bytes) -> Picture | None:
         return None
     in_colour = partial(_jpeg, data, flags | cv2.IMREAD_COLOR_RGB, turn)
     size = image.size if turn in (None, cv2.ROTATE_180) else image.size[::-1]
-    return Picture(pixels, *size, in_colour if image.mode == "RGB" else None)
+    reduced = max(pixels.shape) < max(size)
+    full_size = partial(_jpeg, data, OPENCV_REDUCED[1] | cv2.IMREAD_IGNORE_ORIENTATION, turn)
+    return Picture(
+        pixels,
+        *size,
+        colour=in_colour if image.mode == "RGB" else None,
+        whole=full_size if reduced else None,
+    )
 
 
 def _jpeg(data: bytes, flags: int, turn: int | None) -> Pixels | None:

@@ -2,8 +2,26 @@
 
 from typing import Literal, NamedTuple
 
-CANONICAL_VERSION = "5"  # another one wherever a pixel of a form may change
+import numpy as np
+from numpy.typing import NDArray
+
+CANONICAL_VERSION = "6"  # another one wherever a pixel of a form may change
 SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
+
+DOUBTS = {
+    "lines": "a stroke, or a printed line",
+    "edge": "ink at the edge is the digit's, or a neighbour's",
+    "several": "ink at the edge may be another digit",
+    "frame": "a 1, or a piece of a frame or shadow",
+}
+"""What can be seen in two ways, and in words which."""
+UNREADABLE_DOUBTS = {"several", "frame"}  # that no other form settles: a person has to look
+
+
+def in_words(doubts: str) -> str:
+    """Return what can be seen in two ways, as a person says it."""
+    return "; ".join(DOUBTS[doubt] for doubt in doubts.split(",") if doubt)
+
 
 Box = tuple[int, int, int, int]  # left, top, width, height, px
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
@@ -21,8 +39,17 @@ class Ink(NamedTuple):
     other_digits: int = 0  # components as large as a digit elsewhere in the picture
     touches_edge: bool = False  # ink of the digit reaches the picture's edge
     removed: str = ""  # what was taken out: "lines", "neighbours", "specks", by commas
+    doubts: str = ""  # what can be seen in two ways: some of DOUBTS, by commas
 
     @property
     def blank(self) -> bool:
         """Tell whether no ink was found."""
         return self.polarity == "none"
+
+
+class Prepared(NamedTuple):
+    """A picture on its way to the network: as it is seen, and as it could be seen, too."""
+
+    form: NDArray[np.uint8]  # (28, 28), ink bright on 0; without ink all is 0
+    ink: Ink
+    others: tuple[NDArray[np.uint8], ...] = ()  # (28, 28) each, where there is doubt

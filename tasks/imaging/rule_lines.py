@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,6 +20,11 @@ LINE_INK = 0.4  # of the side: ink that the shortest of lines with gaps has at l
 LINE_BEND = 0.006  # of its length: how far curled paper bends a line
 LINE_PARALLEL = 0.03  # slope: how far two lines of one print differ
 LINE_DARKER = 1.3  # times the ink of a line: what is darker on it is a stroke along it
+PATTERN = 3  # lines, from which they are those of ruled or graph paper
+DARK = 1.35  # times the ink of the lines: what is darker was written
+CLEARLY_DARK = 1.8  # times the ink of the lines: so dark, as a whole, is ink beside pale print
+DARK_REACH = 3  # px: how far the soft edges of dark ink reach
+CROSSING = 0.15  # of the largest component of ink: a smaller one on a line is a crossing's
 LINE_THICK = 0.08  # of the side across: a line is no thicker
 RIM, RIM_THICK = 0.25, 0.2  # of that side: so near the edge a frame's line may be so thick
 
@@ -145,8 +150,16 @@ def _alike(run: _Run, whole: list[_Run]) -> bool:
     return off < LINE_PARALLEL and run.thickness <= max(line.thickness for line in whole) + 1
 
 
-def find_lines(mask: Grey, ink: NDArray[np.float32]) -> tuple[Grey, Grey] | None:
-    """Masks of printed lines along x and along y; None where there are none.
+class Lines(NamedTuple):
+    """Printed lines along x and along y, masks (h, w), and how many there are."""
+
+    across: Grey
+    down: Grey
+    number: int
+
+
+def find_lines(mask: Grey, ink: NDArray[np.float32]) -> Lines | None:
+    """Find printed lines; None where there are none.
 
     One that crosses the whole picture is a line; parallel to it, those that fade are, too.
     """
@@ -166,15 +179,17 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> tuple[Grey, Grey] | None
         across, down = ([run for run in runs if not run.thick] for runs in (across, down))
     if not any(run.whole for run in across + down):
         return None
-    return _lines(across, ink), np.asarray(cv2.transpose(_lines(down, ink.T)), np.uint8)
+    turned = np.asarray(cv2.transpose(_lines(down, ink.T)), np.uint8)
+    return Lines(_lines(across, ink), turned, len(across) + len(down))
 
 
-def remove_lines(mask: Grey, across: Grey, down: Grey) -> Grey:
+def remove_lines(mask: Grey, lines: Lines) -> Grey:
     """Erase a line where ink is no thicker than it; strokes that cross stay whole.
 
     The rule of staff line removal in music (Dalitz et al., IEEE TPAMI 30, 2008).
     """
     erase: Grey = np.zeros_like(mask)
+    across, down, _ = lines
     for line, other, axis in ((across, down, 0), (down, across, 1)):
         drawn = cv2.min(line, mask)
         if not cv2.countNonZero(drawn):
@@ -186,3 +201,39 @@ def remove_lines(mask: Grey, across: Grey, down: Grey) -> Grey:
         crossing = cv2.morphologyEx(cv2.subtract(mask, other), cv2.MORPH_OPEN, tall)
         erase |= cv2.subtract(cv2.dilate(line, near), crossing).astype(np.uint8)
     return np.asarray(cv2.subtract(mask, erase), np.uint8)
+
+
+def line_ink(mask: Grey, ink: NDArray[np.float32], lines: Lines) -> float:
+    """Return how much light the printed lines take, 0..1; 0 where they are dark strokes alone."""
+    own = ink[cv2.min(cv2.max(lines.across, lines.down), mask) > 0]
+    return _middle(own) if own.size else 0.0
+
+
+def dark_ink(mask: Grey, ink: NDArray[np.float32], lines: Lines) -> tuple[Grey, bool]:
+    """Return the ink that is clearly darker than the lines, and its soft edges off the lines.
+
+    The other way to take lines out of a mask: it keeps a stroke that lies along a line, and loses
+    one that is as pale as the lines. Also tells whether the ink is so much darker that nothing of
+    it can be lost. Where nothing is darker, all is 0.
+    """
+    line = line_ink(mask, ink, lines)
+    dark = np.asarray(cv2.min(over(ink, DARK * line), mask), np.uint8)
+    written = ink[dark > 0]
+    clear = bool(written.size) and _middle(written) > CLEARLY_DARK * line
+    near = np.ones((3, 3), np.uint8)
+    drawn = np.asarray(cv2.dilate(cv2.max(lines.across, lines.down), near), np.uint8)
+    off = np.asarray(cv2.bitwise_or(cv2.subtract(mask, drawn), dark), np.uint8)
+    for _ in range(DARK_REACH):
+        dark = np.asarray(cv2.min(cv2.dilate(dark, near), off), np.uint8)
+    return _without_crossings(dark, drawn), clear
+
+
+def _without_crossings(dark: Grey, drawn: Grey) -> Grey:
+    """Erase small pieces that lie on lines: where two cross, they are darker than one."""
+    count, labels = cv2.connectedComponents(dark, connectivity=8, ltype=cv2.CV_16U)
+    where = np.flatnonzero(dark)
+    label = labels.ravel()[where]
+    mass = np.bincount(label, minlength=count)
+    on_lines = np.bincount(label, drawn.ravel()[where] > 0, count)
+    residue = (mass < CROSSING * mass.max()) & (on_lines > 0.6 * mass)
+    return np.where(residue[labels], np.uint8(0), dark)

@@ -18,10 +18,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.imaging import png_batch
-from tasks.imaging.canonical import canonical
+from tasks.imaging.canonical import prepared
 from tasks.imaging.canonical_batch import in_frame
 from tasks.imaging.decode import MAX_PIXELS, pages_of
-from tasks.imaging.form import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION, Prepared
+from tasks.inference.agreement import agreed
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import Page, rows_of
 from tasks.inference.session import NETWORK_BATCH, Answers, ModelSession, joined
@@ -162,7 +163,9 @@ def _finished(
     _decode_together(chunk.small, watchdog, chunk.seconds)
     pages = [page for of_file in chunk.pages for page in of_file]
     start = perf_counter()
-    answers = _answers([page.form for page in pages if page.form is not None], session, watchdog)
+    forms = [page.forms for page in pages if page.forms]
+    said = _answers([form for ways in forms for form in ways], session, watchdog)
+    answers, disagree = agreed(said, [len(ways) for ways in forms], plan.thresholds.digit_score)
     answered = perf_counter()
     constants = {
         "model_version": session.version,
@@ -170,7 +173,7 @@ def _finished(
         "run_id": plan.run_id,
         "read_at": datetime.now(UTC),
     }
-    rows = rows_of(pages, answers, plan.thresholds, plan.inputs.roots, constants)
+    rows = rows_of(pages, answers, plan.thresholds, plan.inputs.roots, constants, disagree)
     chunk.seconds.network, chunk.seconds.rows = answered - start, perf_counter() - answered
     return Chunk(len(chunk.pages), pages, rows, chunk.seconds)
 
@@ -239,7 +242,7 @@ def _decoded(first: Page, data: bytes, clock: float, seconds: Seconds) -> Iterat
         if isinstance(picture, Undecodable):
             page.error = _without_traceback(picture)
         else:
-            page.set_form(*picture.canonical())
+            page.set_forms(picture.prepared())
         clock = perf_counter()
         seconds.canonical += clock - decoded
         yield page
@@ -259,7 +262,7 @@ def _decode_together(small: Sequence[SmallFile], watchdog: BatchWatchdog, second
     seconds.canonical += perf_counter() - decoded
     for file, picture, form in zip(small, pictures, forms, strict=True):
         if form is not None:
-            file.first.set_form(*form)
+            file.first.set_forms(Prepared(*form))
             file.pages.append(file.first)
             continue
         start = perf_counter()
@@ -267,7 +270,7 @@ def _decode_together(small: Sequence[SmallFile], watchdog: BatchWatchdog, second
         if picture is None:
             file.pages.extend(_decoded(file.first, file.data, start, seconds))
         else:
-            file.first.set_form(*canonical(picture))
+            file.first.set_forms(prepared(picture))
             file.pages.append(file.first)
             seconds.canonical += perf_counter() - start
         watchdog.stop()

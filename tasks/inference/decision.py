@@ -58,6 +58,7 @@ def decide(
     digit_scores: NDArray[np.float32] | None,
     other_digits: NDArray[np.int64],
     thresholds: Thresholds,
+    doubtful: NDArray[np.bool_] | None = None,
 ) -> list[Reason]:
     """Return the reason code of each picture with ink; it says the status, too.
 
@@ -67,6 +68,7 @@ def decide(
             cannot tell.
         other_digits: (N,), groups as large as a digit elsewhere in the picture.
         thresholds: of this run.
+        doubtful: (N,), whether the picture can be seen in ways that disagree; None: nowhere.
     """
     surest = probabilities.max(axis=1, initial=0)
     sure = np.full_like(surest, np.inf) if digit_scores is None else digit_scores
@@ -75,6 +77,7 @@ def decide(
         Reason.NO_ANSWER: ~usable(probabilities, digit_scores),
         Reason.SEVERAL_DIGITS: other_digits > 0,
         Reason.NOT_A_DIGIT: ~(sure >= thresholds.digit_score),
+        Reason.AMBIGUOUS: np.zeros(len(surest), bool) if doubtful is None else doubtful,
         Reason.MAYBE_NO_DIGIT: ~(sure >= thresholds.sure_digit_score),
         Reason.LOW_CONFIDENCE: ~(surest >= thresholds.confidence),
     }

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.imaging.form import Ink
+from tasks.imaging.form import UNREADABLE_DOUBTS, Ink, Prepared, in_words
 from tasks.inference.decision import Thresholds, decide, usable
 from tasks.inference.session import Answers
 from tasks.inputs.base import Roots
@@ -29,16 +29,16 @@ class Page:
     mtime_ns: int | None = None
     content_hash: str | None = None
     error: Undecodable | None = None
-    form: NDArray[np.uint8] | None = None  # (28, 28) where the page has ink
+    forms: tuple[NDArray[np.uint8], ...] = ()  # (28, 28) each: the ways to see it; none without ink
     ink: Ink | None = None
 
-    def set_form(self, form: NDArray[np.uint8], ink: Ink) -> None:
-        """Take the canonical form and the facts about the picture; one without ink is blank."""
-        self.ink = ink
-        if ink.blank:
-            self.error = Undecodable(Reason.BLANK, f"contrast {ink.contrast} of 255")
+    def set_forms(self, prepared: Prepared) -> None:
+        """Take the canonical forms and the facts about the picture; one without ink is blank."""
+        self.ink = prepared.ink
+        if prepared.ink.blank:
+            self.error = Undecodable(Reason.BLANK, f"contrast {prepared.ink.contrast} of 255")
         else:
-            self.form = form
+            self.forms = (prepared.form, *prepared.others)
 
 
 def rows_of(
@@ -47,23 +47,26 @@ def rows_of(
     thresholds: Thresholds,
     roots: Roots,
     constants: Mapping[str, Any],
+    disagree: NDArray[np.bool_] | None = None,
 ) -> pa.Table:
     """Return one row of the results' schema for each page.
 
     Args:
         pages: with a form or an error each.
-        answers: what the model says about the forms, in the order of the pages.
+        answers: what the model says about the forms, one for each page that has some, in order.
         thresholds: of this run.
         roots: where the files lie.
         constants: the columns that have one value in all rows.
+        disagree: whether the forms of a page say different things, as many as answers; None: never.
 
     Raises:
         ValueError: there are more answers than forms, or fewer.
     """
-    with_form = np.array([page.form is not None for page in pages], bool)
+    with_form = np.array([bool(page.forms) for page in pages], bool)
     if len(answers.probabilities) != with_form.sum():  # numpy would spread one over all
         raise ValueError(f"{len(answers.probabilities)} answers for {with_form.sum()} pictures")
-    reasons, details = _outcomes(pages, answers, thresholds, with_form)
+    doubtful = _doubtful(pages, disagree)
+    reasons, details = _outcomes(pages, answers, thresholds, doubtful)
     statuses = [STATUSES[reason] for reason in reasons]
     kept = np.array([status != Status.REJECTED for status in statuses], bool)
     probabilities = np.zeros((len(pages), len(PROBABILITIES)), np.float32)
@@ -83,6 +86,7 @@ def rows_of(
         "confidence": _where(kept, probabilities.max(axis=1)),
         "digit_score": _scores(answers, with_form, reasons),
         "error_bound": _error_bounds(reasons, probabilities, thresholds),
+        "doubts": [page.ink.doubts or None if page.ink else None for page in pages],
         "commit_version": pa.nulls(len(pages), pa.int64()),  # of the commit, which is not yet
         "ink": _inks([page.ink for page in pages]),
         **{
@@ -102,17 +106,17 @@ def _outcomes(
     pages: Sequence[Page],
     answers: Answers,
     thresholds: Thresholds,
-    with_form: NDArray[np.bool_],
+    doubtful: NDArray[np.bool_],
 ) -> tuple[list[Reason], list[str | None]]:
-    other_digits = np.array(
-        [page.ink.other_digits for page in pages if page.form is not None and page.ink]
+    other_digits = np.array([page.ink.other_digits for page in pages if page.forms and page.ink])
+    decided = decide(
+        answers.probabilities, answers.digit_scores, other_digits, thresholds, doubtful
     )
-    decided = decide(answers.probabilities, answers.digit_scores, other_digits, thresholds)
     reasons: list[Reason] = []
     details: list[str | None] = []
     answered = 0
-    for page, formed in zip(pages, with_form, strict=True):
-        if formed:
+    for page in pages:
+        if page.forms:
             reasons.append(decided[answered])
             details.append(_why(decided[answered], page, answers, answered))
             answered += 1
@@ -123,10 +127,19 @@ def _outcomes(
     return reasons, details
 
 
+def _doubtful(pages: Sequence[Page], disagree: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return which pages with a form cannot be read for sure, whatever the model says of them."""
+    inks = [page.ink for page in pages if page.forms and page.ink]
+    found = np.array([bool(UNREADABLE_DOUBTS & set(ink.doubts.split(","))) for ink in inks], bool)
+    return found if disagree is None else found | disagree
+
+
 def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | None:
     probabilities, scores = answers.probabilities[[number]], answers.digit_scores
     if reason == Reason.NO_ANSWER and not usable(probabilities, None)[0]:
         return f"probabilities {probabilities[0].tolist()}"
+    if reason == Reason.AMBIGUOUS and page.ink:
+        return in_words(page.ink.doubts)
     if reason == Reason.SEVERAL_DIGITS and page.ink:
         return f"{page.ink.other_digits} more of the digit's size"
     if reason in (Reason.NOT_A_DIGIT, Reason.NO_ANSWER) and scores is not None:

@@ -51,6 +51,7 @@ class DecodedPage(NamedTuple):
     width: int  # px in the file, upright
     height: int
     thumbnail: NDArray[np.uint8] | None = None  # (h, w, 3) in OpenCV's order
+    others: tuple[NDArray[np.uint8], ...] = ()  # (28, 28) each: other ways to see it
 
 
 PagesOfFile = Mapping[int, DecodedPage | Undecodable]
@@ -224,6 +225,6 @@ def _pages_in(
 
 
 def _decoded(picture: Picture, thumbnails: bool) -> DecodedPage:
-    form, ink = picture.canonical()
+    form, ink, others = picture.prepared()
     small = thumbnail(picture.shown()) if thumbnails else None
-    return DecodedPage(form, ink, picture.width, picture.height, small)
+    return DecodedPage(form, ink, picture.width, picture.height, small, others)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from tasks.imaging.form import in_words
 from tasks.imaging.thumbnail import BACKGROUND
 from tasks.imaging.thumbnail import SIDE as THUMBNAIL
 from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, entries_of
 from tasks.metrics.calibration import Threshold
-from tasks.outcomes import Status
+from tasks.outcomes import Reason, Status
 from tasks.processes.page_process import DecodedPage
 from tasks.reporting.document import Report, Section, Table, percent, plural
 from tasks.reporting.reading_report import OUTCOMES, Unshown, unshown_section
@@ -103,7 +104,11 @@ def _figure(row: PictureRow, page: DecodedPage | str, tone: Tone) -> Figure:
         Tile(255 - original, _end(row.path), note=size, hint=row.path),
         Tile(form, _decision(row), note=_why(row), tone=tone, hint=_why(row)),
     ]
-    return digit_grid(f"{row.path}: {_decision(row)}", tiles, columns=2, size=THUMBNAIL)
+    if isinstance(page, DecodedPage):
+        doubt = in_words(page.ink.doubts)
+        tiles += [Tile(other, "or seen so", note="", hint=doubt) for other in page.others]
+    title = f"{row.path}: {_decision(row)}"
+    return digit_grid(title, tiles, columns=len(tiles), size=THUMBNAIL)
 
 
 def _end(path: str) -> str:
@@ -116,5 +121,7 @@ def _decision(row: PictureRow) -> str:
 
 def _why(row: PictureRow) -> str:
     if row.status == Status.REJECTED:
+        return str(row.detail)
+    if row.reason == Reason.AMBIGUOUS:
         return str(row.detail)
     return f"{percent(row.confidence, 1)} sure"

@@ -42,5 +42,6 @@ SCHEMA = pa.schema(
         # null in rows of earlier versions of digitflow, whose tables get these columns later
         ("error_bound", pa.float64()),
         ("commit_version", pa.int64()),
+        ("doubts", pa.string()),
     ]
 )

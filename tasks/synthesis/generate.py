@@ -2,18 +2,17 @@
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.background import over
-from tasks.imaging.canonical import canonical
+from tasks.imaging.canonical import canonical, prepared
 from tasks.imaging.form import Box
 from tasks.metrics.calibration import NO_DIGIT
+from tasks.processes.pool import process_pool
 from tasks.synthesis import scene
 from tasks.synthesis.non_digits import non_digit_ink
 from tasks.synthesis.rasterize import canvas_shape, rasterize_digit, with_neighbour
@@ -23,6 +22,7 @@ Images = NDArray[np.uint8]
 
 SHEETS, SHEET = 0.3, 112  # share of pictures that are clean sheets of pen paths; their side, px
 THUMBNAILS, PHOTOS = 0.06, 0.42  # shares of the other scenes; what is left is scans
+BOXED, CUT = 0.06, 0.12  # shares of them: in a printed box; cut to the ink
 FOUND = 0.55  # overlap of boxes from which the digit, not something else, was found
 WHOLE, WITH_LINE = 0.9, 1.5  # of the digit's sides: found whole; how large with a piece of a line
 FOUND_ALL = 0.8  # overlap from which all of several digits were found
@@ -54,8 +54,26 @@ def digit_scene(digit: int, picture: Images | None, random: Random) -> tuple[Ima
     if kind < THUMBNAILS:
         shown = _thumbnail(ink, random)
         return shown, (0, 0, *shown.shape)
+    if random.uniform() < BOXED:
+        ink = np.asarray(cv2.max(ink, scene.box_around(ink, random)), np.uint8)
     photo = scene.photo if kind < THUMBNAILS + PHOTOS else scene.scan
-    return photo(ink, random), (box[0], box[1], box[2], box[3])
+    shown = photo(ink, random)
+    if random.uniform() < CUT and min(box[2:]) > 2:  # ink enough to cut to
+        return _cut(shown, (box[0], box[1], box[2], box[3]), random)
+    return shown, (box[0], box[1], box[2], box[3])
+
+
+def _cut(shown: Images, box: Box, random: Random) -> tuple[Images, Box]:
+    """Cut a picture to the ink in `box`, on all sides or on one, with 0 to 3 px of margin."""
+    x, y, w, h = box
+    ends = [x, y, x + w, y + h]
+    rim = [0, 0, shown.shape[1], shown.shape[0]]
+    sides = range(4) if random.uniform() < 0.7 else [int(random.integers(4))]
+    for side in sides:
+        margin = int(random.integers(0, 4)) * (-1 if side < 2 else 1)
+        rim[side] = int(np.clip(ends[side] + margin, 0, shown.shape[1 - side % 2]))
+    left, top, right, bottom = rim
+    return np.ascontiguousarray(shown[top:bottom, left:right]), (x - left, y - top, w, h)
 
 
 def _sheet(digit: int, random: Random) -> tuple[Images, Box]:
@@ -95,11 +113,18 @@ def _shows(found: Box, digit: Box) -> bool:
     return whole and max(found[2:]) <= WITH_LINE * max(digit[2:])
 
 
-def found_digit(digit: int, picture: Images | None, random: Random) -> Images:
-    """A digit in canonical form as reading finds it, in a scene where it is found."""
+def found_digit(
+    digit: int, picture: Images | None, random: Random, *, without_doubt: bool = False
+) -> Images:
+    """A digit in canonical form as reading finds it, in a scene where it is found.
+
+    Without doubt: in a scene that can be seen in one way alone.
+    """
     for _ in range(4):
         shown, box = digit_scene(digit, picture, random)
-        image, facts = canonical(shown)
+        image, facts, others = prepared(shown)
+        if without_doubt and (others or facts.doubts):
+            continue
         if shown.shape[0] <= 40 or _shows(facts.box, box):
             return image
     return canonical(255 - picture)[0] if picture is not None else image
@@ -146,6 +171,7 @@ class _Chunk:
     count: int
     digits: bool  # else pictures without one
     source: LabelledImages  # from which it picks
+    without_doubt: bool = False  # only digits that can be seen in one way
 
     def drawn(self) -> LabelledImages:
         """Draw them."""
@@ -157,7 +183,9 @@ class _Chunk:
         for i in range(self.count):
             if self.digits:
                 k = int(random.integers(len(pictures)))
-                images[i] = found_digit(int(labels[k]), pictures[k], random)
+                images[i] = found_digit(
+                    int(labels[k]), pictures[k], random, without_doubt=self.without_doubt
+                )
                 out[i] = labels[k]
             else:
                 images[i] = found_non_digit(pictures, labels, random)
@@ -196,38 +224,45 @@ def deformed(images: Images, seed: int) -> Images:
     return out
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be simulated."""
+
+    digits: int  # pictures with one
+    no_digits: int  # pictures without
+    without_doubt: bool = False  # no digits that can be seen in several ways
+
+
 def simulate(
     source: LabelledImages,
-    digits: int,
-    nothing: int,
+    wanted: Wanted,
     seed: int,
     processes: int = 0,
     on_progress: Callable[[int], None] | None = None,
 ) -> LabelledImages:
-    """Simulate `digits` scenes from the given canonical digits, and `nothing` without one.
+    """Simulate scenes from the given canonical digits, and some without a digit after them.
 
     The same seed gives the same pictures, however many processes draw them. Pictures in which no
     ink is found stay: they are all 0.
 
     Args:
         source: canonical digits.
-        digits: pictures with one.
-        nothing: pictures without.
+        wanted: how many of each.
         seed: of all of them.
         processes: that draw; 0: one per core, 1: this one.
         on_progress: called with how many are drawn by now.
     """
     chunks = [
-        chunk
-        for wanted, is_digit in ((digits, True), (nothing, False))
-        for chunk in _chunks(source, wanted, seed, digits=is_digit)
+        replace(chunk, without_doubt=wanted.without_doubt)
+        for count, is_digit in ((wanted.digits, True), (wanted.no_digits, False))
+        for chunk in _chunks(source, count, seed, digits=is_digit)
     ]
     if processes == 1:
         parts = [chunk.drawn() for chunk in chunks]
     else:
         # read by the processes that are started: numpy's tiny solves are slower with threads
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        with ProcessPoolExecutor(processes or None, mp_context=get_context("forkserver")) as pool:
+        with process_pool(processes) as pool:
             parts = []
             for part in pool.map(_Chunk.drawn, chunks):
                 parts.append(part)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.synthesis import pen_paths
+from tasks.synthesis.greek_letters import letter_paths
 from tasks.synthesis.rasterize import canvas_shape, rasterize_digit, rasterize_paths
 
 Random = np.random.Generator
@@ -97,6 +98,21 @@ def _several_ink(
     return np.roll(ink, max(0, (wide[1] - at) // 2), axis=1)
 
 
+def _corner_ink(shape: tuple[int, int], random: Random) -> Images:
+    """Two to four printed lines that meet, as a cell of a form leaves them that was cut."""
+    ink = np.zeros(shape, np.uint8)
+    pen = max(1, round(min(shape) * random.uniform(0.01, 0.07)))
+    left, right = np.sort(random.uniform(0.04, 0.96, 2)) * shape[1]
+    top, bottom = np.sort(random.uniform(0.04, 0.96, 2)) * shape[0]
+    slope = random.normal(0, 0.015) * min(shape)
+    ends = [(left, top), (left + slope, bottom), (right + slope, bottom - slope), (right, top)]
+    ends = ends[int(random.integers(2)) :] if random.uniform() < 0.5 else [*ends, (left, top)]
+    ends = ends[: int(random.integers(3, len(ends) + 1))]  # at least two sides: one may be a 1
+    points = np.round(np.array(ends)[:, None]).astype(np.int32)
+    cv2.polylines(ink, [points], False, 255, pen, cv2.LINE_AA)
+    return ink
+
+
 def _blot_ink(shape: tuple[int, int], random: Random) -> Images:
     ink = np.zeros(shape, np.uint8)
     radius = int(min(shape) * random.uniform(0.1, 0.4))
@@ -119,11 +135,13 @@ def non_digit_ink(pictures: Images, labels: NDArray[np.int8], random: Random) ->
     # Half of a 0, 1 or 7 is a digit of another name.
     halved = digit if digit not in (0, 1, 7) else 2
     made: list[tuple[float, Callable[[], Images]]] = [
-        (0.14, lambda: rasterize_paths(pen_paths.scribble_paths(random), shape, size, random)),
-        (0.21, lambda: _text_ink(letters, shape, random)),
-        (0.13, lambda: _text_ink(str(random.choice(list(SYMBOLS))), shape, random)),
-        (0.08, lambda: _stamp_ink(shape, random)),
-        (0.28, lambda: _several_ink(pictures, labels, shape, random)),
+        (0.10, lambda: rasterize_paths(pen_paths.scribble_paths(random), shape, size, random)),
+        (0.15, lambda: _text_ink(letters, shape, random)),
+        (0.12, lambda: rasterize_paths(letter_paths(random), shape, size, random)),
+        (0.10, lambda: _text_ink(str(random.choice(list(SYMBOLS))), shape, random)),
+        (0.07, lambda: _stamp_ink(shape, random)),
+        (0.07, lambda: _corner_ink(shape, random)),
+        (0.23, lambda: _several_ink(pictures, labels, shape, random)),
         (0.10, lambda: _half_ink(halved, picture if halved == digit else None, shape, random)),
         (0.04, lambda: _blot_ink(shape, random)),
         (0.02, lambda: np.zeros(shape, np.uint8)),

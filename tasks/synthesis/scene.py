@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 Random = np.random.Generator
 Ink = NDArray[np.uint8]  # (h, w) 0 to 255: how much ink covers a pixel
 
+LEAST_STEP = 6.0  # widths of a printed line: from one to the next
+LINED = 0.5  # share of photos on ruled or squared paper
 LIGHT_SIDE = 48  # px: light is smooth, so it is made small
 
 # Reflectance of pens (R, G, B): pencil, black, dark blue, blue, cyan, red, pink, green, violet.
@@ -73,8 +75,9 @@ def rules(shape: tuple[int, int], random: Random) -> Ink:
     height, width = shape
     canvas = np.zeros(shape, np.uint8)
     angle = random.normal(0, 0.025)
-    step = random.uniform(0.1, 0.6) * min(shape)
     pen = max(1, round(random.uniform(0.003, 0.012) * max(shape)))
+    step = np.exp(random.uniform(np.log(0.05), np.log(0.6))) * min(shape)
+    step = max(step, LEAST_STEP * pen)
     kinds = random.choice(3, p=[0.4, 0.5, 0.1])
     for direction in [random.integers(2)] if kinds != 1 else [0, 1]:
         turned = angle + np.pi / 2 * direction + random.normal(0, 0.006)
@@ -132,6 +135,20 @@ def frame(shape: tuple[int, int], random: Random) -> Ink:
     return canvas
 
 
+def box_around(ink: Ink, random: Random) -> Ink:
+    """A printed box around ink, wholly inside the picture where there is room."""
+    height, width = ink.shape
+    x, y, w, h = cv2.boundingRect(np.asarray(ink > 100, np.uint8))
+    gap = random.uniform(0.06, 0.4) * max(w, h)
+    pen = max(1, round(random.uniform(0.004, 0.03) * max(w, h)))
+    left, top = (max(pen + 1, round(v - gap * random.uniform(0.6, 1.4))) for v in (x, y))
+    right = min(width - pen - 2, round(x + w + gap * random.uniform(0.6, 1.4)))
+    bottom = min(height - pen - 2, round(y + h + gap * random.uniform(0.6, 1.4)))
+    canvas = np.zeros_like(ink)
+    cv2.rectangle(canvas, (left, top), (right, bottom), 255, pen, cv2.LINE_AA)
+    return canvas
+
+
 def _grain(ink: Ink, strength: float, random: Random) -> NDArray[np.float32]:
     """Cover (h, w) of a pen that skips and presses unevenly."""
     cover = ink.astype(np.float32) / 255
@@ -164,7 +181,7 @@ def photo(ink: Ink, random: Random) -> NDArray[np.uint8]:
     fade = random.uniform(0.3, 1.0)
     cover = _grain(ink, random.choice([0.0, random.uniform(0, 0.7)]), random) * fade
     paper = np.clip(random.uniform(0.7, 1.0) + random.normal(0, 0.04, 3), 0.4, 1).astype(np.float32)
-    if random.uniform() < 0.35:
+    if random.uniform() < LINED:
         print_cover = (
             rules(shape, random).astype(np.float32)[..., None] / 255 * random.uniform(0.15, 0.7)
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.synthesis.generate import LabelledImages, deformed, simulate
+from tasks.synthesis.generate import LabelledImages, Wanted, deformed, simulate
 from tasks.training.recipes import Simulation
 
 Pairs = tuple[NDArray[np.uint8], NDArray[np.int8]]  # images (N, 28, 28), labels (N,), -1: no digit
@@ -33,8 +33,8 @@ def training_set(
         uint8 (M, 28, 28) and int8 (M,), -1 for no digit; the training part comes first.
     """
     images, labels = data
-    source, wanted = LabelledImages(*data), (simulation.digits, simulation.no_digits)
-    drawn = simulate(source, *wanted, seed, on_progress=on_progress)
+    source, wanted = LabelledImages(*data), Wanted(simulation.digits, simulation.no_digits)
+    drawn = simulate(source, wanted, seed, on_progress=on_progress)
     inked = drawn.images.any(axis=(1, 2))
     copies = [deformed(images, seed + number) for number in range(simulation.elastic_copies)]
     return (
@@ -47,6 +47,7 @@ def calibration_set(data: Pairs, seed: int) -> Pairs:
     """Return clean pictures as reading will see them: some as they are, some in simulated scenes.
 
     Thresholds that were set on clean digits alone would promise too much for scans and photos.
+    Pictures that can be seen in several ways are left out: they are read only where all ways agree.
 
     Args:
         data: the calibration part, as `training_set` takes it.
@@ -57,7 +58,8 @@ def calibration_set(data: Pairs, seed: int) -> Pairs:
     """
     images, labels = data
     no_digits = round(CALIBRATION_NO_DIGITS * len(labels))
-    drawn = simulate(LabelledImages(*data), len(labels), no_digits, seed + CALIBRATION_SEED)
+    wanted = Wanted(len(labels), no_digits, without_doubt=True)
+    drawn = simulate(LabelledImages(*data), wanted, seed + CALIBRATION_SEED)
     inked = drawn.images.any(axis=(1, 2))
     return (
         np.concatenate([images, drawn.images[inked]]),

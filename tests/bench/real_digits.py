@@ -25,7 +25,7 @@ from tasks.inference.decision import decide, guaranteed
 from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
 from tasks.outcomes import STATUSES, Status, Undecodable
-from tasks.synthesis.generate import LabelledImages, simulate
+from tasks.synthesis.generate import LabelledImages, Wanted, simulate
 
 Pixels = NDArray[np.uint8]
 
@@ -170,7 +170,7 @@ def refused(model: Model, count: int, digits: tuple[Pixels, Pixels]) -> str:
     """Share of held-out no-digits that the digit score refuses, and of MNIST's digits it keeps."""
     images, labels = digits
     nothing = simulate(
-        LabelledImages(images, labels.astype(np.int8)), 0, count, HELD_OUT_SEED
+        LabelledImages(images, labels.astype(np.int8)), Wanted(0, count), HELD_OUT_SEED
     ).images
     inked = nothing.reshape(count, -1).any(axis=1)
     low = model.thresholds.sure_digit_score

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.imaging.rule_lines import find_lines, remove_lines
+from tasks.imaging.rule_lines import dark_ink, find_lines, line_ink, remove_lines
 
 Mask = NDArray[np.uint8]
 HEIGHT, WIDTH = 120, 160
@@ -37,7 +37,7 @@ def removed(mask: Mask) -> Mask:
     """Return the mask without the lines that are found in it, which there have to be."""
     found = find_lines(mask, mask.astype(np.float32) / 255)
     assert found is not None
-    return remove_lines(mask, *found)
+    return remove_lines(mask, found)
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -90,6 +90,52 @@ def test_a_stroke_darker_than_the_line_on_which_it_lies_is_kept() -> None:
     ink[59:62, 60:100] = 1.0
     found = find_lines(np.asarray((ink > 0) * 255, np.uint8), ink)
     assert found is not None
-    across, _ = found
+    across = found.across
     assert across[60, :50].all()
     assert not across[60, 65:95].any()
+
+
+def on_lines(lines: float, strokes: float) -> tuple[Mask, NDArray[np.float32], Mask]:
+    """Return a 7 whose bar lies on a printed line: its mask and ink, and the 7 alone."""
+    seven = empty()
+    cv2.line(seven, (60, 35), (100, 35), 255, 5)
+    cv2.line(seven, (100, 35), (75, 105), 255, 5)
+    ink = np.maximum((ruled() > 0) * np.float32(lines), (seven > 0) * np.float32(strokes))
+    return np.asarray((ink > 0) * 255, np.uint8), np.asarray(ink, np.float32), seven
+
+
+def test_darker_ink_stays_though_it_lies_along_a_line() -> None:
+    mask, ink, seven = on_lines(0.2, 0.8)
+    lines = find_lines(mask, ink)
+    assert lines and lines.number == 3
+    assert line_ink(mask, ink, lines) == pytest.approx(0.2)
+    dark, clear = dark_ink(mask, ink, lines)
+    assert clear
+    assert (dark[seven > 0] > 0).all()
+    assert not dark[(ruled() > 0) & (cv2.dilate(seven, np.ones((9, 9), np.uint8)) == 0)].any()
+
+
+def test_ink_that_is_hardly_darker_is_not_clear_and_ink_as_pale_is_not_found() -> None:
+    mask, ink, seven = on_lines(0.4, 0.7)
+    lines = find_lines(mask, ink)
+    assert lines
+    dark, clear = dark_ink(mask, ink, lines)
+    assert not clear
+    assert (dark[seven > 0] > 0).mean() > 0.95
+    mask, ink, _ = on_lines(0.4, 0.4)
+    lines = find_lines(mask, ink)
+    assert lines
+    assert not dark_ink(mask, ink, lines)[0].any()
+
+
+def test_where_two_lines_cross_nothing_is_left_of_their_darker_crossing() -> None:
+    squared = empty()
+    for x in (20, 50, 110, 140):
+        squared[:, x : x + 2] = 255
+    ink = ((ruled() > 0) * 0.3 + (squared > 0) * 0.3 + (digit() > 0) * 0.6).astype(np.float32)
+    mask = np.asarray((ink > 0) * 255, np.uint8)
+    lines = find_lines(mask, ink)
+    assert lines
+    dark, _ = dark_ink(mask, ink, lines)
+    far = cv2.dilate(digit(), np.ones((15, 15), np.uint8)) == 0
+    assert not dark[far].any()

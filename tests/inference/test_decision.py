@@ -46,6 +46,17 @@ def test_several_digits_come_before_no_digit_and_that_before_doubt(
     assert (STATUSES[reason], reason) == outcome
 
 
+def test_ways_that_disagree_go_to_review_but_for_what_is_no_single_digit() -> None:
+    doubtful = np.array([True])
+    for digit_score, other_digits, reason in [
+        *((0.9, 0, Reason.AMBIGUOUS), (0.6, 0, Reason.AMBIGUOUS), (None, 0, Reason.AMBIGUOUS)),
+        *((0.4, 0, Reason.NOT_A_DIGIT), (0.9, 1, Reason.SEVERAL_DIGITS)),
+    ]:
+        given = answer(0.99, digit_score, other_digits)
+        assert decide(*given, THRESHOLDS, doubtful) == [reason]
+    assert STATUSES[Reason.AMBIGUOUS] == Status.REVIEW
+
+
 def answer(
     confidence: float, digit_score: float | None, other_digits: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.int64]]:

@@ -64,7 +64,7 @@ def test_a_name_is_shown_as_it_is_where_that_can_be(name: bytes, text: str) -> N
 
 def page(name: str, **facts: Any) -> Page:
     """Return a page; with ink unless it has an error."""
-    shown = {} if "error" in facts else {"form": bar(3), "ink": INK}
+    shown = {} if "error" in facts else {"forms": (bar(3),), "ink": INK}
     return Page(
         os.fsencode(name), **{"size": 5, "mtime_ns": 6, "content_hash": "ab"} | shown | facts
     )

@@ -6,7 +6,7 @@ import pytest
 from tasks.imaging.canonical import canonical
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.synthesis import digit_templates, pen_paths
-from tasks.synthesis.generate import LabelledImages, deformed, simulate
+from tasks.synthesis.generate import LabelledImages, Wanted, deformed, digit_scene, simulate
 
 
 def some_digits() -> LabelledImages:
@@ -22,9 +22,9 @@ def some_digits() -> LabelledImages:
 @pytest.mark.processes
 def test_the_seed_alone_decides_however_many_processes_draw() -> None:
     digits = some_digits()
-    one = simulate(digits, 12, 6, seed=5, processes=1)
-    two = simulate(digits, 12, 6, seed=5, processes=2)
-    other = simulate(digits, 12, 6, seed=6, processes=1)
+    one = simulate(digits, Wanted(12, 6), seed=5, processes=1)
+    two = simulate(digits, Wanted(12, 6), seed=5, processes=2)
+    other = simulate(digits, Wanted(12, 6), seed=6, processes=1)
     assert (one.images == two.images).all()
     assert (one.labels == two.labels).all()
     assert (one.images != other.images).any()
@@ -32,10 +32,18 @@ def test_the_seed_alone_decides_however_many_processes_draw() -> None:
 
 def test_labels_tell_digits_from_no_digits() -> None:
     digits = some_digits()
-    made = simulate(digits, 12, 6, seed=5, processes=1)
+    made = simulate(digits, Wanted(12, 6), seed=5, processes=1)
     assert (made.labels[:12] >= 0).all()
     assert (made.labels[12:] == NO_DIGIT).all()
     assert made.images[:12].reshape(12, -1).any(axis=1).all()
+
+
+def test_digits_without_doubt_are_others_and_found_in_one_way_alone() -> None:
+    digits = some_digits()
+    clear = simulate(digits, Wanted(40, 0, without_doubt=True), seed=5, processes=1)
+    any_way = simulate(digits, Wanted(40, 0), seed=5, processes=1)
+    same = (clear.images == any_way.images).all(axis=(1, 2))
+    assert 20 < same.sum() < 40
 
 
 def test_a_deformed_digit_is_another_picture_of_the_same_digit_in_the_same_place() -> None:
@@ -47,6 +55,20 @@ def test_a_deformed_digit_is_another_picture_of_the_same_digit_in_the_same_place
         assert not np.array_equal(before, after)
         assert not np.array_equal(other, after)
         assert np.hypot(*(centre(after) - centre(before))) < 3
+
+
+def test_scenes_are_of_pictures_that_people_have_and_say_where_the_digit_is() -> None:
+    """Cut to the ink, in boxes and on lined paper among them; none is empty."""
+    at_edges = 0
+    for seed in range(150):
+        shown, (x, y, w, h) = digit_scene(seed % 10, None, np.random.default_rng(seed))
+        height, width = shown.shape[:2]
+        assert min(height, width) > 2
+        if not w:  # a pen so thin that no pixel is half covered
+            continue
+        assert x >= 0 and y >= 0 and x + w <= width and y + h <= height
+        at_edges += min(x, y, width - x - w, height - y - h) <= 3 and max(shown.shape[:2]) > 40
+    assert at_edges > 10
 
 
 def centre(picture: np.ndarray) -> np.ndarray:

@@ -77,3 +77,14 @@ def test_a_frame_lies_along_edges_and_leaves_the_middle(shape: tuple[int, int]) 
     frames = [scene.frame(shape, np.random.default_rng(seed)) for seed in SEEDS]
     assert not any(drawn[middle].any() for drawn in frames)
     assert sum(bool(drawn.any()) for drawn in frames) >= len(SEEDS) - 2
+
+
+def test_a_printed_box_lies_around_the_ink_inside_of_the_picture() -> None:
+    for seed in SEEDS:
+        ink = five(np.random.default_rng(seed), 200)
+        box = scene.box_around(ink, np.random.default_rng(seed))
+        rows, columns = (np.flatnonzero(box.any(axis=axis)) for axis in (1, 0))
+        inked_rows, inked_columns = (np.flatnonzero((ink > 100).any(axis=axis)) for axis in (1, 0))
+        assert rows[0] < inked_rows[0] and rows[-1] > inked_rows[-1]
+        assert columns[0] < inked_columns[0] and columns[-1] > inked_columns[-1]
+        assert not (box[0].any() or box[-1].any() or box[:, 0].any() or box[:, -1].any())

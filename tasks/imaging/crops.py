@@ -1,0 +1,95 @@
+"""Pictures that were cut to their ink: how much page to lay around them, so that it can be told."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.imaging import rule_lines
+from tasks.imaging.form import Box
+from tasks.imaging.plain import PAGE
+
+Grey = NDArray[np.uint8]
+
+SMALL = 40  # px: sides up to which a clean picture needs no search for background and lines
+PAGE_SHARE = 0.3  # of a clean picture: at least as much is page
+MARGIN = 0.25  # of the longer side: page that is laid around
+SEPARABLE = 0.75  # of the variance: what two tones have to explain (Otsu 1979)
+RIM = 0.03  # of the longer side: how near to the edge ink lies in a picture that was cut to it
+FULL_SIDE = 0.9  # of a side: ink along more of it is a frame's, or the bar of a 7 on one side
+ROOM = 0.06  # of a side: a digit in its cell is as far from the edge
+MOST_RIM = 0.4  # of the rim: ink on more of it is a frame or a shadow
+OUTER, INNER = 0.08, 0.12  # of the longer side; of the ink: as much lies farther in than that
+DARK_RIM = 0.65  # of the rim: so much of it is dark where the page is
+
+
+def lacking_margin(grey: Grey) -> tuple[int, int]:
+    """Return how much even page to lay around a picture that was cut to its ink, px, and its grey.
+
+    With ink on the rim there is too little background to tell it by. A picture with enough of its
+    own lacks none.
+    """
+    small = max(grey.shape) <= SMALL and _margin_of_small(grey)
+    if small:
+        return small, int(np.median(_rim(grey)))
+    page = _page_of_crop(grey)
+    return (round(MARGIN * max(grey.shape)), page) if page is not None else (0, 0)
+
+
+def _rim(picture: Grey) -> Grey:
+    return np.concatenate((picture[0], picture[-1], picture[:, 0], picture[:, -1]))
+
+
+def _margin_of_small(grey: Grey) -> int:
+    """How much to lay around a small clean picture.
+
+    Most of the rim and of the picture has to be of one page, so that no frame counts as one.
+    """
+    rim = _rim(grey)
+    page = int(np.median(rim))
+    if PAGE < page < 255 - PAGE:
+        return 0
+    on_page = np.abs(grey.astype(np.int16) - page) <= PAGE
+    inked = np.abs(rim.astype(np.int16) - page).max() > 255 / 4
+    return round(max(grey.shape) / 4) if inked and on_page.mean() >= PAGE_SHARE else 0
+
+
+def _page_of_crop(grey: Grey) -> int | None:
+    """Grey of the page of a picture of two tones whose ink reaches all four sides, else None."""
+    bright = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
+    rim = float(_rim(np.asarray(bright, np.uint8)).mean()) / 255
+    if rim < 1 - DARK_RIM:
+        page, ink = cv2.bitwise_not(bright), bright
+    else:
+        page, ink = bright, cv2.bitwise_not(bright)
+    share = cv2.mean(page)[0] / 255
+    if not PAGE_SHARE <= share < 1 or not _reaches_all_sides(np.asarray(ink, np.uint8)):
+        return None
+    spread = float(cv2.meanStdDev(grey)[1][0, 0]) ** 2
+    apart = cv2.mean(grey, page)[0] - cv2.mean(grey, ink)[0]
+    if share * (1 - share) * apart**2 < SEPARABLE * spread:
+        return None
+    lines = rule_lines.find_lines(np.asarray(ink, np.uint8), ink.astype(np.float32))
+    if lines and lines.number >= rule_lines.PATTERN:
+        return None
+    return int(np.median(grey[page > 0]))
+
+
+def has_room(box: Box, width: float, height: float) -> bool:
+    """Tell whether ink in a box has room on all sides of a picture, as a digit in its cell has."""
+    x, y, w, h = box
+    across, down = min(x, width - x - w), min(y, height - y - h)
+    return across >= ROOM * width and down >= ROOM * height
+
+
+def _reaches_all_sides(ink: Grey) -> bool:
+    """Tell whether ink comes to all sides from within: no frame, no shadow lies along them."""
+    near = max(2, round(RIM * max(ink.shape)))
+    sides = (ink[:near].max(0), ink[-near:].max(0), ink[:, :near].max(1), ink[:, -near:].max(1))
+    along = sorted(cv2.countNonZero(side) / len(side) for side in sides)
+    if along[0] == 0 or along[-2] >= FULL_SIDE:
+        return False
+    if float(_rim(ink).mean()) > MOST_RIM * 255:
+        return False
+    inset = max(1, round(OUTER * max(ink.shape)))
+    inner = cv2.countNonZero(ink[inset:-inset, inset:-inset]) if min(ink.shape) > 2 * inset else 0
+    return inner >= INNER * cv2.countNonZero(ink)
