@@ -21,6 +21,7 @@ from tasks.inference.model_file import ONNX_FILE
 from tasks.not_measured import NotMeasured
 from tasks.registry.catalog import Row, answers_as_before, registry
 from tasks.registry.registry import READY, Registry
+from tasks.registry.serving_rules import require_as_much_evidence
 from tasks.registry.version import Version
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import plural, to_html
@@ -41,7 +42,7 @@ def promote(name: str, reason: str, *, override: bool, console: Console) -> Vers
         console: shows what is done.
 
     Raises:
-        GateRefused: the gate does not accept it.
+        GateRefused: the gate does not accept it, or judged it on fewer slices than what serves.
         InputError: it serves already, or ships with the package.
         ModelError: there is no such version, or it is not what it was.
     """
@@ -54,6 +55,8 @@ def promote(name: str, reason: str, *, override: bool, console: Console) -> Vers
     answers_as_before(version)
     verdict = version.card.verdict
     evidence, against = evidence_of(verdict), verdict.against
+    if not override and version.accepted and (serves := known.serving_card()):
+        require_as_much_evidence(version, serves)  # before it is perhaps judged again
     stale = _stale(verdict, champion)
     if not override and version.accepted and stale:
         console.log("Gate", f"{name} was judged {stale}: judging it again")

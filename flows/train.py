@@ -15,12 +15,17 @@ from flows.training_log import (
     log_data,
     log_evaluation,
     log_export,
+    log_less_evidence,
+    log_orientation,
+    log_shortfalls,
     log_verdict,
 )
 from tasks.atomic import write_text
 from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.errors import GateRefused, InputError
 from tasks.gate.prediction_changes import facts as changes_facts
+from tasks.gate.shortfall import shortfalls
+from tasks.gate.slices import Slice
 from tasks.gate.steps import slices_to_measure
 from tasks.inference.model_file import KERAS_FILE, Model, model_in
 from tasks.metrics.calibration import Calibration
@@ -31,7 +36,8 @@ from tasks.registry.card import CardContent
 from tasks.registry.card_parts import CardDataset, Golden
 from tasks.registry.golden import golden_answers
 from tasks.registry.recipe_names import recipe_of
-from tasks.registry.registry import Registry
+from tasks.registry.registry import Registry, bundled_model
+from tasks.registry.serving_rules import missing_slices
 from tasks.registry.version import Version, verified
 from tasks.reporting.document import Report, to_html
 from tasks.reporting.training_report import TrainingPictures, training_report
@@ -39,6 +45,7 @@ from tasks.runs import REPORT_FILE, open_run
 from tasks.settings import TrainSettings, home, models_place
 from tasks.storage.journal import actor
 from tasks.task import task
+from tasks.training.orientation_check import Readings, read_in_every_way, require_upright
 from tasks.training.steps import (
     Evaluation,
     Training,
@@ -51,6 +58,7 @@ from tasks.training.steps import (
 )
 
 FIRST_PICTURES = 10
+FITTED_BY = ("data", "orientation", "recipe", "seed")  # settings of a card that weights come from
 NO_CHAMPION = "there is still no champion"
 
 
@@ -84,10 +92,13 @@ def train(settings: TrainSettings, console: Console | None = None) -> Outcome:
             not installed.
     """
     console = console or Console()
-    require_ready(settings)
+    slices = require_ready(settings)
     run = open_run("train", home())
-    snapshot = ingested(settings.data, console)
+    snapshot = ingested(settings, console)
     log_data(snapshot, console)
+    require_orientation(snapshot, settings, console)
+    log_shortfalls(shortfalls(snapshot.facts.counts[Part.TEST.key], slices), console)
+    log_less_evidence(evidence_that_lacks(settings), console)
     training = fit_model(snapshot, settings, run, console)
     return make_version(snapshot, training, settings, run, console)
 
@@ -111,9 +122,9 @@ def train_again(weights: Path, settings: TrainSettings, console: Console | None 
     card, run = fitted.card, open_run("train", home())
     if card.device is None or card.dataset is None:
         raise InputError(f"the card of {fitted.name} does not say where and on what it was fitted")
-    fit = {name: card.settings[name] for name in ("data", "recipe", "seed")}
+    fit = {name: card.settings[name] for name in FITTED_BY if name in card.settings}
     settings = settings.model_copy(update=fit)
-    snapshot = ingested(settings.data, console)
+    snapshot = ingested(settings, console)
     if snapshot.digest != card.dataset.digest:
         raise InputError(
             f"{settings.data} is snapshot {snapshot.digest[:12]} by now, {fitted.name} was fitted "
@@ -130,23 +141,56 @@ def train_again(weights: Path, settings: TrainSettings, console: Console | None 
     return make_version(snapshot, training, settings, run, console)
 
 
-def require_ready(settings: TrainSettings) -> None:
+def require_ready(settings: TrainSettings) -> list[Slice]:
     """Find out before the fit what would stop the training after it.
+
+    Returns:
+        The slices that will be drawn from the test part.
 
     Raises:
         InputError: TensorFlow is missing, the gate is given a folder or a name that there is not,
             or no version can be registered.
     """
     require_tensorflow()
-    slices_to_measure(settings)
+    named, slices = slices_to_measure(settings)
     Registry(models_place()).require_writable()
+    return [slice_ for slice_ in slices if slice_.name not in named]
 
 
-def ingested(data: str, console: Console) -> Snapshot:
+def ingested(settings: TrainSettings, console: Console) -> Snapshot:
     """Return the checked snapshot of the data, and show how far fetching or reading it is."""
     with console.bar("Data", 100) as advance:
         show = lambda _, done, total: advance(100 * done / max(1, total))  # noqa: E731
-        return ingest(data, home() / "datasets", show)
+        return ingest(settings.data, home() / "datasets", show, settings.orientation)
+
+
+@task(name="look how the pictures lie")
+def require_orientation(snapshot: Snapshot, settings: TrainSettings, console: Console) -> None:
+    """Refuse pictures that the shipped model reads clearly better turned, mirrored or inverted.
+
+    Raises:
+        DatasetError: it does.
+    """
+    readings: list[Readings] | NotMeasured
+    if settings.orientation == "as-given":
+        readings = NotMeasured("--orientation as-given")
+    elif shipped := bundled_model():
+        readings = read_in_every_way(shipped.model(), snapshot)
+    else:
+        readings = NotMeasured("no model ships with this digitflow")
+    log_orientation(readings, console)
+    if not isinstance(readings, NotMeasured):
+        require_upright(readings, settings.data, settings.orientation)
+
+
+@fails_closed
+def evidence_that_lacks(settings: TrainSettings) -> tuple[str, list[str]] | None:
+    """Return what serves, and which slices that it passed a candidate will not be judged on."""
+    champion = Registry(models_place()).serving_card() if settings.promote else None
+    if champion is None:
+        return None
+    slices = [slice_.name for slice_ in slices_to_measure(settings)[1]]
+    return champion.version, missing_slices(slices, champion.verdict)
 
 
 def make_version(
@@ -247,7 +291,7 @@ def promote_or_refuse(
             registry.promote(version, reason, against=against, evidence=evidence)
             promoted = True
             sentence = f"accepted: {version.name} is the champion now"
-        except GateRefused as refusal:  # another training was faster
+        except GateRefused as refusal:  # less evidence, or another training was faster
             accepted, sentence = False, f"refused: {refusal}; {version.name} is kept"
     elif accepted:
         sentence = f"accepted: {version.name} is kept, not promoted"

@@ -1,11 +1,15 @@
 """The lines that a person reads while a training runs."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tasks.contracts.verdict import Verdict
 from tasks.data.snapshot import Snapshot
 from tasks.metrics.calibration import Calibration
+from tasks.not_measured import NotMeasured
 from tasks.progress import ProgressLog
+from tasks.registry.serving_rules import listed_slices
+from tasks.training.orientation_check import Readings
 from tasks.training.steps import Evaluation
 
 
@@ -16,6 +20,37 @@ def log_data(snapshot: Snapshot, log: ProgressLog) -> None:
     log.log("Data", f"{snapshot.facts.name}: {parts} (snapshot {snapshot.digest[:12]})")
     first = " ".join(map(str, snapshot.facts.first_labels))
     log.log("", f"first labels: {first}")
+    for conversion in snapshot.facts.converted:
+        log.log("", f"converted: {conversion}")
+
+
+def log_orientation(readings: list[Readings] | NotMeasured, log: ProgressLog) -> None:
+    """Say how the shipped model reads the data as it is, or why nobody looked."""
+    if isinstance(readings, NotMeasured):
+        log.log("Orientation", f"not checked: {readings.reason}")
+        return
+    parts = " and ".join(
+        f"{one.given:.1%} of {one.count:,} of the {one.part} part" for one in readings
+    )
+    log.log("Orientation", f"as given, the shipped model reads {parts} right")
+
+
+def log_shortfalls(shortfalls: Iterable[str], log: ProgressLog) -> None:
+    """Say for what the test part is too small, so that no candidate can pass."""
+    for shortfall in shortfalls:
+        log.log("Too few", f"{shortfall}, so that the gate will refuse")
+
+
+def log_less_evidence(lacks: tuple[str, list[str]] | NotMeasured | None, log: ProgressLog) -> None:
+    """Say that a candidate will be kept and not serve, for the gate will see less of it."""
+    if lacks is None or isinstance(lacks, NotMeasured) or not lacks[1]:
+        return  # what could not be found out, the promotion finds out
+    champion, slices = lacks
+    log.log(
+        "Gate",
+        f"judges it without {listed_slices(slices)}, which {champion} passed: it will be kept, and "
+        "needs `models promote --override` to serve",
+    )
 
 
 def log_calibration(calibration: Calibration, log: ProgressLog) -> None:

@@ -22,6 +22,17 @@ from tasks.visible import encodable
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 RecipeName = Literal["standard", "quick"]
 JudgedOn = Literal["all", "clean"]
+Orientation = Literal[
+    "checked",
+    "as-given",
+    "transposed",
+    "turned-left",
+    "turned-right",
+    "upside-down",
+    "mirrored",
+    "flipped",
+    "anti-transposed",
+]
 Required = Literal["non-inferiority", "improvement"]
 
 SEEN = "histories"  # folder of the home: what this machine has seen of each history
@@ -167,6 +178,9 @@ class GateSettings(FlowSettings):
     max_slice_drop: float = Field(
         0.05, ge=0, le=1, description="Accuracy lost at most on each slice (bound)."
     )
+    max_disagreement: float = Field(
+        0.5, ge=0, le=1, description="Share of the test part that what serves may contradict."
+    )
     max_flips: float | None = Field(
         None, ge=0, le=1, description="Share of recent real pictures whose answer may change."
     )
@@ -182,8 +196,14 @@ class TrainSettings(GateSettings):
 
     data: str = Field(
         "mnist",
-        description="'mnist', a folder of IDX files, an .npz, or a folder with one sub-folder "
-        "per digit.",
+        description="'mnist', a folder of IDX files, an .npz, a .csv, or a folder with one "
+        "sub-folder per digit.",
+    )
+    orientation: Orientation = Field(
+        "checked",
+        description="How the pictures lie. 'checked': upright, and refused if the shipped model "
+        "reads them clearly better turned, mirrored or inverted. 'as-given': whatever it reads. "
+        "Any other: they are brought upright first.",
     )
     recipe: RecipeName = Field(
         "standard",

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from flows.cli.main import main
+from tasks.contracts.verdict import Check
 from tasks.inference.batch import Chunk, ReadPlan, read_chunks
 from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
@@ -68,7 +69,11 @@ def as_ordinary_user(*command: str) -> list[str]:
 
 
 def register_champion(
-    home: Path, onnx: Path, name: str = "tiny", place: str | None = None
+    home: Path,
+    onnx: Path,
+    name: str = "tiny",
+    place: str | None = None,
+    checks: Sequence[Check] = (),
 ) -> Version:
     """Register a model with a card that says the gate accepted it, and promote it.
 
@@ -87,7 +92,8 @@ def register_champion(
         "golden": golden_answers(model_in(onnx), pictures).to_dict(),
         "parity": None,
         "verdict": {
-            **{"accepted": True, "sentence": "Accepted: made", "checks": []},
+            **{"accepted": True, "sentence": "Accepted: made"},
+            "checks": [check.to_dict() for check in checks],
             **{"against": None, "acceptance": {}},
         },
     }

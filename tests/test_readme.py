@@ -80,7 +80,8 @@ SETTINGS = {  # of the small data, so that each training takes seconds
     "DIGITFLOW_JUDGE_ON": "clean",
     "DIGITFLOW_MIN_COVERAGE": "0",
     "DIGITFLOW_MIN_SLICE_PICTURES": "100",
-    # what ships knows far more than these small models
+    # what ships knows far more than these small models, and was judged on more
+    "DIGITFLOW_PROMOTE": "0",
     "DIGITFLOW_MAX_DROP": "1",
     "DIGITFLOW_MAX_OVERALL_DROP": "1",
 }
@@ -123,6 +124,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, npz_sample: Path, server:
     (folder / "idx").mkdir()
     for name, part in zip(RAW_SHA256, parts, strict=True):
         (folder / "idx" / name).write_bytes(to_bytes(part.astype(np.uint8)))
+    table = np.column_stack([parts[1], parts[0].reshape(len(parts[0]), -1)])
+    header = ",".join(["label", *(f"pixel{number}" for number in range(784))])
+    np.savetxt(folder / "train.csv", table, "%d", ",", header=header, comments="")
     for number, (image, label) in enumerate(zip(*parts[2:], strict=True)):
         file = folder / "digits" / str(label) / f"{number}.png"
         file.parent.mkdir(parents=True, exist_ok=True)

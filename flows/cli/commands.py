@@ -32,7 +32,8 @@ GATE_HEADINGS = (
         (
             *("floors", "recall_floors", "slice_pictures", "min_slice_pictures"),
             *("max_calibration_error", "min_coverage", "min_refused"),
-            *("require", "max_drop", "max_overall_drop", "max_slice_drop", "max_flips"),
+            *("require", "max_drop", "max_overall_drop", "max_slice_drop"),
+            *("max_disagreement", "max_flips"),
             *("max_file_mib", "max_memory_mib", "min_speed"),
         ),
     ),
@@ -84,7 +85,10 @@ class Demo(Flow):
 class Train(TrainSettings, Flow):
     """Train a network; if the gate accepts it, it reads from now on."""
 
-    headings = (("Training", ("data", "recipe", "seed", "promote", "device")), *GATE_HEADINGS)
+    headings = (
+        ("Training", ("data", "orientation", "recipe", "seed", "promote", "device")),
+        *GATE_HEADINGS,
+    )
     examples = (
         ("digitflow train", "MNIST, simulated scans and photos"),
         ("digitflow train --recipe quick", "MNIST alone, half a minute"),

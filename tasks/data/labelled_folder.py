@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,21 @@ from tasks.errors import DatasetError, InputError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9 ._-]*")
 LABELS = tuple("0123456789")
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+PLURALS = (
+    "zeros",
+    "ones",
+    "twos",
+    "threes",
+    "fours",
+    "fives",
+    "sixes",
+    "sevens",
+    "eights",
+    "nines",
+)
+# what may stand beside a digit in the name of its folder, as in digit_0, class0 or label-3
+BESIDE = frozenset({"digit", "digits", "class", "label", "number", "num", "the"})
 # By operating systems and file managers, beside what is hidden; in small letters.
 LEFT_BEHIND = frozenset(
     {
@@ -40,6 +55,7 @@ class LabelledFolder:
     files: list[LabelledFile]  # digit by digit, in a fixed order
     unlabelled: list[Path]  # files beside the sub-folders
     ignored: int  # files and folders that are hidden or that systems leave behind
+    names: dict[str, int]  # of sub-folders that are called otherwise than 0 to 9: their digits
 
 
 @dataclass(frozen=True)
@@ -82,24 +98,56 @@ def entries(folder: Path, *, follow_links: bool = True) -> Entries:
     )
 
 
+def digit_of(name: str) -> int | None:
+    """Return the digit that the name of a folder says, as 0, 00, zero, Digit_0 or class0, or None.
+
+    Every word and number in it has to say the same digit.
+    """
+    said = set[int]()
+    for word in re.findall(r"[^\W\d_]+|\d+", name.casefold()):
+        if word.isascii() and word.isdigit():
+            said.add(int(word))
+        elif word in WORDS or word in PLURALS:
+            said.add((WORDS if word in WORDS else PLURALS).index(word))
+        elif word not in BESIDE:
+            return None
+    return said.pop() if len(said) == 1 and said < set(range(len(LABELS))) else None
+
+
 def labelled_folder(folder: Path) -> LabelledFolder:
     """Return what a folder with one sub-folder per digit holds; digits may be missing.
 
     Raises:
-        DatasetError: it cannot be listed, or a sub-folder is named otherwise.
+        DatasetError: it cannot be listed, a sub-folder is named otherwise, or two are of one digit.
     """
     top = entries(folder)
-    if unknown := [path.name for path in top.folders if path.name not in LABELS]:
-        raise DatasetError(
-            f"{folder}: unknown label folder {unknown[0]!r}; expected sub-folders named 0 to 9 "
-            "and no others"
-        )
+    digits = _digits(folder, top.folders)
     files, ignored = [], top.ignored
-    for digit in top.folders:
-        for inside in _tree(digit):
-            files += [LabelledFile(path, int(digit.name)) for path in inside.files]
+    for path in sorted(top.folders, key=lambda path: digits[path.name]):
+        for inside in _tree(path):
+            files += [LabelledFile(file, digits[path.name]) for file in inside.files]
             ignored += inside.ignored
-    return LabelledFolder(files, top.files, ignored)
+    names = {name: digit for name, digit in digits.items() if name not in LABELS}
+    return LabelledFolder(files, top.files, ignored, names)
+
+
+def _digits(folder: Path, folders: Sequence[Path]) -> dict[str, int]:
+    """Return the digit of each sub-folder by its name."""
+    digits = dict[str, int]()
+    for path in folders:
+        digit = digit_of(path.name)
+        if digit is None:
+            raise DatasetError(
+                f"{folder}: unknown label folder {path.name!r}; expected sub-folders named 0 to 9 "
+                "and no others"
+            )
+        if same := [name for name, other in digits.items() if other == digit]:
+            raise DatasetError(
+                f"{folder}: {same[0]!r} and {path.name!r} are both folders of {digit}: put their "
+                "files into one"
+            )
+        digits[path.name] = digit
+    return digits
 
 
 def _tree(folder: Path) -> Iterator[Entries]:

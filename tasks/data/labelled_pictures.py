@@ -9,7 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.data.labelled import Labelled, OnProgress, Skipped, SkippedFile
+from tasks.data.labelled import (
+    TEST,
+    TRAIN,
+    VAL,
+    Labelled,
+    OnProgress,
+    Skipped,
+    SkippedFile,
+    part_named,
+    tested_part,
+)
 from tasks.data.labelled_folder import (
     LABELS,
     LabelledFile,
@@ -31,7 +41,7 @@ from tasks.processes.page_process import (
 )
 
 WHOLE = ""  # of a folder that says nothing about a split
-SPLITS = ("train", "test")  # folders that may hold the label folders; in the order of MNIST's parts
+PARTS = (TRAIN, VAL, TEST)  # folders that may hold the label folders, in this order
 MAX_UNREADABLE = 0.01  # share of a folder's pictures; more says that the folder is not understood
 PROGRESS_STEP = 200  # pictures
 FILES_A_PROCESS = 500  # starting one costs what decoding so many small files does
@@ -41,14 +51,15 @@ DECODE_S = 30.0  # seconds for one file
 def read_pictures(root: Path, on_progress: OnProgress) -> Labelled:
     """Return the canonical form of every picture in a folder with one sub-folder per digit.
 
-    `train/` and `test/` may stand above the sub-folders; then they are the split.
+    `train/`, `val/` and `test/` may stand above the sub-folders; then they are the split.
 
     Raises:
         DatasetError: it is no such folder, a digit is missing, or many files are no pictures.
     """
     splits, ignored = _splits(root)
+    tested, decided = (None, []) if WHOLE in splits else tested_part(splits, root)
     files = [file for folder in splits.values() for file in folder.files]
-    test = np.array([split == "test" for split, folder in splits.items() for _ in folder.files])
+    test = np.array([split == tested for split, folder in splits.items() for _ in folder.files])
     pages = [_digit(found[0]) for found in _pages(root, files, on_progress)]
     skipped = tuple(
         SkippedFile(str(file.path.relative_to(root)), page.reason, page.detail)
@@ -69,24 +80,33 @@ def read_pictures(root: Path, on_progress: OnProgress) -> Labelled:
         licence="not stated",
         images=np.stack([page for page in pages if not isinstance(page, Undecodable)]),
         labels=np.array([file.label for file in files], np.int8)[kept],
-        test=None if WHOLE in splits else test[kept],
+        test=test[kept] if tested else None,
         skipped=Skipped(ignored, skipped),
+        converted=(*_renamed(splits.values()), *decided),
     )
+
+
+def _renamed(folders: Iterable[LabelledFolder]) -> list[str]:
+    """Return in words which sub-folders were taken for which digits, if that was not their name."""
+    names = dict(sorted(name for folder in folders for name in folder.names.items()))
+    listed = ", ".join(f"{name} for {digit}" for name, digit in names.items())
+    return [f"sub-folders: {listed}"] if names else []
 
 
 def _splits(root: Path) -> tuple[dict[str, LabelledFolder], int]:
     """Return the labelled folders, by their split or WHOLE, and how many entries are ignored."""
     top = entries(root)
-    names = [path.name for path in top.folders]
-    if not set(names) & set(SPLITS):
+    parts = {path.name: part_named(path.name) for path in top.folders}
+    named = {part: name for name, part in parts.items() if part}
+    if not named:
         found, ignored = {WHOLE: _complete(root)}, 0
-    elif set(names) == set(SPLITS):
-        found = {split: _complete(root / split) for split in SPLITS}
+    elif len(named) == len(parts) > 1 and TRAIN in named:
+        found = {part: _complete(root / named[part]) for part in PARTS if part in named}
         ignored = top.ignored + len(top.files)
     else:
         raise DatasetError(
-            f"data {root}: expected the sub-folders test and train and no others, found "
-            f"{', '.join(names)}"
+            f"data {root}: expected the sub-folders test and train, perhaps val, and no others, "
+            f"found {', '.join(parts)}"
         )
     return found, ignored + sum(
         folder.ignored + len(folder.unlabelled) for folder in found.values()

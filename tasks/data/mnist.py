@@ -244,7 +244,7 @@ def _verified(raw: dict[str, bytes], source: str) -> Labelled:
             raise DatasetError(f"{source}: {name}: expected SHA-256 {expected}, found {found}")
     train, test = (
         checked(
-            idx.parse(raw[images], 3, images), idx.parse(raw[labels], 1, labels), images, labels
+            (idx.parse(raw[images], 3, images), images), (idx.parse(raw[labels], 1, labels), labels)
         )
         for images, labels in ((TRAIN_IMAGES, TRAIN_LABELS), (TEST_IMAGES, TEST_LABELS))
     )

@@ -24,6 +24,19 @@ class Form(NamedTuple):
     shape: tuple[int, ...]
 
 
+def names(path: Path) -> list[str]:
+    """Return the names of the arrays in a file, in its order.
+
+    Raises:
+        DatasetError: it is no .npz, or it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except Exception as error:  # zipfile raises a dozen types for damaged files
+        raise _unreadable(path, error) from error
+
+
 def read(
     path: Path, names: Sequence[str], check: Callable[[str, Form], None]
 ) -> dict[str, NDArray[Any]]:
@@ -51,7 +64,11 @@ def read(
     except DatasetError:
         raise
     except Exception as error:  # zipfile and numpy raise a dozen types for damaged files
-        raise DatasetError(f"{path}: cannot be read as .npz: {error}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{path}: cannot be read as .npz: {error}")
 
 
 def _form(archive: zipfile.ZipFile, member: str) -> Form:

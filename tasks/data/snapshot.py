@@ -5,7 +5,7 @@ import json
 import logging
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from uuid import uuid4
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from tasks.atomic import absolute, atomic_write, make_folder, sha256, sync_folder, write_text
 from tasks.data import mnist, sources
 from tasks.data.labelled import Labelled, Labels, OnProgress, Skipped
+from tasks.data.orientation import UPRIGHT, upright
 from tasks.data.snapshot_facts import SkippedFacts, SkippedFileFacts, SnapshotFacts
 from tasks.errors import DatasetError
 from tasks.imaging.pixels import Pixels
+from tasks.settings import Orientation
 from tasks.task import may_pass_later, task
 
 logger = logging.getLogger(__name__)
@@ -75,13 +77,20 @@ class Snapshot:
     retry_delay_seconds=[5.0, 30.0],
     retry_condition_fn=may_pass_later,
 )
-def ingest(data: str, datasets: Path, on_progress: OnProgress | None = None) -> Snapshot:
+def ingest(
+    data: str,
+    datasets: Path,
+    on_progress: OnProgress | None = None,
+    orientation: Orientation = "as-given",
+) -> Snapshot:
     """Return the snapshot of some data, made in `datasets/<name>/<digest>/` if it is not there.
 
     Args:
-        data: 'mnist', or the path of IDX files, an .npz or a folder with one sub-folder per digit.
+        data: 'mnist', or the path of IDX files, an .npz, a .csv or a folder with one sub-folder
+            per digit.
         datasets: folder of all snapshots; downloads are kept in it.
         on_progress: called with what is done, how much of it, and of how much.
+        orientation: how its pictures lie; they are brought upright.
 
     Raises:
         DatasetError: the data is missing, damaged or not understood; no folder was made.
@@ -89,10 +98,12 @@ def ingest(data: str, datasets: Path, on_progress: OnProgress | None = None) -> 
     on_progress = on_progress or (lambda what, done, total: None)
     if data == "mnist":
         made = datasets / "mnist" / MNIST_DIGEST
-        if made.is_dir():
+        if made.is_dir() and orientation not in UPRIGHT:
             return load(made)
-        return save(mnist.fetch(datasets / "downloads", on_progress), datasets)
-    return save(sources.read(absolute(data), on_progress), datasets)
+        labelled = mnist.fetch(datasets / "downloads", on_progress)
+    else:
+        labelled = sources.read(absolute(data), on_progress)
+    return save(upright(labelled, orientation), datasets)
 
 
 def load(folder: Path) -> Snapshot:
@@ -129,7 +140,8 @@ def load(folder: Path) -> Snapshot:
 def save(labelled: Labelled, datasets: Path) -> Snapshot:
     """Split and check labelled digits, write them, and return the snapshot.
 
-    Data that was saved before, under whatever name, is that earlier snapshot.
+    Data that was saved before, under whatever name, is that earlier snapshot; what was converted to
+    come to it is told of this time.
 
     Raises:
         DatasetError: a part would lack a digit; nothing was written.
@@ -149,7 +161,9 @@ def save(labelled: Labelled, datasets: Path) -> Snapshot:
         hashes = {name: sha256(temporary / name) for name in ARRAYS}
         digest = _digest(hashes)
         if earlier := next(datasets.glob(f"*/{digest}"), None):
-            return load(earlier)
+            found = load(earlier)
+            facts = found.facts.model_copy(update={"converted": list(labelled.converted)})
+            return replace(found, facts=facts)
         facts = _facts(labelled, groups, splits, hashes)
         write_text(temporary / FACTS, json.dumps(facts.to_dict(), indent=2))
         return load(_renamed(temporary, datasets / _folder_name(labelled.name) / digest))
@@ -244,6 +258,7 @@ def _facts(
         },
         first_labels=labelled.labels[:10].tolist(),
         skipped=_skipped(labelled.skipped),
+        converted=list(labelled.converted),
         digest=_digest(hashes),
         sha256=hashes,
     )

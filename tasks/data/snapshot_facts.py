@@ -1,5 +1,7 @@
 """What dataset.json says of a snapshot; snapshot.py alone reads and writes the file."""
 
+from pydantic import Field
+
 from tasks.contracts.base import Contract
 
 
@@ -30,5 +32,6 @@ class SnapshotFacts(Contract):
     duplicates: dict[str, int]  # of pictures, by kind
     first_labels: list[int]  # in the order of the source
     skipped: SkippedFacts
+    converted: list[str] = Field([])  # what was taken for what, in words
     digest: str  # SHA-256 of the content, which names the folder
     sha256: dict[str, str]  # of each array

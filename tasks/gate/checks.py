@@ -10,7 +10,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from tasks.contracts.verdict import Check, Verdict
+from tasks.contracts.verdict import (
+    ACCURACY_ON,
+    BY_DEVICE,
+    RECALL_OF,
+    RECALL_ON,
+    REFUSAL_OF,
+    Check,
+    Verdict,
+)
 from tasks.gate.evidence import Answers, ChampionAnswers, Evidence, Outdated, SliceAnswers
 from tasks.gate.requirements import Baseline, Limits, at_least, failed, holds, verdict_of, within
 from tasks.gate.slices import NOTHING, TEST, Slice
@@ -87,25 +95,28 @@ def _slices(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     if not evidence.answers:
         raise Missing("no device answered")
     for device, answers in evidence.answers.items():
-        where = "" if len(evidence.answers) == 1 else f" by {device}"
+        where = "" if len(evidence.answers) == 1 else f"{BY_DEVICE}{device}"
         for slice_ in evidence.slices:
             try:
                 yield from _slice(slice_, _answered(answers, slice_.name), where)
             except Missing as missing:
-                yield failed(f"accuracy on {slice_.name}{where}", str(missing))
+                yield failed(f"{ACCURACY_ON}{slice_.name}{where}", str(missing))
 
 
 def _slice(slice_: Slice, answers: SliceAnswers, where: str) -> Iterator[Check]:
     count = len(answers.labels)
     if count < slice_.fewest:
-        raise Missing(f"{count:,} pictures, at least {slice_.fewest:,} are needed")
+        raise Missing(
+            f"{count:,} pictures, at least {slice_.fewest:,} are needed: "
+            f"{slice_.fewest - count:,} are missing"
+        )
     if slice_.name == NOTHING:
         refused = Share(int((~answers.read).sum()), count)
         text = "share of pictures without a digit that is not read"
-        yield at_least(f"refusal of {slice_.name}{where}", refused, slice_.floor, text)
+        yield at_least(f"{REFUSAL_OF}{slice_.name}{where}", refused, slice_.floor, text)
         return
     yield at_least(
-        f"accuracy on {slice_.name}{where}",
+        f"{ACCURACY_ON}{slice_.name}{where}",
         Share(int(answers.right.sum()), count),
         slice_.floor,
         "share answered right, read or in review",
@@ -120,10 +131,10 @@ def _recall(slice_: Slice, answers: SliceAnswers, where: str) -> Check:
         for k in range(DIGITS)
     ]
     if absent := [str(digit) for digit, share in enumerate(shares) if not share.count]:
-        return failed(f"recall on {slice_.name}{where}", f"no picture of {', '.join(absent)}")
+        return failed(f"{RECALL_ON}{slice_.name}{where}", f"no picture of {', '.join(absent)}")
     worst = min(range(DIGITS), key=lambda digit: shares[digit].low)
     text = "share found of the digit that is found least often"
-    name = f"recall of {worst} on {slice_.name}{where}"
+    name = f"{RECALL_OF}{worst} on {slice_.name}{where}"
     return at_least(name, shares[worst], slice_.recall_floor, text)
 
 
@@ -237,6 +248,7 @@ def _serving(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         "a model compared with itself is never worse",
     )
     candidate, pairs = _first_device(evidence), dict[str, Paired]()
+    yield _agreement(candidate, champion, settings)
     digits = [slice_ for slice_ in evidence.slices if slice_.name != NOTHING]
     for slice_ in digits:
         name = f"drop on {slice_.name}"
@@ -252,6 +264,33 @@ def _serving(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
             yield failed(name, f"{champion.model.name}: {missing}")
     if len(pairs) == len(digits):
         yield from _overall(evidence, candidate, champion, settings)
+
+
+def _agreement(candidate: Answers, champion: ChampionAnswers, settings: GateSettings) -> Check:
+    """Sound the alarm where a candidate contradicts what serves on most of the test part.
+
+    By the data's own labels it may be right all the same: they are what may be wrong.
+    """
+    ours, theirs = _answered(candidate, TEST), _answered(champion.answers, TEST)
+    share, name = (
+        float((ours.digits != theirs.digits).mean()),
+        "answers that contradict what serves",
+    )
+    check = within(
+        name,
+        share,
+        Limits(highest=settings.max_disagreement),
+        count=len(ours.digits),
+        explanation=f"share of the test part that {champion.model.name} answers otherwise",
+    )
+    if check.passed:
+        return check
+    alarm = (
+        f"{champion.model.name} answers {share:.1%} of the test part otherwise, at most "
+        f"{settings.max_disagreement:.0%} are taken: do its pictures lie on their side, are labels "
+        "mixed up, or are they digits that it cannot know? If that is meant: --max-disagreement 1"
+    )
+    return check.model_copy(update={"finding": f"{name}: {alarm}"})
 
 
 def _overall(

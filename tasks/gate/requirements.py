@@ -81,18 +81,20 @@ def verdict_of(
 def at_least(name: str, share: Share, floor: float, explanation: str) -> Check:
     """Require the lower bound of a share to reach a floor."""
     passed = share.low >= floor
-    if not passed and (needed := _needed(floor)) > share.count:
+    finding = "" if passed else f"{name} {share.low:.4f} < {floor:.4f}"
+    if not passed and (needed := fewest_for(floor)) > share.count:
         explanation += (
             f"; {share.count:,} pictures are too few: even all right would not do, "
             f"{needed:,} are needed"
         )
+        finding += f", {needed - share.count:,} pictures are missing" if floor < 1 else ""
     return Check(
         name=name,
         requirement=f"at least {floor:.4f}",
         measured=f"{share.low:.4f} ({share.right:,} of {share.count:,})",
         passed=passed,
         explanation=explanation,
-        finding="" if passed else f"{name} {share.low:.4f} < {floor:.4f}",
+        finding=finding,
         low=share.low,
         high=share.high,
         count=share.count,
@@ -139,6 +141,6 @@ def failed(name: str, reason: str, explanation: str = "") -> Check:
     )
 
 
-def _needed(floor: float) -> int:
+def fewest_for(floor: float) -> int:
     """Return how many pictures, all right, it takes for a lower Wilson bound of `floor`."""
     return int(Z_95**2 * floor / (1 - floor)) + 1 if floor < 1 else 10**9

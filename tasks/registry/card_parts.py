@@ -33,6 +33,7 @@ class CardDataset(Contract):
     counts: dict[str, list[int]] | None = None  # by part: pictures of each digit
     duplicates: dict[str, int] | None = None
     first_labels: list[int] | None = None
+    converted: list[str] | None = None  # what of the data was taken for what, in words
 
 
 class CardCurve(Contract):

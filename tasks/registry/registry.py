@@ -16,10 +16,15 @@ from typing import Any
 from tasks.atomic import absolute, atomic_write, sha256, write_text
 from tasks.errors import GateRefused, InputError, ModelError
 from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, model_in
-from tasks.registry.card import CARD_DIGEST, CardContent, card_of, read_card, sealed
+from tasks.registry.card import CARD_DIGEST, Card, CardContent, card_of, read_card, sealed
 from tasks.registry.events import entry_of, named_within, overridden, registered, removed, served
 from tasks.registry.open import open_models
-from tasks.registry.serving_rules import require_accepted, require_registered, require_same
+from tasks.registry.serving_rules import (
+    require_accepted,
+    require_as_much_evidence,
+    require_registered,
+    require_same,
+)
 from tasks.registry.version import CARD_FILE, Known, Unusable, Version, require_judged, verified
 from tasks.registry.version_lock import unused
 from tasks.storage.journal import Entry
@@ -196,8 +201,10 @@ class Registry:
             evidence: figures for the history.
 
         Raises:
-            GateRefused: the gate did not accept it, or another version serves by now.
-            ModelError: it was deleted, or was never registered.
+            GateRefused: the gate did not accept it, another version serves by now, or that one
+                passed slices that this one was not judged on.
+            ModelError: it was deleted or was never registered, or the card of what serves is not
+                what it was.
         """
 
         def promotion(entries: list[Entry]) -> list[Entry]:
@@ -210,10 +217,37 @@ class Registry:
             if not override:
                 require_accepted(version)
                 require_same(version, against, serving)
+                if serving and (card := self._card(serving, entries)):
+                    require_as_much_evidence(version, card)
             facts = {"replaced": serving, "override": override, "evidence": dict(evidence or {})}
             return [entry_of("promote", version.name, reason, **facts)]
 
         self._store.history.append(promotion)
+
+    def serving_card(self) -> Card | None:
+        """Return the card of what serves, champion or shipped; its files are not looked at.
+
+        None: nothing serves, or what was never registered, so that it passed nothing.
+
+        Raises:
+            ModelError: it is gone, or not the card that was registered.
+        """
+        entries = self.history()
+        names = served(entries, first=_ready_name())
+        return self._card(names[-1], entries) if names else None
+
+    def _card(self, name: str, entries: Sequence[Entry]) -> Card | None:
+        """Return the card of what serves, whose model may be large and far away."""
+        text = None if name in removed(entries) else self._store.cards([name]).get(name)
+        if text is None and name == _ready_name():
+            return read_card(READY / CARD_FILE)
+        if name not in registered(entries):
+            return None
+        if text is None:
+            raise ModelError(f"no model version {name!r} in {self.place}")
+        card = card_of(text, f"{self.place}/{name}/{CARD_FILE}")
+        require_registered(f"{self.place}/{name}", name, card, registered(entries))
+        return card
 
     def rollback(self, reason: str, recheck: Recheck) -> Version:
         """Let the version serve again that the champion replaced.

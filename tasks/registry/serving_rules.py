@@ -1,10 +1,16 @@
 """What a version has to be before it may serve; each rule is a refusal with its reason."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
+from tasks.contracts.verdict import Verdict
 from tasks.errors import GateRefused, ModelError
 from tasks.registry.card import Card
 from tasks.registry.version import CARD_FILE, Known
+
+# How slices of registered folders begin: what is registered by now counts, and every verdict that
+# lets a version serve is on all of that.
+REGISTERED = "acceptance "
+SHOWN_SLICES = 3  # in an error
 
 
 def require_registered(
@@ -61,3 +67,32 @@ def require_same(version: Known, against: str | None, serving: str | None) -> No
             f"stale baseline: {version.name} was judged against {against or 'nothing'}, but "
             f"{serving or 'nothing'} serves: judge it again"
         )
+
+
+def require_as_much_evidence(version: Known, champion: Card) -> None:
+    """Refuse a verdict on fewer slices than the model passed that serves.
+
+    Raises:
+        GateRefused: it is; the slices are named.
+    """
+    if missing := missing_slices(version.card.verdict.passed_slices(), champion.verdict):
+        raise GateRefused(
+            f"less evidence: {version.name} was not judged on {listed_slices(missing)}, which "
+            f"{champion.version} passed: train with --judge-on all and the same --slices, or "
+            f'`digitflow models promote {version.name} --override --reason "..."`'
+        )
+
+
+def missing_slices(slices: Collection[str], champion: Verdict) -> list[str]:
+    """Return the slices that what serves passed and a candidate is not judged on."""
+    return [
+        name
+        for name in champion.passed_slices()
+        if name not in slices and not name.startswith(REGISTERED)
+    ]
+
+
+def listed_slices(names: Sequence[str]) -> str:
+    """Return the first slices by name, and how many more there are."""
+    more = len(names) - SHOWN_SLICES
+    return ", ".join(names[:SHOWN_SLICES]) + (f" and {more} more slices" if more > 0 else "")

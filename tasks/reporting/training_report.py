@@ -129,6 +129,7 @@ def _data(dataset: CardDataset | None) -> Section:
     words = [
         f"{dataset.name}, {plural(counts['total'][-1])} from {dataset.source}.",
         f"Licence: {dataset.licence or 'not stated'}.",
+        *([f"Converted: {'; '.join(dataset.converted)}."] if dataset.converted else []),
         f"Exact duplicates: {twice or 'not counted'}.",
         "The test part is never trained on or tuned on.",
     ]

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from tasks.data.labelled import Skipped
 from tasks.data.labelled_folder import (
     LEFT_BEHIND,
+    WORDS,
     LabelledFolder,
+    digit_of,
     evaluation_folder,
     is_ignored,
     labelled_folder,
@@ -112,3 +114,39 @@ def test_a_folder_that_cannot_be_listed_is_named(digits: Path) -> None:
     (digits / "10").symlink_to(digits / "10")
     with pytest.raises(DatasetError, match="10 cannot be read: Too many levels of symbolic links"):
         labelled_folder(digits)
+
+
+@pytest.mark.parametrize(
+    ("name", "digit"),
+    [
+        *(
+            ("0", 0),
+            ("00", 0),
+            ("007", 7),
+            ("zero", 0),
+            ("Seven", 7),
+            ("threes", 3),
+            ("digit_0", 0),
+        ),
+        *(("class0", 0), ("Class 9", 9), ("label-3", 3), ("5 (five)", 5), ("digit_02", 2)),
+        *(("10", None), ("class10", None), ("ten", None), ("sample001", None), ("3d", None)),
+        *(("0_or_1", None), ("digit", None), ("", None), ("1 2", None), ("²", None), ("٣", None)),
+    ],
+)
+def test_the_name_of_a_folder_says_one_digit_or_none(name: str, digit: int | None) -> None:
+    assert digit_of(name) == digit
+
+
+def test_folders_named_in_words_are_those_digits_for_training_and_for_what_judges(
+    digits: Path,
+) -> None:
+    for number, name in enumerate(WORDS):
+        (digits / str(number)).rename(digits / name)
+    found = evaluation_folder(digits)
+    assert names(found, digits) == [f"{n}: {name}/a.png" for n, name in enumerate(WORDS)]
+    assert found.names == {name: number for number, name in enumerate(WORDS)}
+    (digits / "3").mkdir()
+    with pytest.raises(
+        DatasetError, match="'3' and 'three' are both folders of 3: put their files"
+    ):
+        evaluation_folder(digits)

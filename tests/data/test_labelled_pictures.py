@@ -1,5 +1,6 @@
 """Pictures in folders that are named by their digit become what a network is trained on."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -53,7 +54,31 @@ def test_train_and_test_folders_above_the_labels_decide_the_split(tmp_path: Path
     assert labelled.test.tolist() == [False] * 40 + [True] * 20
 
 
-@pytest.mark.parametrize("name", ["ten", "cats", "10", "00"])
+def test_a_val_folder_is_learned_from_beside_test_and_judges_without_it(tmp_path: Path) -> None:
+    for part, copies in (("Train", 3), ("val", 2), ("testing", 1)):
+        write_folders(tmp_path / "digits" / part, copies)
+    labelled = read_quietly(tmp_path / "digits")
+    assert labelled.test is not None
+    assert labelled.test.tolist() == [False] * 50 + [True] * 10
+    assert labelled.converted == ("the val part is learned from, too",)
+    shutil.rmtree(tmp_path / "digits" / "testing")
+    labelled = read_quietly(tmp_path / "digits")
+    assert labelled.test is not None
+    assert labelled.test.tolist() == [False] * 30 + [True] * 20
+    assert labelled.converted == ("there is no test part: the val part is",)
+
+
+def test_folders_that_are_named_otherwise_are_told_with_their_digits(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "digits", copies=1)
+    for digit in range(10):
+        (root / str(digit)).rename(root / f"digit_{digit}")
+    labelled = read_quietly(root)
+    assert labelled.labels.tolist() == list(range(10))
+    [said] = labelled.converted
+    assert said.startswith("sub-folders: digit_0 for 0, digit_1 for 1, ")
+
+
+@pytest.mark.parametrize("name", ["ten", "cats", "10", "sample001", "zero_or_one", "digit"])
 def test_an_unknown_label_folder_is_refused_by_name(tmp_path: Path, name: str) -> None:
     root = write_folders(tmp_path / "digits", copies=1)
     (root / name).mkdir()
@@ -73,7 +98,9 @@ def test_a_missing_label_folder_is_named(tmp_path: Path) -> None:
 
 def test_train_without_test_is_refused(tmp_path: Path) -> None:
     write_folders(tmp_path / "digits" / "train", copies=1)
-    with pytest.raises(DatasetError, match="sub-folders test and train and no others, found train"):
+    with pytest.raises(
+        DatasetError, match="test and train, perhaps val, and no others, found train"
+    ):
         read_quietly(tmp_path / "digits")
 
 

@@ -57,7 +57,7 @@ def write(path: Path, **other: bytes) -> Path:
         (
             "x_test",
             npy("|u1", "(50000000,)", bytes(LARGE)),
-            "expected uint8 .N, 28, 28., found uint8 .50000000",
+            "expected pictures .N, 28, 28., found uint8 .50000000",
         ),
         (
             "y_test",

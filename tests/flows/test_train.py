@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from flows.console import Console
@@ -11,14 +12,36 @@ from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.contracts.verdict import Check
 from tasks.device import cpu
+from tasks.errors import DatasetError
 from tasks.inference.session import ModelSession
+from tasks.registry import registry as registry_file
 from tasks.registry.registry import Registry
 from tasks.settings import TrainSettings
 from tests.bars import save_bar_model
 from tests.conftest import SAMPLE_PICTURES
 from tests.helpers import register_champion
+from tests.helpers import run as command
 
 pytestmark = pytest.mark.training
+
+BUNDLED = registry_file.READY
+
+
+class Lines(Console):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        """Show nothing."""
+        super().__init__(quiet=True)
+        self.logged: list[tuple[str, str]] = []
+
+    def log(self, label: str, text: str) -> None:
+        self.logged.append((label, text))
+
+
+def models(*arguments: str) -> int:
+    """Run a `digitflow models` command and return its exit code."""
+    return command("models", *arguments)
 
 
 def settings(npz_sample: Path, **others: Any) -> TrainSettings:
@@ -93,6 +116,46 @@ def test_an_accepted_model_that_is_not_to_be_promoted_does_not_serve(
     assert outcome.accepted
     assert not outcome.promoted
     assert Registry(home / "models").champion() is None
+
+
+@pytest.mark.slow
+def test_a_candidate_that_is_judged_on_less_than_what_serves_is_kept(
+    npz_sample: Path, home: Path, tmp_path: Path
+) -> None:
+    names = ("accuracy on test part", "accuracy on scans", "refusal of no digits")
+    judged = [Check(name=name, requirement="", measured="", passed=True) for name in names]
+    whole = register_champion(home, save_bar_model(tmp_path / "whole.onnx"), "whole", checks=judged)
+    lines = Lines()
+    lenient = {"max_disagreement": 1, "max_drop": 1, "max_overall_drop": 1}
+    outcome = train(settings(npz_sample, **lenient), lines)
+    registry = Registry(home / "models")
+    assert registry.load(outcome.version).accepted
+    assert not outcome.accepted
+    assert not outcome.promoted
+    assert "less evidence: " in outcome.sentence
+    assert "was not judged on scans, no digits, which whole passed" in outcome.sentence
+    assert registry.serving_name() == whole.name
+    assert registry.history()[-1]["action"] == "refuse"
+    [before] = [text for label, text in lines.logged if label == "Gate" and "judges it" in text]
+    assert before.startswith("judges it without scans, no digits, which whole passed: it will be")
+    assert models("promote", outcome.version, "--reason", "good") == 3
+    assert models("promote", outcome.version, "--reason", "I looked", "--override") == 0
+    assert registry.serving_name() == outcome.version
+
+
+def test_pictures_on_their_side_are_refused_before_anything_is_trained(
+    npz_sample: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_file, "READY", BUNDLED)
+    with np.load(npz_sample) as arrays:
+        turned = {
+            name: array.swapaxes(1, 2) if array.ndim == 3 else array
+            for name, array in arrays.items()
+        }
+    np.savez(tmp_path / "turned.npz", **turned)
+    with pytest.raises(DatasetError, match=r"are transposed: .*--orientation transposed brings"):
+        run(tmp_path / "turned.npz")
+    assert Registry(home / "models").names() == []
 
 
 @pytest.mark.slow

@@ -4,10 +4,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flows.training_log import log_calibration, log_data, log_evaluation, log_export, log_verdict
+from flows.training_log import (
+    log_calibration,
+    log_data,
+    log_evaluation,
+    log_export,
+    log_less_evidence,
+    log_orientation,
+    log_shortfalls,
+    log_verdict,
+)
 from tasks.contracts.training import Answer
 from tasks.contracts.verdict import Check, Verdict
+from tasks.not_measured import NotMeasured
 from tasks.registry.card_parts import CardMetrics
+from tasks.training.orientation_check import Readings, Way
 from tests.bars import BAR_CALIBRATION
 from tests.flows.test_reading_log import Lines
 from tests.reporting.test_training_report import CARD
@@ -52,13 +63,41 @@ def test_the_lowest_error_that_is_named_is_one_that_the_model_supports() -> None
 
 def test_the_parts_of_the_data_are_counted_and_its_first_labels_shown_in_their_order() -> None:
     counts = {"train": [500] * 10, "calibration": [50] * 10, "test": [100] * 10}
-    facts = SimpleNamespace(name="mnist", counts=counts, first_labels=[5, 0, 4])
+    said = ["x_train: floats to integers"]
+    facts = SimpleNamespace(name="mnist", counts=counts, first_labels=[5, 0, 4], converted=said)
     snapshot: Any = SimpleNamespace(facts=facts, digest="9c1f" * 16)
     lines = Lines()
     log_data(snapshot, lines)
     assert lines.logged == [
         ("Data", "mnist: 5,000 train, 500 calibration, 1,000 test (snapshot 9c1f9c1f9c1f)"),
         ("", "first labels: 5 0 4"),
+        ("", "converted: x_train: floats to integers"),
+    ]
+
+
+def test_how_the_shipped_model_reads_the_data_is_told_or_why_nobody_looked() -> None:
+    lines = Lines()
+    log_orientation([Readings("test", 500, 0.998, Way(), 0.998, clearly=False)], lines)
+    log_orientation(NotMeasured("no model ships"), lines)
+    assert lines.logged == [
+        ("Orientation", "as given, the shipped model reads 99.8% of 500 of the test part right"),
+        ("Orientation", "not checked: no model ships"),
+    ]
+
+
+def test_what_will_stop_a_candidate_from_serving_is_told_before_it_is_trained() -> None:
+    lines = Lines()
+    log_shortfalls(["the test part has 3 pictures"], lines)
+    log_less_evidence(("v1", ["scans", "photos", "fog", "jpeg"]), lines)
+    for nothing in (None, ("v1", []), NotMeasured("no card")):
+        log_less_evidence(nothing, lines)
+    assert lines.logged == [
+        ("Too few", "the test part has 3 pictures, so that the gate will refuse"),
+        (
+            "Gate",
+            "judges it without scans, photos, fog and 1 more slices, which v1 passed: it will be "
+            "kept, and needs `models promote --override` to serve",
+        ),
     ]
 
 

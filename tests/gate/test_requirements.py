@@ -46,6 +46,8 @@ def test_too_few_pictures_are_told_with_how_many_it_takes() -> None:
     assert check.explanation == (
         "text; 50 pictures are too few: even all right would not do, 253 are needed"
     )
+    assert check.finding.endswith(" < 0.9850, 203 pictures are missing")
+    assert at_least("accuracy", Share(50, 50), 1.0, "text").finding.endswith(" < 1.0000")
     assert at_least("accuracy", Share(253, 253), 0.985, "text").passed
     assert not at_least("accuracy", Share(252, 252), 0.985, "text").passed
     assert at_least("accuracy", Share(200, 300), 0.985, "text").explanation == "text"

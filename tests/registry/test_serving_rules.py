@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tasks.atomic import sha256
-from tasks.contracts.verdict import Verdict
-from tasks.errors import DigitflowError, ModelError
+from tasks.contracts.verdict import Check, Verdict
+from tasks.errors import DigitflowError, GateRefused, ModelError
 from tasks.registry.card import CardContent, card_of, sealed
 from tasks.registry.events import registered
-from tasks.registry.registry import Registry
+from tasks.registry.registry import Registry, ship
 from tasks.registry.version import Unusable, Version
 from tests.places import Place
 from tests.registry.test_registry import card
@@ -176,3 +176,91 @@ def test_a_version_that_was_copied_from_another_place_with_its_card_is_not_taken
     with pytest.raises(ModelError, match="v9 was never registered"):
         registry.load("v9")
     shutil.rmtree(tmp_path / "elsewhere" / "v9")
+
+
+def on(*names: str, failed: tuple[str, ...] = ()) -> Verdict:
+    """Return the verdict on a model that was judged on slices by their checks' names."""
+    checks = [
+        Check(name=name, requirement="", measured="", passed=name not in failed) for name in names
+    ]
+    return Verdict(accepted=not failed, checks=checks, against="v1")
+
+
+CLEAN = on("accuracy on test part", "recall of 3 on test part", "calibration error")
+WHOLE = on(
+    *("accuracy on test part", "accuracy on scans by cpu", "accuracy on scans by cuda"),
+    *("refusal of no digits", "recall of 1 on scans by cpu", "accuracy on acceptance mine"),
+)
+
+
+def test_a_verdict_names_the_slices_that_it_is_on_and_that_were_passed() -> None:
+    assert CLEAN.passed_slices() == ["test part"]
+    assert WHOLE.passed_slices() == ["test part", "scans", "no digits", "acceptance mine"]
+    failing = on("accuracy on fog", "recall on fog", "accuracy on jpeg", failed=("recall on fog",))
+    assert failing.passed_slices() == ["jpeg"]
+
+
+@pytest.fixture
+def judged(registry: Registry, model_file: Path) -> Callable[..., Version]:
+    """Return what registers a version with a verdict, and lets it serve if it is asked to."""
+
+    def add(name: str, verdict: Verdict, *, serve: bool = False) -> Version:
+        content = CardContent(version=name, verdict=verdict)
+        version = registry.register(content, model_file, model_file)
+        if serve:
+            against = registry.serving_name()
+            registry.promote(version, "whole", against=against, override=not verdict.accepted)
+        return version
+
+    return add
+
+
+def test_what_serves_is_not_replaced_by_a_version_that_was_judged_on_fewer_slices(
+    registry: Registry, judged: Callable[..., Version]
+) -> None:
+    judged("whole", WHOLE, serve=True)
+    clean = judged("clean", CLEAN)
+    with pytest.raises(
+        GateRefused,
+        match=r"less evidence: clean was not judged on scans, no digits, which whole passed: .*"
+        "digitflow models promote clean --override --reason",
+    ):
+        registry.promote(clean, "faster", against="whole")
+    assert registry.serving_name() == "whole"
+    registry.promote(judged("again", WHOLE), "as good", against="whole")
+    registry.promote(clean, "a person has looked", against="again", override=True)
+    registry.promote(judged("other", CLEAN), "as good", against="clean")
+    assert registry.serving_name() == "other"
+
+
+def test_only_what_the_champion_passed_counts_and_folders_that_are_not_registered_do_not(
+    registry: Registry, judged: Callable[..., Version]
+) -> None:
+    names = ("accuracy on test part", "accuracy on scans", "accuracy on acceptance mine")
+    judged("odd", on(*names, failed=("accuracy on scans",)), serve=True)
+    registry.promote(judged("clean", CLEAN), "as good", against="odd")
+    assert registry.serving_name() == "clean"
+
+
+def test_a_champion_whose_card_is_damaged_is_not_replaced_without_an_override(
+    registry: Registry, judged: Callable[..., Version], place: Place
+) -> None:
+    judged("whole", WHOLE, serve=True)
+    place.write("whole/card.json", b"{}")
+    with pytest.raises(ModelError, match=r"whole/card\.json is damaged"):
+        registry.promote(judged("next", WHOLE), "good", against="whole")
+    registry.promote(registry.load("next"), "good", against="whole", override=True)
+    assert registry.serving_name() == "next"
+
+
+def test_the_version_that_ships_counts_as_any_other_that_serves(
+    place: Place, judged: Callable[..., Version], registry: Registry, tmp_path: Path
+) -> None:
+    ready = judged("ready", WHOLE)
+    ship(ready)
+    fresh = Registry(f"{place.url}-fresh")
+    content = CardContent(version="clean", verdict=CLEAN)
+    clean = fresh.register(content, ready.onnx, ready.onnx)
+    assert fresh.serving_name() == "ready"
+    with pytest.raises(GateRefused, match="which ready passed"):
+        fresh.promote(clean, "faster", against="ready")

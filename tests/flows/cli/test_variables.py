@@ -30,6 +30,7 @@ def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, home: Path) -> None
 SETTINGS = {
     **{"JSON": "1", "NO_PREFECT": "1", "DEVICE": "cpu", "PORT": "4300"},
     **{"DATA": "digits/", "RECIPE": "quick", "SEED": "7", "PROMOTE": "0"},
+    **{"ORIENTATION": "as-given", "MAX_DISAGREEMENT": "0.6"},
     **{"JUDGE_ON": "clean", "SLICES": '{"cells": "cells/"}', "REQUIRE": "improvement"},
     **{"FLOORS": '{"cells": 0.5}', "RECALL_FLOORS": '{"cells": 0.5}'},
     **{"SLICE_PICTURES": "7", "MIN_SLICE_PICTURES": "7", "MAX_CALIBRATION_ERROR": "0.5"},
