@@ -32,7 +32,7 @@ def log_orientation(readings: list[Readings] | NotMeasured, log: ProgressLog) ->
     parts = " and ".join(
         f"{one.given:.1%} of {one.count:,} of the {one.part} part" for one in readings
     )
-    log.log("Orientation", f"as given, the shipped model reads {parts} right")
+    log.log("Orientation", f"as they are, the shipped model reads {parts} right")
 
 
 def log_shortfalls(shortfalls: Iterable[str], log: ProgressLog) -> None:

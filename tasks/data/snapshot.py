@@ -232,9 +232,11 @@ def _require_every_digit(labelled: Labelled, splits: Splits) -> None:
     """Refuse data of which a part lacks a digit."""
     for part, of_digits in _counts(labelled.labels, splits).items():
         if 0 in of_digits:
+            digit = of_digits.index(0)
+            there = int((labelled.labels == digit).sum())
             raise DatasetError(
-                f"data {labelled.source}: no {of_digits.index(0)} in the {part} part; every digit "
-                "has to be in the train, calibration and test parts"
+                f"data {labelled.source}: no {digit} in the {part} part, of {there:,} pictures of "
+                f"{digit} in all; every digit has to be in the train, calibration and test parts"
             )
 
 

@@ -80,7 +80,7 @@ def test_how_the_shipped_model_reads_the_data_is_told_or_why_nobody_looked() -> 
     log_orientation([Readings("test", 500, 0.998, Way(), 0.998, clearly=False)], lines)
     log_orientation(NotMeasured("no model ships"), lines)
     assert lines.logged == [
-        ("Orientation", "as given, the shipped model reads 99.8% of 500 of the test part right"),
+        ("Orientation", "as they are, the shipped model reads 99.8% of 500 of the test part right"),
         ("Orientation", "not checked: no model ships"),
     ]
 
