@@ -9,7 +9,10 @@ from tasks.errors import error_text
 from tasks.outcomes import Reason, Undecodable
 
 MOST_NAMED = 3  # roots, in lines that a person reads
-ESCAPED = re.compile(rb"\\(\\|x[0-9a-f]{2})")  # in printable names
+# Backslashes before what reads as a byte spelled out are told apart by their number.
+NO_UTF_8 = re.compile(r"(?<!\\)(\\*+)([\udc80-\udcff])")  # a byte, as Python decodes it (PEP 383)
+LIKE_A_BYTE = re.compile(r"(?<!\\)(\\++)(?=x[0-9a-f]{2})")
+SPELLED_OUT = re.compile(rb"(?<!\\)(\\++)x([0-9a-f]{2})")
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,27 @@ def refusal(error: Exception) -> Undecodable:
 def printable(path: bytes) -> str:
     r"""Return a name as text that says every byte: those that are no UTF-8 become `\xNN`.
 
-    A backslash becomes two, so that no two names are one text.
+    A backslash stays one, as in the listing of an archive that Windows made. Only where it stands
+    before such a byte, or before text that reads like one, it becomes two, so that no two names are
+    one text.
     """
-    return path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+    text = path.decode("utf-8", "surrogateescape")
+    if "\\" in text:
+        text = LIKE_A_BYTE.sub(r"\1\1", text)
+    return NO_UTF_8.sub(_spelled_out, text)
 
 
 def unprintable(text: str) -> bytes:
     """Return the name that `printable` made the text of."""
-    return ESCAPED.sub(lambda found: _byte(found[1]), text.encode())
+    return SPELLED_OUT.sub(_plain, text.encode())
 
 
-def _byte(escape: bytes) -> bytes:
-    return escape if escape == b"\\" else bytes([int(escape[1:], 16)])
+def _spelled_out(found: re.Match[str]) -> str:
+    backslashes, byte = found.groups()
+    return f"{2 * backslashes}\\x{ord(byte) - 0xDC00:02x}"
+
+
+def _plain(found: re.Match[bytes]) -> bytes:
+    backslashes, byte = found.groups()
+    pairs, odd = divmod(len(backslashes), 2)
+    return pairs * b"\\" + (bytes([int(byte, 16)]) if odd else b"x" + byte)

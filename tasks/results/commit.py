@@ -26,6 +26,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.atomic import make_folder
 from tasks.errors import DigitflowError
+from tasks.results.names import NAMES, rename
 from tasks.results.schema import SCHEMA
 from tasks.results.table import dataset_of, error_text, of_roots, open_table, storage_options
 from tasks.results.table_files import (
@@ -113,6 +114,7 @@ def _made(table: str) -> int:
         mode="ignore",
         configuration=CONFIGURATION,
         storage_options=storage_options(table),
+        commit_properties=CommitProperties(app_transactions=[NAMES]),
     )
     if made.version() == 0:
         sync_commit(table, 0)
@@ -130,6 +132,7 @@ def _bring_up_to_date(made: DeltaTable, table: str) -> None:
     if lacking:
         made.alter.add_columns(lacking)
         sync_commit(table, made.version())
+    rename(made, table)
 
 
 def commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committed:

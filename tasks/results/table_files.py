@@ -157,15 +157,7 @@ def append_partitioned(
     """
     number = version.version() + 1
     write_deltalake(version, rows, mode="append", schema_mode="merge", commit_properties=properties)
-    if is_local(table):
-        log = Path(table) / LOG
-        for line in (log / f"{number:020}.json").read_text(encoding="utf-8").split("\n"):
-            if added := json.loads(line or "{}").get("add"):
-                name = Path(unquote(added["path"]))
-                sync_file(table / name)
-                for folder in name.parents:
-                    sync_folder(table / folder)
-    sync_commit(table, number)
+    sync_rows(table, number)
 
 
 def removal(path: str, size: int) -> RemoveAction:
@@ -180,6 +172,20 @@ def discard(name: str, table: str) -> None:
     """
     if is_local(table):
         (Path(table) / name).unlink(missing_ok=True)
+
+
+def sync_rows(table: str, number: int) -> None:
+    """Return when a commit that the library wrote is on the disk, and the rows that it adds."""
+    if not is_local(table):
+        return
+    folder = Path(table)
+    for line in (folder / LOG / f"{number:020}.json").read_text(encoding="utf-8").split("\n"):
+        if added := json.loads(line or "{}").get("add"):
+            name = Path(unquote(added["path"]))
+            sync_file(folder / name)
+            for parent in name.parents:
+                sync_folder(folder / parent)
+    sync_commit(table, number)
 
 
 def sync_commit(table: str, number: int) -> None:
