@@ -58,7 +58,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.PERMISSION_DENIED: "the file may not be read by this user",
     Reason.VANISHED: "the file was listed, but gone when it was read",
     Reason.CHANGED: "the file changed while it was read, twice",
-    Reason.ENCRYPTED: "a member of an archive that only opens with a password",
+    Reason.ENCRYPTED: "a PDF or a member of an archive that only opens with a password",
     Reason.STORAGE_ERROR: "the disk or the bucket gave an error instead of the bytes",
 }
 

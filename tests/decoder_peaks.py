@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import pi_heif
+import pypdfium2
 from PIL import Image
 
 from tasks.gate.resources import _peak
-from tasks.imaging import decode
+from tasks.imaging import decode, heif, pdf
 from tasks.imaging.decode_memory import bytes_a_pixel
 
 
@@ -30,12 +32,23 @@ def measured(folder: Path) -> list[dict[str, Any]]:
 
 def _expected(file: Path) -> int:
     """Return what the page that takes most is expected to take, bytes."""
+    if file.suffix == ".heic":
+        return max(heif.memory_of(image) for image in pi_heif.open_heif(file))
+    if file.suffix == ".pdf":
+        with pypdfium2.PdfDocument(file) as document:
+            return max(map(_of_sheet, document))
     most = 0
     with Image.open(file) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             most = max(most, image.width * image.height * bytes_a_pixel(image))
     return most
+
+
+def _of_sheet(page: pypdfium2.PdfPage) -> int:
+    pictures = pdf.pictures_in(page)
+    of_page = pdf.memory_of_page(page, pdf.scale_of(page, pictures))
+    return of_page + max(map(pdf.memory_of, pictures), default=0)
 
 
 def _decoded(data: bytes) -> str:
@@ -53,9 +66,8 @@ def _main(folder: Path) -> None:
     Image.init()
     for file in sorted(folder.iterdir()):
         expected, data = _expected(file), file.read_bytes()
-        before = _peak()
         if os.fork() == 0:
-            # a child's peak begins at what it shares with its parent
+            before = _peak()  # what it shares with its parent
             result = _decoded(data)
             line = {"peak": _peak() - before, "expected": expected, "result": result}
             print(json.dumps({"file": file.name, **line}), flush=True)  # noqa: T201 - its answer

@@ -18,17 +18,17 @@ import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from tasks.imaging import png_batch
+from tasks.errors import error_text
+from tasks.imaging import heif, pdf, png_batch
 from tasks.imaging.background import WORK_SIDE
 from tasks.imaging.canonical import prepared
 from tasks.imaging.decode_memory import bytes_a_pixel
 from tasks.imaging.form import Ink, Prepared
+from tasks.imaging.known_formats import name_of
+from tasks.imaging.limits import MAX_PAGES, MAX_PIXELS, too_large
 from tasks.imaging.pixels import SIDEWAYS, Pixels, eight_bit, orientation
 from tasks.outcomes import Reason, Undecodable
 
-MAX_PIXELS = 64_000_000  # of one page, from its header
-MAX_MEMORY = 6 * MAX_PIXELS  # bytes that decoding one page may take, the file's own apart
-MAX_PAGES = 100
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 ALSO_FORMATS = ("DIB", "PPM", "ICO", "JPEG2000", "AVIF", "PCX", "TGA")
 MAGIC = (
@@ -41,6 +41,7 @@ MAGIC = (
     b"RIFF",
 )  # of FORMATS: content that begins so was meant to be a picture
 REDUCTIONS = (8, 4, 2)  # of each side: what a JPEG decoder can leave out, most first
+ENDS_EARLY = ("truncated", "not enough", "end of file", "cannot read full")  # say decoders
 JPEG_END = b"\xff\xd9"
 OPENCV_TURNS = {
     1: None,
@@ -120,26 +121,47 @@ def pages_of(data: bytes, packed: png_batch.Packed | None) -> Iterator[Picture |
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels decide
-            with _opened(data) as image:
-                yield from _frames(image, data)
+            yield from _found(data)
     except Undecodable as error:
         yield error
     except Exception as error:  # decoders raise OSError, SyntaxError, struct.error, IndexError, ...
-        yield Undecodable(_reason_of(error, data), f"{type(error).__name__}: {error}")
+        yield Undecodable(_reason_of(error, data), error_text(error))
 
 
-def _opened(data: bytes) -> Image.Image:
+def _found(data: bytes) -> Iterator[Picture | Undecodable]:
     if not data:
         raise Undecodable(Reason.EMPTY_FILE, "0 bytes")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS + ALSO_FORMATS)
     except UnidentifiedImageError:
-        if data.startswith(MAGIC):
-            detail = f"begins like a picture, but has no usable header ({len(data)} bytes)"
-            raise Undecodable(Reason.UNREADABLE, detail) from None
-        detail = f"content begins with {data[:8]!r}"
-        raise Undecodable(Reason.UNSUPPORTED_FORMAT, detail) from None
-    return image
+        image = None
+    if image:
+        with image:
+            yield from _frames(image, data)
+        return
+    for page in _of_others(data):
+        if isinstance(page, Undecodable):
+            yield page
+        else:
+            yield Picture(page, page.shape[1], page.shape[0])
+
+
+def _of_others(data: bytes) -> Iterator[Pixels | Undecodable]:
+    """Return the pages of a file that Pillow does not know.
+
+    Raises:
+        Undecodable: neither does any other library of ours.
+    """
+    if heif.begins_like_heif(data):
+        return heif.photos(data)
+    if pdf.begins_like_pdf(data):
+        return pdf.sheets(data)
+    if name := name_of(data):
+        raise Undecodable(Reason.UNSUPPORTED_FORMAT, name)
+    if data.startswith(MAGIC) or data[4:11] == b"ftypavi":
+        detail = f"begins like a picture, but has no usable header ({len(data)} bytes)"
+        raise Undecodable(Reason.UNREADABLE, detail)
+    raise Undecodable(Reason.UNSUPPORTED_FORMAT, f"content begins with {data[:8]!r}")
 
 
 def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
@@ -149,7 +171,9 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
         if number == MAX_PAGES:
             yield Undecodable(Reason.TOO_LARGE, f"more than {MAX_PAGES} pages")
             return
-        if detail := _too_large(frame):
+        memory = frame.width * frame.height * bytes_a_pixel(frame)
+        kind = f"{frame.format} of mode {frame.mode}"
+        if detail := too_large(frame.width, frame.height, memory, kind):
             yield Undecodable(Reason.TOO_LARGE, detail)
             return
         jpeg = _by_opencv(frame, data) if image.format in ("JPEG", "MPO") else None
@@ -158,18 +182,6 @@ def _frames(image: Image.Image, data: bytes) -> Iterator[Picture | Undecodable]:
             yield Undecodable(Reason.TRUNCATED, "fewer rows than its header says")
             return
         yield picture
-
-
-def _too_large(frame: Image.Image) -> str:
-    """Return why a page is not decoded, by its header; nothing if it is."""
-    pixels = frame.width * frame.height
-    size = f"{frame.width} x {frame.height} = {pixels:,} pixels"
-    if pixels > MAX_PIXELS:
-        return f"{size}, limit {MAX_PIXELS:,}"
-    if (needed := pixels * bytes_a_pixel(frame)) > MAX_MEMORY:
-        kind = f"{frame.format} of mode {frame.mode}"
-        return f"{size} of {kind} take {needed:,} bytes to decode, limit {MAX_MEMORY:,}"
-    return ""
 
 
 def _by_pillow(frame: Image.Image) -> Picture:
@@ -238,7 +250,7 @@ def _reason_of(error: Exception, data: bytes) -> Reason:
     text = str(error).lower()
     if isinstance(error, (MemoryError, Image.DecompressionBombError)):
         return Reason.TOO_LARGE
-    if isinstance(error, EOFError) or "truncated" in text or "not enough" in text:
+    if isinstance(error, EOFError) or any(said in text for said in ENDS_EARLY):
         return Reason.TRUNCATED
     if data.startswith(b"RIFF") and len(data) < 8 + int.from_bytes(data[4:8], "little"):
         return Reason.TRUNCATED  # WebP's decoder does not say so

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.imaging.decode import MAX_MEMORY, MAX_PIXELS, pages
+from tasks.imaging.decode import pages
 from tasks.imaging.decode_memory import bytes_a_pixel
+from tasks.imaging.limits import MAX_MEMORY, MAX_PIXELS
 from tasks.outcomes import Reason, Undecodable
+from tests.bars import encoded
 from tests.decoder_peaks import measured
+from tests.heifs import deep_heif, heif
+from tests.pdfs import Sheet, document, picture, picture_of, scan
 
 SIDE = 2400  # px: large enough that a picture stands out of what every decoder takes
-BESIDE = 48 * 2**20  # bytes: tiles on their way to 8 bits, and what decoders start with
+BESIDE = 64 * 2**20  # bytes: libraries, tiles on their way to 8 bits, the page before
 SLOPE = np.add.outer(np.arange(SIDE), np.arange(SIDE)).astype(np.uint16)
 GREY = Image.fromarray((SLOPE // 32).astype(np.uint8))
 RGB, RGBA = GREY.convert("RGB"), GREY.convert("RGBA")
@@ -60,6 +64,35 @@ FILES: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
 }
 
 
+def sheet(shape: tuple[int, ...], data: bytes, filter: bytes) -> Sheet:
+    """Return a page that is one picture, a point for each pixel."""
+    side = shape[0]
+    return (side, side), b"%d 0 0 %d 0 0 cm /I Do" % (side, side), picture_of(shape, data, filter)
+
+
+def photos_and_sheets() -> dict[str, bytes]:
+    """Return large files that Pillow does not write, or of which it is not told what they take."""
+    grey, rgb, rgba = (np.asarray(image) for image in (GREY, RGB, RGBA))
+    deep = rgb.astype(np.uint16) * 257
+    fine = np.kron(rgb, np.ones((2, 2, 1), np.uint8))
+    jpeg = encoded(fine, "JPEG", progressive=True, subsampling=0)
+    jpeg2000 = encoded(rgb, "JPEG2000", quality_mode="rates", quality_layers=[20])
+    return {
+        "grey.heic": heif(grey, quality=50),
+        "photo.heic": heif(rgb, quality=50, chroma=420),
+        "turned.heic": heif(rgb, quality=50, chroma=420, orientation=6),
+        "colour.heic": heif(rgb, quality=50),
+        "transparent.heic": heif(rgba, quality=50),
+        "deep.heic": deep_heif(deep, quality=50),
+        "deep photo.heic": deep_heif(deep, quality=50, chroma=420),
+        "several.heic": heif(rgb, rgb[::-1], rgb, quality=50, chroma=420),
+        "drawn.pdf": document(((1200, 1200), b"90 w 0 0 m 1200 1200 l S", picture(grey[:9, :9]))),
+        "scan.pdf": document(scan(fine, 600), scan(fine[::-1], 600)),
+        "jpeg.pdf": document(sheet(fine.shape, jpeg, b"DCTDecode")),
+        "jpeg 2000.pdf": document(sheet(rgb.shape, jpeg2000, b"JPXDecode")),
+    }
+
+
 @pytest.mark.processes
 @pytest.mark.slow
 def test_no_decoder_takes_more_memory_than_is_expected_by_the_header(tmp_path: Path) -> None:
@@ -67,8 +100,11 @@ def test_no_decoder_takes_more_memory_than_is_expected_by_the_header(tmp_path: P
         image.copy().save(tmp_path / name, format, **options)  # some keep how they were saved
     maximum = b"P5\n%d %d\n1000\n" % (SIDE // 2, SIDE // 2)
     (tmp_path / "odd.pgm").write_bytes(maximum + bytes([1, 2]) * (SIDE // 2) ** 2)
+    others = photos_and_sheets()
+    for name, data in others.items():
+        (tmp_path / name).write_bytes(data)
     lines = measured(tmp_path)
-    assert len(lines) == len(FILES) + 1
+    assert len(lines) == len(FILES) + len(others) + 1
     for line in lines:
         assert line["result"] == "decoded", line
         assert line["peak"] <= line["expected"] + BESIDE, line

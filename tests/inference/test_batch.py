@@ -13,7 +13,7 @@ from PIL import Image
 
 from tasks.device import cpu
 from tasks.imaging import png_batch
-from tasks.imaging.decode import MAX_PIXELS
+from tasks.imaging.limits import MAX_PIXELS
 from tasks.inference import batch as batch_module
 from tasks.inference.batch import ReadPlan, read_chunks
 from tasks.inference.decision import Thresholds
