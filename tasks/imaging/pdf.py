@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tasks.imaging.background import WORK_SIDE
-from tasks.imaging.limits import MAX_PAGES, too_large
+from tasks.imaging.limits import MAX_MEMORY, MAX_PAGES, too_large
+from tasks.imaging.memory_limit import at_most
 from tasks.imaging.pixels import Pixels
 from tasks.outcomes import Reason, Undecodable
 
@@ -43,7 +44,8 @@ def begins_like_pdf(data: bytes) -> bool:
 def sheets(data: bytes) -> Iterator[Pixels | Undecodable]:
     """Yield each page upright, (H, W) grey or (H, W, 3) RGB, or why it cannot be had.
 
-    Pages follow a damaged one: each stands for itself. Those after MAX_PAGES are one reason.
+    Pages follow a damaged one: each stands for itself. Those after MAX_PAGES are one reason. What
+    unpacks to more than MAX_MEMORY, and is no picture that says so, ends the process.
 
     Raises:
         Undecodable: the file cannot be opened.
@@ -53,15 +55,17 @@ def sheets(data: bytes) -> Iterator[Pixels | Undecodable]:
     if END not in data.rstrip(BEFORE_START)[-END_WITHIN:]:
         raise Undecodable(Reason.TRUNCATED, f"a PDF without its end ({END.decode()})")
     try:
-        opened = pypdfium2.PdfDocument(data)
+        with at_most(MAX_MEMORY):
+            opened = pypdfium2.PdfDocument(data)
     except pypdfium2.PdfiumError as error:
         raise _refusal(error.err_code, data) from None
     with opened as document:
         document.init_forms()  # what was filled in
         for number in range(min(len(document), MAX_PAGES)):
             try:
-                with closing(document[number]) as page:
-                    yield _rendered(page)
+                with at_most(MAX_MEMORY), closing(document[number]) as page:
+                    pixels = _rendered(page)
+                yield pixels
             except Undecodable as error:
                 yield error
             except (pypdfium2.PdfiumError, ValueError, MemoryError) as error:
@@ -95,9 +99,8 @@ def _rendered(page: Any) -> Pixels:
             raise Undecodable(Reason.TOO_LARGE, detail)
         if picture.get_filters() == [JPEG]:
             _check_end(picture)
-    rendered = page.render(scale=scale, rev_byteorder=True, limit_image_cache=True)
-    with closing(rendered) as bitmap:
-        pixels: Pixels = np.array(bitmap.to_numpy()[..., :3])
+    bitmap = page.render(scale=scale, rev_byteorder=True, limit_image_cache=True)
+    pixels: Pixels = np.array(bitmap.to_numpy()[..., :3])  # its own memory goes when it goes
     if pixels.min() == pixels.max():
         _check_decodable(pictures)
     red = pixels[..., 0]
@@ -164,7 +167,7 @@ def _check_decodable(pictures: list[Any]) -> None:
 
     for picture in pictures:
         try:
-            picture.get_bitmap().close()
+            picture.get_bitmap()
         except pypdfium2.PdfiumError:
             detail = "a picture in the page cannot be decoded"
             raise Undecodable(Reason.UNREADABLE, detail) from None
