@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
-from tasks.imaging import decode
+from tasks.decoding import decode
 from tasks.imaging.canonical import prepared
 from tasks.imaging.canonical_batch import in_frame
 from tasks.inference import batch

@@ -17,9 +17,9 @@ import pi_heif
 import pypdfium2
 from PIL import Image
 
+from tasks.decoding import decode, heif, pdf
+from tasks.decoding.decode_memory import bytes_a_pixel
 from tasks.gate.resources import _peak
-from tasks.imaging import decode, heif, pdf
-from tasks.imaging.decode_memory import bytes_a_pixel
 
 
 def measured(folder: Path) -> list[dict[str, Any]]:

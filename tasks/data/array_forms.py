@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from tasks.data.labelled import Labels
 from tasks.data.npz import Form
+from tasks.decoding.pixels import Pixels
 from tasks.errors import DatasetError
 from tasks.imaging.form import SIDE
-from tasks.imaging.pixels import Pixels
 
 DIGITS = 10
 PIXELS = SIDE * SIDE

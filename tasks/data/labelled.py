@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.decoding.pixels import Pixels
 from tasks.errors import DatasetError
-from tasks.imaging.pixels import Pixels
 from tasks.outcomes import Reason
 
 Labels = NDArray[np.int8]

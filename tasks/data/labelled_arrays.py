@@ -19,8 +19,8 @@ from tasks.data.labelled import (
     part_named,
     tested_part,
 )
+from tasks.decoding.pixels import Pixels
 from tasks.errors import DatasetError
-from tasks.imaging.pixels import Pixels
 
 NPZ_NAMES = ("x_train", "y_train", "x_test", "y_test")  # as in Keras's mnist.npz
 # what arrays are called in other programs, in small letters

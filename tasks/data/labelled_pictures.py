@@ -27,9 +27,9 @@ from tasks.data.labelled_folder import (
     entries,
     labelled_folder,
 )
+from tasks.decoding.pixels import Pixels
 from tasks.device import usable_cores
 from tasks.errors import DatasetError
-from tasks.imaging.pixels import Pixels
 from tasks.inputs.base import Content
 from tasks.outcomes import Reason, Undecodable
 from tasks.processes.page_process import (

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasks.data.labelled import Labelled
-from tasks.imaging.pixels import Pixels
+from tasks.decoding.pixels import Pixels
 from tasks.settings import Orientation
 
 # uint8 (N, 28, 28) to the same; keys are what `--orientation` takes

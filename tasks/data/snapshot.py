@@ -18,8 +18,8 @@ from tasks.data import mnist, sources
 from tasks.data.labelled import Labelled, Labels, OnProgress, Skipped
 from tasks.data.orientation import UPRIGHT, upright
 from tasks.data.snapshot_facts import SkippedFacts, SkippedFileFacts, SnapshotFacts
+from tasks.decoding.pixels import Pixels
 from tasks.errors import DatasetError
-from tasks.imaging.pixels import Pixels
 from tasks.settings import Orientation
 from tasks.task import may_pass_later, task
 

@@ -1,1 +1,1 @@
-"""From the bytes of a file to its picture, and from a picture to its canonical form."""
+"""From a picture to its canonical form, and the ways to see it."""

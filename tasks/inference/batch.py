@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.imaging import png_batch
+from tasks.decoding import png_batch
+from tasks.decoding.decode import pages_of
+from tasks.decoding.limits import MAX_PIXELS
 from tasks.imaging.canonical import prepared
 from tasks.imaging.canonical_batch import in_frame
-from tasks.imaging.decode import pages_of
 from tasks.imaging.form import CANONICAL_VERSION, Prepared
-from tasks.imaging.limits import MAX_PIXELS
 from tasks.inference.agreement import agreed
 from tasks.inference.decision import Thresholds
 from tasks.inference.rows import Page, rows_of

@@ -17,10 +17,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.decoding.decode import Picture, pages
+from tasks.decoding.thumbnail import thumbnail
 from tasks.errors import DigitflowError
-from tasks.imaging.decode import Picture, pages
 from tasks.imaging.form import Ink
-from tasks.imaging.thumbnail import thumbnail
 from tasks.inputs.base import Content
 from tasks.outcomes import Undecodable
 from tasks.processes.deaths import Deaths

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tasks.decoding.thumbnail import BACKGROUND
+from tasks.decoding.thumbnail import SIDE as THUMBNAIL
 from tasks.imaging.form import in_words
-from tasks.imaging.thumbnail import BACKGROUND
-from tasks.imaging.thumbnail import SIDE as THUMBNAIL
 from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, entries_of
 from tasks.metrics.calibration import Threshold

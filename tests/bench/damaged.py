@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from tests.bars import bar
-from tests.imaging.test_decode import chunk
+from tests.decoding.test_decode import chunk
 
 LARGEST = 4 * 2**20  # bytes of a damaged picture
 EXTREMES = (0, 1, 2**7, 2**15, 2**16 - 1, 2**24, 2**31 - 1, 2**31, 2**32 - 1)

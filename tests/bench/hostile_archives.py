@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bars import bar, encoded
-from tests.imaging.test_decode import chunk
+from tests.decoding.test_decode import chunk
 
 ZEROS = bytes(10_000_000)
 

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.decoding.decode import Picture, decode, pages
 from tasks.device import cpu
-from tasks.imaging.decode import Picture, decode, pages
 from tasks.imaging.form import Ink
 from tasks.inference.decision import decide, guaranteed
 from tasks.inference.model_file import model_in

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tasks.data.sample_folder import SIDES, write_sample_folder
-from tasks.imaging.decode import decode
+from tasks.decoding.decode import decode
 from tasks.outcomes import Undecodable
 from tests.bars import bar
 

@@ -18,7 +18,7 @@ from tasks.outcomes import MAX_BYTES, STATUSES, Reason
 from tasks.results import table
 from tasks.settings import PredictSettings
 from tests.bars import bar, encoded
-from tests.imaging.test_decode import chunk, png
+from tests.decoding.test_decode import chunk, png
 
 pytestmark = pytest.mark.processes
 

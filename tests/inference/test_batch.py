@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.decoding import png_batch
+from tasks.decoding.limits import MAX_PIXELS
 from tasks.device import cpu
-from tasks.imaging import png_batch
-from tasks.imaging.limits import MAX_PIXELS
 from tasks.inference import batch as batch_module
 from tasks.inference.batch import ReadPlan, read_chunks
 from tasks.inference.decision import Thresholds

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tasks.imaging import background, pixels
-from tasks.imaging.pixels import TURNS, eight_bit
+from tasks.decoding import pixels
+from tasks.decoding.pixels import TURNS, eight_bit
+from tasks.imaging import background
 
 MODES = ["1", "L", "P", "LA", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I;16", "I", "F"]
 SIZES = [(53, 47), (48, 32), (1, 90), (90, 1), (33, 2), (2, 2), (16, 17)]  # width, height

@@ -18,15 +18,15 @@ import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 from PIL.ExifTags import Base
 
+from tasks.decoding import heif, pdf, png_batch
+from tasks.decoding.decode_memory import bytes_a_pixel
+from tasks.decoding.known_formats import name_of
+from tasks.decoding.limits import MAX_PAGES, MAX_PIXELS, too_large
+from tasks.decoding.pixels import SIDEWAYS, Pixels, eight_bit, orientation
 from tasks.errors import error_text
-from tasks.imaging import heif, pdf, png_batch
 from tasks.imaging.background import WORK_SIDE
 from tasks.imaging.canonical import prepared
-from tasks.imaging.decode_memory import bytes_a_pixel
 from tasks.imaging.form import Ink, Prepared
-from tasks.imaging.known_formats import name_of
-from tasks.imaging.limits import MAX_PAGES, MAX_PIXELS, too_large
-from tasks.imaging.pixels import SIDEWAYS, Pixels, eight_bit, orientation
 from tasks.outcomes import Reason, Undecodable
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")

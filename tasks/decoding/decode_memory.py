@@ -6,7 +6,7 @@
 from PIL import GifImagePlugin, Image, ImageFile, TiffImagePlugin
 from PIL.ExifTags import Base
 
-from tasks.imaging.pixels import TURNS, orientation
+from tasks.decoding.pixels import TURNS, orientation
 
 IN_PYTHON = ("bmp_rle", "ppm", "ppm_plain")  # decoders of Pillow's that gather pixels, then copy
 BESIDE = {"AVIF": 9, "WEBP": 14}  # bytes a pixel beside Pillow's, of whatever they can hold

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tasks.imaging import png_batch
-from tasks.imaging.png_batch import CHUNKS, HEADER_END, SMALL
+from tasks.decoding import png_batch
+from tasks.decoding.png_batch import CHUNKS, HEADER_END, SMALL
 from tests.bars import encoded
 
 Pixels = NDArray[np.uint8]

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from tasks.imaging.decode import pages
-from tasks.imaging.known_formats import name_of
+from tasks.decoding.decode import pages
+from tasks.decoding.known_formats import name_of
 from tasks.outcomes import Reason
 from tests.bars import bar, encoded
 

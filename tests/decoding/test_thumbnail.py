@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tasks.imaging.thumbnail import SIDE, thumbnail
+from tasks.decoding.thumbnail import SIDE, thumbnail
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.imaging.decode import decode, pages
-from tasks.imaging.heif import begins_like_heif
-from tasks.imaging.limits import MAX_PAGES
+from tasks.decoding.decode import decode, pages
+from tasks.decoding.heif import begins_like_heif
+from tasks.decoding.limits import MAX_PAGES
 from tasks.outcomes import Reason, Undecodable
 from tests.bars import bar, encoded
+from tests.decoding.test_decode import assert_pictures_or_a_reason
 from tests.heifs import deep_heif, heif, sizes
-from tests.imaging.test_decode import assert_pictures_or_a_reason
 
 Y, X = np.mgrid[:72, :96]
 GREY = (127 + 60 * np.sin(X / 9) + 60 * np.cos(Y / 7)).astype(np.uint8)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
+from tasks.decoding.decode import FORMATS, decode, pages
+from tasks.decoding.limits import MAX_PAGES
+from tasks.decoding.pdf import begins_like_pdf
 from tasks.imaging.background import WORK_SIDE, light
-from tasks.imaging.decode import FORMATS, decode, pages
-from tasks.imaging.limits import MAX_PAGES
-from tasks.imaging.pdf import begins_like_pdf
 from tasks.outcomes import Reason, Undecodable
 from tests.bars import encoded
 

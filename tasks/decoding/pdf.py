@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from tasks.decoding.limits import MAX_MEMORY, MAX_PAGES, too_large
+from tasks.decoding.memory_limit import at_most
+from tasks.decoding.pixels import Pixels
 from tasks.imaging.background import WORK_SIDE
-from tasks.imaging.limits import MAX_MEMORY, MAX_PAGES, too_large
-from tasks.imaging.memory_limit import at_most
-from tasks.imaging.pixels import Pixels
 from tasks.outcomes import Reason, Undecodable
 
 START = b"%PDF-"

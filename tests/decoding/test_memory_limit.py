@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.imaging.memory_limit import at_most
+from tasks.decoding.memory_limit import at_most
 from tests.pdfs import pdf_of, stream
 
 MIB = 2**20
@@ -43,7 +43,7 @@ def test_a_page_that_unpacks_without_end_ends_its_process_and_not_the_machine(
     )
     (tmp_path / "bomb.pdf").write_bytes(bomb)
     program = (
-        "import sys; from pathlib import Path; from tasks.imaging.decode import decode;"
+        "import sys; from pathlib import Path; from tasks.decoding.decode import decode;"
         "decode(Path(sys.argv[1]).read_bytes())"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path / "bomb.pdf"], check=False)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.imaging.limits import MAX_PAGES, too_large
-from tasks.imaging.pixels import Pixels, eight_bit
+from tasks.decoding.limits import MAX_PAGES, too_large
+from tasks.decoding.pixels import Pixels, eight_bit
 from tasks.outcomes import Reason, Undecodable
 
 BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")

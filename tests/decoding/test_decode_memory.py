@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.imaging.decode import pages
-from tasks.imaging.decode_memory import bytes_a_pixel
-from tasks.imaging.limits import MAX_MEMORY, MAX_PIXELS
+from tasks.decoding.decode import pages
+from tasks.decoding.decode_memory import bytes_a_pixel
+from tasks.decoding.limits import MAX_MEMORY, MAX_PIXELS
 from tasks.outcomes import Reason, Undecodable
 from tests.bars import encoded
 from tests.decoder_peaks import measured

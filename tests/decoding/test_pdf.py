@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks.imaging.decode import Picture, decode, pages
-from tasks.imaging.limits import MAX_PAGES
-from tasks.imaging.pdf import LONGEST
+from tasks.decoding.decode import Picture, decode, pages
+from tasks.decoding.limits import MAX_PAGES
+from tasks.decoding.pdf import LONGEST
 from tasks.outcomes import Reason, Undecodable
 from tests.bars import bar, encoded
-from tests.imaging.test_decode import GREY, RGB, assert_pictures_or_a_reason
+from tests.decoding.test_decode import GREY, RGB, assert_pictures_or_a_reason
 from tests.pdfs import HEAD, Sheet, document, picture, picture_of, scan, stream
 
 EMPTY_SHEET = ((30.0, 20.0), b"", b"null")
