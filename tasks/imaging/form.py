@@ -15,7 +15,7 @@ DOUBTS = {
     "frame": "a 1, or a piece of a frame or shadow",
 }
 """What can be seen in two ways, and in words which."""
-UNREADABLE_DOUBTS = {"several", "frame"}  # that no other form settles: a person has to look
+_UNSETTLED = {"several", "frame"}
 
 
 def in_words(doubts: str) -> str:
@@ -45,6 +45,11 @@ class Ink(NamedTuple):
     def blank(self) -> bool:
         """Tell whether no ink was found."""
         return self.polarity == "none"
+
+    @property
+    def unsettled(self) -> bool:
+        """Tell whether it has a doubt that no other form settles: a person has to look."""
+        return not _UNSETTLED.isdisjoint(self.doubts.split(","))
 
 
 class Prepared(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tasks.imaging.form import UNREADABLE_DOUBTS, Ink, Prepared, in_words
+from tasks.imaging.form import Ink, Prepared, in_words
 from tasks.inference.decision import Thresholds, decide, usable
 from tasks.inference.session import Answers
 from tasks.inputs.base import Roots
@@ -129,9 +129,8 @@ def _outcomes(
 
 def _doubtful(pages: Sequence[Page], disagree: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     """Return which pages with a form cannot be read for sure, whatever the model says of them."""
-    inks = [page.ink for page in pages if page.forms and page.ink]
-    found = np.array([bool(UNREADABLE_DOUBTS & set(ink.doubts.split(","))) for ink in inks], bool)
-    return found if disagree is None else found | disagree
+    unsettled = np.array([page.ink.unsettled for page in pages if page.forms and page.ink], bool)
+    return unsettled if disagree is None else unsettled | disagree
 
 
 def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | None:

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from tasks.decoding.decode import Picture, decode, pages
 from tasks.device import cpu
 from tasks.imaging.form import Ink
+from tasks.inference.agreement import agreed
 from tasks.inference.decision import decide, guaranteed
 from tasks.inference.model_file import model_in
+from tasks.inference.session import Answers as SessionAnswers
 from tasks.inference.session import ModelSession
 from tasks.outcomes import STATUSES, Status, Undecodable
 from tasks.synthesis.generate import LabelledImages, Wanted, simulate
@@ -81,19 +83,24 @@ class Model:
     def read(self, pictures: Iterable[tuple[Picture, int]]) -> Answers:
         """Bring pictures to canonical form, answer and decide."""
         forms: list[Pixels] = []
+        ways: list[int] = []
         inks: list[Ink] = []
         labels: list[int] = []
         seconds = 0.0
         for picture, label in pictures:
             start = process_time()
-            form, ink = picture.canonical()
+            form, ink, others = picture.prepared()
             seconds += process_time() - start
-            forms.append(form)
+            forms += [form, *others]
+            ways.append(1 + len(others))
             inks.append(ink)
             labels.append(label)
-        probabilities, scores = self.answer(np.stack(forms))
+        said = SessionAnswers(*self.answer(np.stack(forms)))
+        answers, disagree = agreed(said, ways, self.thresholds.digit_score)
+        probabilities, scores = answers.probabilities, answers.digit_scores
         other_digits = np.array([ink.other_digits for ink in inks])
-        reasons = decide(probabilities, scores, other_digits, self.thresholds)
+        doubtful = disagree | np.array([ink.unsettled for ink in inks])
+        reasons = decide(probabilities, scores, other_digits, self.thresholds, doubtful)
         statuses = [STATUSES[reason] for reason in reasons]
         return Answers(np.array(labels), probabilities.argmax(axis=1), statuses, seconds)
 
