@@ -102,7 +102,7 @@ def _figure(row: PictureRow, page: DecodedPage | str, tone: Tone) -> Figure:
         size = "not shown"
     tiles = [
         Tile(255 - original, _end(row.path), note=size, hint=row.path),
-        Tile(form, _decision(row), note=_why(row), tone=tone, hint=_why(row)),
+        Tile(form, _decision(row), note=_short(row, page), tone=tone, hint=_why(row)),
     ]
     if isinstance(page, DecodedPage):
         doubt = in_words(page.ink.doubts)
@@ -117,6 +117,13 @@ def _end(path: str) -> str:
 
 def _decision(row: PictureRow) -> str:
     return f"{row.status}: {row.reason if row.status == Status.REJECTED else row.digit}"
+
+
+def _short(row: PictureRow, page: DecodedPage | str) -> str:
+    """Return what fits below a tile; the whole is in its hint."""
+    if row.reason != Reason.AMBIGUOUS or isinstance(page, str):
+        return _why(row)
+    return f"{row.reason}: {page.ink.doubts.replace(',', ', ')}"
 
 
 def _why(row: PictureRow) -> str:
