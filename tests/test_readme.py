@@ -66,8 +66,6 @@ ELSEWHERE = {
 }
 EXIT_CODES = {
     "digitflow predict scans/ --strict": RejectedInputs.exit_code,
-    # more than the few calibration pictures here can promise
-    "digitflow predict scans/ --max-error 0.01": InputError.exit_code,
     "digitflow train --data idx/ --min-accuracy 0.99": GateRefused.exit_code,
 }
 SETTINGS = {  # of the small data, so that each training takes seconds

@@ -160,7 +160,9 @@ def test_a_registered_folder_is_judged_on_from_then_on(
     assert "accuracy on acceptance mine" in names(judged())
     sets.add(mine, "mine", 0.95, "stricter than 40 pictures can show")
     [finding] = findings(judged())
-    assert re.fullmatch(r"accuracy on acceptance mine 0\.\d{4} < 0\.9500", finding)
+    assert re.fullmatch(
+        r"accuracy on acceptance mine 0\.\d{4} < 0\.9500, \d+ pictures are missing", finding
+    )
     next(added.folder.rglob("*.png")).write_bytes(b"other")
     finding = findings(judged())[0]
     assert finding.startswith("accuracy on acceptance mine missing (acceptance set 'mine'")
