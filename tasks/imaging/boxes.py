@@ -22,14 +22,16 @@ def box_inside(mask: Grey) -> Box | None:
     if tree is None:
         return None
     least = LEAST * max(mask.shape)
+    family = tree[0]  # of each contour: the next, the one before, its first hole, what it is in
     found = []
-    for contour, (_, _, hole, outer) in zip(contours, tree[0], strict=True):
-        if outer >= 0 or hole < 0 or min(cv2.boundingRect(contour)[2:]) < least:
+    for number in np.flatnonzero((family[:, 3] < 0) & (family[:, 2] >= 0)).tolist():
+        contour, hole = contours[number], int(family[number][2])
+        if min(cv2.boundingRect(contour)[2:]) < least:
             continue
         holes = []
         while hole >= 0:
             holes.append(contours[hole])
-            hole = int(tree[0][hole][0])  # noqa: PLW2901 - the next one of the same contour
+            hole = int(family[hole][0])
         inside = max(holes, key=cv2.contourArea)
         area, (across, down) = cv2.contourArea(contour), cv2.minAreaRect(contour)[1]
         if area >= RECTANGLE * across * down and cv2.contourArea(inside) >= HOLLOW * area:

@@ -16,6 +16,7 @@ MARGIN = 0.25  # of the longer side: page that is laid around
 SEPARABLE = 0.75  # of the variance: what two tones have to explain (Otsu 1979)
 RIM = 0.03  # of the longer side: how near to the edge ink lies in a picture that was cut to it
 FULL_SIDE = 0.9  # of a side: ink along more of it is a frame's, or the bar of a 7 on one side
+CONTRAST = 0.25  # of that of the picture: between ink and page at a side
 ROOM = 0.06  # of a side: a digit in its cell is as far from the edge
 MOST_RIM = 0.4  # of the rim: ink on more of it is a frame or a shadow
 OUTER, INNER = 0.08, 0.12  # of the longer side; of the ink: as much lies farther in than that
@@ -55,6 +56,8 @@ def _margin_of_small(grey: Grey) -> int:
 
 def _page_of_crop(grey: Grey) -> int | None:
     """Grey of the page of a picture of two tones whose ink reaches all four sides, else None."""
+    if not _has_contrast_on_all_sides(grey):
+        return None
     bright = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
     rim = float(_rim(np.asarray(bright, np.uint8)).mean()) / 255
     if rim < 1 - DARK_RIM:
@@ -72,6 +75,14 @@ def _page_of_crop(grey: Grey) -> int | None:
     if lines and lines.number >= rule_lines.PATTERN:
         return None
     return int(np.median(grey[page > 0]))
+
+
+def _has_contrast_on_all_sides(grey: Grey) -> bool:
+    """Tell, in little time, whether ink may lie at all four sides."""
+    near = max(2, round(RIM * max(grey.shape)))
+    least = CONTRAST * (int(grey.max()) - int(grey.min()))
+    sides = (grey[:near], grey[-near:], grey[:, :near], grey[:, -near:])
+    return all(int(side.max()) - int(side.min()) >= least for side in sides)
 
 
 def has_room(box: Box, width: float, height: float) -> bool:
