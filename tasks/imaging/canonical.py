@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.imaging import background, binarize, boxes, closer, components, crops
 from tasks.imaging.cutout import Drawn, differs, drawn, resized, scaled
-from tasks.imaging.form import BOX, SIDE, Ink, Prepared
+from tasks.imaging.form import BOX, SIDE, Ink, Polarity, Prepared
 from tasks.imaging.plain import plain_form
 from tasks.imaging.ways import is_residue, ways_to_see
 
@@ -155,8 +155,7 @@ def _search(grey: Grey, side: int) -> Prepared:
         ways = ways_to_see(faint) if faint else ways
     if not ways[0].components:
         return _blank("lines" if ways[0].printed else "")
-    digits = [(way, components.select_digit(way.components)) for way in ways]
-    found = [each for seen in digits if (each := drawn(*seen, grey, share)) is not None]
+    found = [each for way in ways if (each := drawn(way, way.digit, grey, share)) is not None]
     if not found:
         return _blank("specks")
     first = found[0]
@@ -173,8 +172,8 @@ def _search(grey: Grey, side: int) -> Prepared:
         *["several"] * components.another_digit(whole or first.digit, strokes),
         *["frame"] * components.may_be_frame(first.digit, look.shape),
     ]
-    facts = _facts(first, look.shape, side / max(grey.shape))._replace(
-        polarity="dark_on_light" if dark else "light_on_dark",
+    polarity: Polarity = "dark_on_light" if dark else "light_on_dark"
+    facts = _facts(first, polarity, look.shape, side / max(grey.shape))._replace(
         other_digits=min(each.digit.other_digits for each in found),
         removed=_listed(
             *["lines"] * ways[0].printed, *["neighbours"] * bool(first.digit.neighbours)
@@ -195,18 +194,19 @@ def _blank(removed: str) -> Prepared:
     return Prepared(np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed))
 
 
-def _facts(found: Drawn, shape: tuple[int, ...], factor: float) -> Ink:
+def _facts(found: Drawn, polarity: Polarity, shape: tuple[int, ...], factor: float) -> Ink:
     """What is known of a digit alone.
 
     Args:
         found: the digit.
+        polarity: of its picture.
         shape: (h, w) of the picture that it was found in.
         factor: px of the file for each px of the picture that it was drawn from.
     """
     x, y, w, h = found.box
     pieces = found.digit.components
     return Ink(
-        polarity="none",
+        polarity=polarity,
         contrast=min(255, round(255 * pieces[0].contrast)),
         share=sum(piece.mass for piece in pieces) / (shape[0] * shape[1]),
         stroke_width=found.stroke_width * max(w, h) / BOX * factor,

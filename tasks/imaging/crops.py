@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging import rule_lines
+from tasks.imaging.background import SEPARABLE
 from tasks.imaging.form import Box
 from tasks.imaging.plain import PAGE
 
@@ -13,7 +14,6 @@ Grey = NDArray[np.uint8]
 SMALL = 40  # px: sides up to which a clean picture needs no search for background and lines
 PAGE_SHARE = 0.3  # of a clean picture: at least as much is page
 MARGIN = 0.25  # of the longer side: page that is laid around
-SEPARABLE = 0.75  # of the variance: what two tones have to explain (Otsu 1979)
 RIM = 0.03  # of the longer side: how near to the edge ink lies in a picture that was cut to it
 FULL_SIDE = 0.9  # of a side: ink along more of it is a frame's, or the bar of a 7 on one side
 CONTRAST = 0.25  # of that of the picture: between ink and page at a side

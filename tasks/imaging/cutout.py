@@ -62,9 +62,7 @@ def _mask(found: Way, digit: components.Digit, grey: Grey, share: NDArray[np.flo
     x, y, w, h = digit.box
     part = np.s_[y : y + h, x : x + w]
     parts, labels = found.parts, found.labels
-    wanted = np.zeros(found.count, np.uint8)
-    wanted[[piece.label for piece in digit.components]] = 255
-    mine: Grey = wanted[labels[part]]
+    mine: Grey = found.marked(digit)[labels[part]]
     if found.printed:
         mine[parts.mask[part] != found.clean[part]] = 0
     factor = BOX * FINE / max(grey.shape)

@@ -1,12 +1,14 @@
 """The ways to see the ink of a picture: with which of its strokes taken for printed lines."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.imaging import binarize, components, rule_lines
+from tasks.imaging import binarize, rule_lines
+from tasks.imaging.components import Component, Digit, find_components, select_digit
 
 Grey = NDArray[np.uint8]
 
@@ -21,15 +23,26 @@ HOLDS = 0.85  # of the ink of one way: as much of it is there in another that ha
 class Way:
     """Components of a picture's ink, heaviest first, and what they were found in."""
 
-    components: list[components.Component]
+    components: list[Component]
     count: int  # of all labels
     labels: NDArray[np.uint16]  # (h, w)
     parts: binarize.BinaryInk
     clean: Grey  # mask without printed lines, (h, w)
     printed: bool
 
+    @cached_property
+    def digit(self) -> Digit:
+        """Return what of it is the digit; there has to be some ink."""
+        return select_digit(self.components)
 
-def is_residue(way: Way, piece: components.Component) -> bool:
+    def marked(self, digit: Digit) -> Grey:
+        """Return 255 for each label of a digit, (count,), and 0 for all others."""
+        wanted = np.zeros(self.count, np.uint8)
+        wanted[[piece.label for piece in digit.components]] = 255
+        return wanted
+
+
+def is_residue(way: Way, piece: Component) -> bool:
     """Whether a thin piece of ink is left of a printed line, or one more along the edge."""
     x, y, w, h = piece.box
     if not way.printed or min(w, h) > THIN * max(way.clean.shape):
@@ -68,7 +81,7 @@ def ways_to_see(parts: binarize.BinaryInk) -> list[Way]:
 
 
 def _way(parts: binarize.BinaryInk, clean: Grey, *, printed: bool) -> Way:
-    found = components.find_components(clean, parts.ink, parts.sure)
+    found = find_components(clean, parts.ink, parts.sure)
     return Way(*found, parts, clean, printed)
 
 
@@ -76,10 +89,7 @@ def _holds(found: Way, other: Way) -> bool:
     """Whether nearly all ink of the digit of another way is there in this one."""
     if not other.components:
         return True
-    wanted = np.zeros(other.count, np.uint8)
-    digit = components.select_digit(other.components)
-    wanted[[piece.label for piece in digit.components]] = 255
-    ink = cv2.min(np.asarray(wanted[other.labels], np.uint8), other.clean)
+    ink = cv2.min(other.marked(other.digit)[other.labels], other.clean)
     return cv2.countNonZero(cv2.min(ink, found.clean)) >= HOLDS * cv2.countNonZero(ink)
 
 
@@ -87,7 +97,7 @@ def _crossed(found: Way) -> bool:
     """Whether a line was taken out of the digit or from beside it."""
     if not found.components:
         return True
-    x, y, w, h = components.select_digit(found.components).box
+    x, y, w, h = found.digit.box
     reach = max(2, max(w, h) // 8)
     near = np.s_[max(0, y - reach) : y + h + reach, max(0, x - reach) : x + w + reach]
     return not np.array_equal(found.parts.mask[near], found.clean[near])
