@@ -57,7 +57,7 @@ def _decoded(data: bytes) -> str:
         if isinstance(page, decode.Undecodable):
             found = str(page)
         else:
-            page.canonical()
+            page.prepared()
     return found
 
 

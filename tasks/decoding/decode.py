@@ -26,7 +26,7 @@ from tasks.decoding.pixels import SIDEWAYS, Pixels, eight_bit, orientation
 from tasks.errors import error_text
 from tasks.imaging.background import WORK_SIDE
 from tasks.imaging.canonical import prepared
-from tasks.imaging.form import Ink, Prepared
+from tasks.imaging.form import Prepared
 from tasks.outcomes import Reason, Undecodable
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
@@ -74,12 +74,8 @@ class Picture(NamedTuple):
         return max(self.width, self.height)
 
     def prepared(self) -> Prepared:
-        """Return its canonical form, (28, 28), the facts about its ink, in px of the file."""
+        """Return its canonical form, (28, 28), the facts, in px of the file, and other ways."""
         return prepared(self.pixels, self.side, self.colour, self.whole)
-
-    def canonical(self) -> tuple[Pixels, Ink]:
-        """Return the first form alone, and the facts."""
-        return self.prepared()[:2]
 
     def shown(self) -> Pixels:
         """Return the pixels as a person has to see them: in colour, if there is any."""

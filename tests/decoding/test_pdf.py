@@ -71,8 +71,8 @@ def test_a_scan_in_a_group_that_is_placed_as_a_whole_has_its_pixels_too() -> Non
 def test_a_scan_reads_as_the_same_pixels_in_a_png() -> None:
     paper = np.full((120, 90), 240, np.uint8)
     paper[30:58, 30:58] -= bar(3) // 2
-    form, ink = decode(document(scan(paper))).canonical()
-    same, same_ink = decode(encoded(paper)).canonical()
+    form, ink, _ = decode(document(scan(paper))).prepared()
+    same, same_ink, _ = decode(encoded(paper)).prepared()
     assert np.array_equal(form, same)
     assert ink == same_ink
 
@@ -124,7 +124,7 @@ def test_a_fine_scan_of_a_large_page_is_reduced_to_a_size_that_reading_looks_at(
 
 def test_an_empty_page_is_blank_and_not_damaged() -> None:
     [found] = pages(document(EMPTY_SHEET))
-    assert found.canonical()[1].blank
+    assert found.prepared().ink.blank
 
 
 def test_pages_after_the_limit_are_one_reason_that_counts_them() -> None:
