@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,15 +67,22 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_server_and_no_process(
         assert time.monotonic() < deadline
         time.sleep(0.02)
     children = children_of(process.pid)
-    if how == signal.SIGINT:
-        for child in filter(lambda child: reads(_command(child)), children):
-            os.kill(int(child), signal.SIGSTOP)  # so that the command cannot have ended before
+    held = [child for child in children if how == signal.SIGINT and reads(_command(child))]
+    _signal(held, signal.SIGSTOP)  # so that the command cannot have ended before
     process.send_signal(how)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == (INTERRUPTED if how == signal.SIGINT else -how), out
-    while any(is_running(int(child)) for child in children):
-        assert time.monotonic() < deadline
+    # one that was held before it looked after its parent can only see now that this is gone
+    _signal(held, signal.SIGCONT)
+    while left := [child for child in children if is_running(int(child))]:
+        assert time.monotonic() < deadline, list(map(_command, left))
         time.sleep(0.05)
+
+
+def _signal(pids: list[str], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), number)
 
 
 def _command(pid: str) -> str:
