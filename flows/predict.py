@@ -31,8 +31,9 @@ from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Inputs
 from tasks.inputs.listing import Listing, discover
 from tasks.inputs.open import open_inputs
-from tasks.metrics.calibration import Calibration, Threshold
+from tasks.metrics.calibration import Calibration
 from tasks.metrics.error_bounds import ErrorBounds
+from tasks.metrics.promise import Promise, strictest
 from tasks.outcomes import Status
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
@@ -73,7 +74,7 @@ class Guarantee:
     """What the model that reads guarantees, by the error that is accepted."""
 
     session: SessionFacts
-    threshold: Threshold
+    promise: Promise
     thresholds: Thresholds
     bounds_of: BoundsOf  # also of the models that read earlier rows
 
@@ -115,7 +116,8 @@ def predict(
                 session = workers.session_facts()
             guarantee = guarantee_of(session, settings.max_error, registry)
             log_model(model, session, registry, device, console)
-            console.log("Promise", guarantee.threshold.sentence())
+            console.log("Promise", guarantee.promise.sentence())
+            console.log("", f"expects to read: {guarantee.promise.expectation()}")
             summary = _read(run, listing, guarantee, workers, settings)
     log_reading(summary, run.folder, console)
     return summary
@@ -190,13 +192,18 @@ def guarantee_of(session: SessionFacts, max_error: float, registry: Registry) ->
         InputError: it cannot guarantee so little.
     """
     calibration = Calibration.from_json(session.calibration)
-    threshold, thresholds = guaranteed(max_error, calibration)
-    bounds_of = bounds_by_model(session.version, thresholds.bounds, registry)
-    return Guarantee(session, threshold, thresholds, bounds_of)
+    promise, thresholds = guaranteed(max_error, calibration)
+    bounds = ErrorBounds.of(strictest(calibration.curves))
+    return Guarantee(
+        session, promise, thresholds, bounds_by_model(session.version, bounds, registry)
+    )
 
 
-def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry) -> BoundsOf:
-    """Return what gives the error bounds of the model that reads, and of registered ones."""
+def bounds_by_model(reading: str, bounds: ErrorBounds, registry: Registry) -> BoundsOf:
+    """Return what gives the error bounds of the model that reads, and of registered ones.
+
+    They are those of its strictest kind of picture, for rows that do not say of which they are.
+    """
 
     @cache
     def bounds_of(version: str) -> ErrorBounds | None:
@@ -204,7 +211,7 @@ def bounds_by_model(reading: str, bounds: ErrorBounds | None, registry: Registry
             return bounds
         try:
             calibration = registry.load(version).card.calibration
-            return ErrorBounds.of(calibration.curve.risk_curve()) if calibration else None
+            return ErrorBounds.of(strictest(calibration.curves())) if calibration else None
         except (ModelError, TypeError, ValueError):  # gone, or a curve that cannot be
             return None
 
@@ -238,7 +245,7 @@ def run_facts(run: Run, settings: PredictSettings, guarantee: Guarantee) -> RunF
         out=str(settings.out) if settings.out else None,
         model_version=session.version,
         canonical_version=session.canonical_version,
-        threshold=guarantee.threshold,
+        promise=guarantee.promise,
         device=str(run.device),
         provider=session.provider,
         started_at=run.started.isoformat(timespec="seconds"),

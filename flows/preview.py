@@ -39,7 +39,7 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
     with WorkerPool(start) as processes:
         reader = processes.session_facts()
         calibration = Calibration.from_json(reader.calibration)
-        threshold, thresholds = guaranteed(settings.max_error, calibration)
+        promise, thresholds = guaranteed(settings.max_error, calibration)
         run = open_run("preview", home())
         listing = discover(inputs, run / LISTING_FILE)
         some = evenly_spaced(listing, settings.limit)
@@ -54,7 +54,7 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
         files=listing.count,
         shown=len(some),
         outcomes={status: counts[status] for status in Status},
-        threshold=threshold,
+        promise=promise,
         model_version=reader.version,
         report=str(run / REPORT_FILE),
     )

@@ -60,8 +60,9 @@ def log_calibration(calibration: Calibration, log: ProgressLog) -> None:
         f"temperature {calibration.temperature:.3f}, calibration error "
         f"{calibration.error_before:.4f} before, {calibration.error_after:.4f} after",
     )
-    lowest = min(calibration.curve.guarantees(), key=lambda guarantee: guarantee.bound)
-    log.log("", f"lowest --max-error that it supports: {lowest.bound:.2%}")
+    for kind, curve in calibration.curves.items():
+        lowest = min(curve.guarantees(len(calibration.curves)), key=lambda each: each.bound)
+        log.log("", f"lowest --max-error that it supports on {kind}: {lowest.bound:.2%}")
 
 
 def log_export(onnx: Path, log: ProgressLog) -> None:

@@ -140,6 +140,9 @@ class GateSettings(FlowSettings):
     recall_floors: dict[str, float] = Field(
         {}, description="Lowest recall of each digit on that slice (lower bound)."
     )
+    coverage_floors: dict[str, float] = Field(
+        {}, description="Lowest share read, and read right, on that slice (lower bound)."
+    )
     slice_pictures: int = Field(
         1000, ge=1, le=10_000, description="Pictures to draw for each slice."
     )

@@ -11,7 +11,9 @@ from PIL import Image
 
 from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.session import CALIBRATION
-from tasks.metrics.calibration import Calibration, RiskCurve
+from tasks.metrics.calibration import Calibration
+from tasks.metrics.promise import promise_for
+from tasks.metrics.risk_curve import RiskCurve, Threshold
 
 ROWS = 20  # of every bar
 COLUMNS = 2 * np.arange(10) + 2  # of the bar that stands for each digit
@@ -32,6 +34,11 @@ BAR_CALIBRATION = Calibration(
         wrong=(100, 0, 0),
     ),
 )
+
+
+def bar_threshold(max_error: float = 0.005) -> Threshold:
+    """Return what the model of bars guarantees for an error that is accepted."""
+    return promise_for(max_error, BAR_CALIBRATION.curves).whole
 
 
 def bar(digit: float) -> NDArray[np.uint8]:

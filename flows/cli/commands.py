@@ -30,7 +30,7 @@ GATE_HEADINGS = (
     (
         "Gate, in detail",
         (
-            *("floors", "recall_floors", "slice_pictures", "min_slice_pictures"),
+            *("floors", "recall_floors", "coverage_floors", "slice_pictures", "min_slice_pictures"),
             *("max_calibration_error", "min_coverage", "min_refused"),
             *("require", "max_drop", "max_overall_drop", "max_slice_drop"),
             *("max_disagreement", "max_flips"),

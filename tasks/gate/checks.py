@@ -20,7 +20,16 @@ from tasks.contracts.verdict import (
     Verdict,
 )
 from tasks.gate.evidence import Answers, ChampionAnswers, Evidence, Outdated, SliceAnswers
-from tasks.gate.requirements import Baseline, Limits, at_least, failed, holds, verdict_of, within
+from tasks.gate.requirements import (
+    Baseline,
+    Limits,
+    at_least,
+    at_most,
+    failed,
+    holds,
+    verdict_of,
+    within,
+)
 from tasks.gate.slices import NOTHING, TEST, Slice
 from tasks.inference.evaluate_files import NO_ANSWER
 from tasks.metrics.calibration import confidence_gap
@@ -35,6 +44,7 @@ MAX_DIFFERENCE = 1e-4  # of a probability between Keras and ONNX Runtime
 INPUT_BYTES = 28 * 28  # of one picture: uint8, never float32
 BATCH_SIZES = (1, 7, 1000)
 MIB = 2**20
+ERRORS_ON = "errors among what is read on "
 NOTHING_SERVES = "nothing serves yet"
 
 
@@ -123,6 +133,14 @@ def _slice(slice_: Slice, answers: SliceAnswers, where: str) -> Iterator[Check]:
     )
     if slice_.recall_floor:
         yield _recall(slice_, answers, where)
+    if slice_.coverage_floor:
+        read_right = Share(int((answers.read & answers.right).sum()), count)
+        text = "share read, and read right"
+        yield at_least(f"coverage of {slice_.name}{where}", read_right, slice_.coverage_floor, text)
+    if slice_.max_error is not None:
+        read = int(answers.read.sum())
+        wrong = Share(int((answers.read & ~answers.right).sum()), read)
+        yield at_most(f"{ERRORS_ON}{slice_.name}{where}", wrong, slice_.max_error)
 
 
 def _recall(slice_: Slice, answers: SliceAnswers, where: str) -> Check:

@@ -101,6 +101,26 @@ def at_least(name: str, share: Share, floor: float, explanation: str) -> Check:
     )
 
 
+def at_most(name: str, share: Share, ceiling: float) -> Check:
+    """Require that a share is not above a ceiling for sure: that its lower bound is not.
+
+    Some hundred pictures cannot show that it is below; that is shown by the calibration. Of no
+    picture nothing is known, which fails.
+    """
+    passed = share.low <= ceiling
+    return Check(
+        name=name,
+        requirement=f"at most {ceiling:.4f}",
+        measured=f"{share.low:.4f} ({share.right:,} of {share.count:,})",
+        passed=passed,
+        explanation="lower bound of the share of wrong ones among what is read",
+        finding="" if passed else f"{name} {share.low:.4f} > {ceiling:.4f}",
+        low=share.low,
+        high=share.high,
+        count=share.count,
+    )
+
+
 def within(
     name: str, value: float, limits: Limits, *, explanation: str, count: int | None = None
 ) -> Check:

@@ -8,6 +8,7 @@ has to reach.
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -19,10 +20,11 @@ from tasks.errors import InputError
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.processes.pool import process_pool
 from tasks.settings import GateSettings
+from tasks.synthesis import digit_scenes as scenes
 from tasks.synthesis import scene
 from tasks.synthesis.corruptions import CORRUPTIONS, thick_pen, thin_pen
 from tasks.synthesis.generate import non_digit_scene
-from tasks.synthesis.rasterize import canvas_shape, rasterize_digit
+from tasks.synthesis.rasterize import as_written, canvas_shape, rasterize_digit
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
@@ -44,6 +46,8 @@ class Slice:
     floor: float  # of the share answered right, for its lower bound
     recall_floor: float  # the same for each digit; 0: digits are not looked at one by one
     fewest: int  # pictures; a slice with fewer proves nothing
+    coverage_floor: float = 0.0  # of the share read, and read right; 0: it is not looked at
+    max_error: float | None = None  # most errors among what is read; None: they are not looked at
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,13 @@ def _photo(digit: int, picture: Images, random: Random) -> Images:
     return scene.photo(_ink(digit, picture, random), random)
 
 
+def _as_written(draw: scenes.Draw) -> Draw:
+    def draw_it(_digit: int, picture: Images, random: Random) -> Images:
+        return draw(partial(as_written, picture), random)[0]
+
+    return draw_it
+
+
 def _ink(digit: int, picture: Images, random: Random) -> Images:
     shape = canvas_shape(random)
     size = min(shape) * random.uniform(0.4, 0.95)
@@ -78,12 +89,19 @@ def _on_a_cell(damage: Callable[[Images, Random], Images]) -> Draw:
     return draw
 
 
+# The promise is kept kind by kind: of real hands on each, how much has to be read, and read right.
+KINDS: dict[str, float] = {
+    **{"photo": 0.5, "scan": 0.5, "ruled paper": 0.5, "graph paper": 0.5, "form cell": 0.5},
+    **{"printed box": 0.5, "tight crop": 0.5, "faint ink": 0.2, "thumbnail": 0.5},
+}
+
 DRAWN: dict[str, Draw] = {
     "scans": _scan,
     "photos": _photo,
     "thin pens": _on_a_cell(thin_pen),
     "thick pens": _on_a_cell(thick_pen),
     **{name: _on_a_cell(damage) for name, damage in CORRUPTIONS.items()},
+    **{name: _as_written(scenes.SCENES[name]) for name in KINDS},
 }
 
 # Lower bounds that a model has to reach: of all pictures, and of the worst digit. Two seeds of the
@@ -108,6 +126,7 @@ FLOORS: dict[str, tuple[float, float]] = {
     "jpeg": (0.96, 0.85),
     "spatter": (0.95, 0.82),
     "dotted line": (0.78, 0.30),
+    **dict.fromkeys(KINDS, (0.8, 0.5)),
 }
 NAMED_FLOOR, NAMED_FEWEST = 0.8, 20  # of folders that the user names, unless told otherwise
 
@@ -125,17 +144,28 @@ def required(settings: GateSettings, named: Mapping[str, float]) -> list[Slice]:
     fewest, drawn = settings.min_slice_pictures, settings.judge_on == "all"
     slices = [Slice(TEST, settings.min_accuracy, settings.min_recall, fewest)]
     if drawn:
-        slices += [Slice(name, *FLOORS[name], fewest) for name in DRAWN]
+        slices += [
+            Slice(
+                name,
+                *FLOORS[name],
+                fewest,
+                KINDS.get(name, 0.0),
+                settings.max_error if name in KINDS else None,
+            )
+            for name in DRAWN
+        ]
         slices.append(Slice(NOTHING, settings.min_refused, 0.0, fewest))
     slices += [Slice(name, floor, 0.0, NAMED_FEWEST) for name, floor in named.items()]
     names = {slice_.name for slice_ in slices}
-    if unknown := sorted((settings.floors.keys() | settings.recall_floors.keys()) - names):
+    floors = (settings.floors, settings.recall_floors, settings.coverage_floors)
+    if unknown := sorted({name for each in floors for name in each} - names):
         raise InputError(f"a floor for {unknown[0]!r}; the slices are: {', '.join(sorted(names))}")
     return [
         replace(
             slice_,
             floor=settings.floors.get(slice_.name, slice_.floor),
             recall_floor=settings.recall_floors.get(slice_.name, slice_.recall_floor),
+            coverage_floor=settings.coverage_floors.get(slice_.name, slice_.coverage_floor),
         )
         for slice_ in slices
     ]

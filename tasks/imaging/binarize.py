@@ -14,6 +14,7 @@ SAMPLE = 1024  # px, about: so many tell the texture
 QUANTUM = 0.003  # of the light: no paper is smoother than the rounding to 256 greys
 CLEAR_INK = 3.5  # deviations: the strongest hundredth of mere noise is at 2.3
 CLEAR = 10.0  # deviations of that texture: ink this strong needs no smoothing
+LOWER = 0.7  # of a threshold: so much lower is another that is tried on faint ink
 NOISE_FLOOR = 3.2  # deviations of the paper's texture: what is ink has to be above
 NOISE_SURE = 5.5  # and this, somewhere in each stroke (hysteresis, Canny 1986)
 
@@ -97,6 +98,12 @@ def faint_threshold(rough: NDArray[np.float32]) -> BinaryInk | None:
         return None
     floor, sure = middle + 0.4 * (top - middle), middle + 0.7 * (top - middle)
     return _binarized(ink, _halved(ink), floor, sure, smoothed=True)
+
+
+def lower_threshold(parts: BinaryInk) -> BinaryInk:
+    """Return ink with what is a little fainter than its threshold."""
+    level, sure = LOWER * parts.level, LOWER * parts.sure
+    return BinaryInk(parts.ink, over(parts.ink, level), level, sure, parts.smoothed)
 
 
 def _halved(ink: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 
 from tasks.imaging import background, binarize, boxes, closer, components, crops
 from tasks.imaging.cutout import Drawn, differs, drawn, resized, scaled
-from tasks.imaging.form import BOX, SIDE, Ink, Polarity, Prepared
+from tasks.imaging.form import (
+    BOX,
+    FAINT_CONTRAST,
+    SIDE,
+    SMALL_SIDE,
+    Ink,
+    Kind,
+    Polarity,
+    Prepared,
+)
 from tasks.imaging.plain import plain_form
 from tasks.imaging.ways import is_residue, ways_to_see
 
@@ -44,7 +53,7 @@ def prepared(
         colour: gives it in colour, (h, w, 3), if `picture` is the light alone of a coloured one.
         whole: gives it as large as in the file, if it was decoded smaller.
     """
-    if max(picture.shape[:2]) <= crops.SMALL:
+    if max(picture.shape[:2]) <= SMALL_SIDE:
         plain = plain_form(picture)
         if plain is not None:
             return Prepared(*plain)
@@ -52,9 +61,20 @@ def prepared(
         picture = background.flatten_alpha(picture)
     side = side or max(picture.shape[:2])
     found = _whole_page(picture, side, colour)
-    if side < closer.LARGE or max(found.ink.box[2:]) > closer.SMALL_INK * side:
-        return found
-    return _from_near(found, picture, side, whole)
+    if side >= closer.LARGE and max(found.ink.box[2:]) <= closer.SMALL_INK * side:
+        found = _from_near(found, picture, side, whole)
+    return found._replace(ink=found.ink._replace(kind=_kind(found.ink, side)))
+
+
+def _kind(ink: Ink, side: int) -> Kind:
+    """The kind of a picture, of which is known if it has printed lines."""
+    if ink.kind != Kind.PLAIN:
+        return ink.kind
+    if ink.touches_edge:
+        return Kind.CROPPED
+    if side <= SMALL_SIDE:
+        return Kind.SMALL
+    return Kind.FAINT if ink.contrast < FAINT_CONTRAST else Kind.PLAIN
 
 
 def _whole_page(picture: Pixels, side: int, colour: Again | None) -> Prepared:
@@ -107,7 +127,7 @@ def _in_grey(grey: Grey, side: int) -> Prepared:
         return _search(background.enlarge(grey), side)
     factor = side / max(grey.shape)
     frame = False
-    if max(grey.shape) > crops.SMALL:
+    if max(grey.shape) > SMALL_SIDE:
         uncut = _search(background.enlarge(grey), side)
         height, width = (length * factor for length in grey.shape)
         if "lines" in uncut.ink.removed and crops.has_room(uncut.ink.box, width, height):
@@ -167,6 +187,17 @@ def _search(grey: Grey, side: int) -> Prepared:
         if whole.touching or first.digit.components[0].edge:
             first, joined = joined, first
         others["edge"] = [joined.form]
+    more = components.left_over(first.digit, pieces)
+    if more and (with_more := drawn(ways[0], more, grey, share)):
+        others["pieces"] = [with_more.form]
+    if 255 * first.digit.components[0].contrast < FAINT_CONTRAST:
+        others["faint"] = [
+            each.form
+            for way in ways_to_see(binarize.lower_threshold(parts))[:1]
+            if way.components
+            and (each := drawn(way, way.digit, grey, share))
+            and differs(each.form, first.form)
+        ]
     doubts = [
         *(doubt for doubt, forms in others.items() if forms),
         *["several"] * components.another_digit(whole or first.digit, strokes),
@@ -175,6 +206,7 @@ def _search(grey: Grey, side: int) -> Prepared:
     polarity: Polarity = "dark_on_light" if dark else "light_on_dark"
     facts = _facts(first, polarity, look.shape, side / max(grey.shape))._replace(
         other_digits=min(each.digit.other_digits for each in found),
+        kind=ways[0].paper or Kind.PLAIN,
         removed=_listed(
             *["lines"] * ways[0].printed, *["neighbours"] * bool(first.digit.neighbours)
         ),
@@ -191,7 +223,7 @@ def _listed(*facts: str) -> str:
 
 
 def _blank(removed: str) -> Prepared:
-    return Prepared(np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed))
+    return Prepared(np.zeros((SIDE, SIDE), np.uint8), Ink("none", removed=removed, kind=Kind.PLAIN))
 
 
 def _facts(found: Drawn, polarity: Polarity, shape: tuple[int, ...], factor: float) -> Ink:
@@ -223,8 +255,11 @@ def _inside(box: components.Box, grey: Grey, of: tuple[int, ...], side: int) -> 
     crop = background.enlarge(grey[top : top + h, left : left + w])
     found = _search(crop, round(max(w, h) * factor))
     x, y, *size = found.ink.box
-    shifted = (x + round(left * factor), y + round(top * factor), *size)
-    ink = found.ink._replace(
-        box=shifted if any(size) else found.ink.box, removed=_listed("lines", found.ink.removed)
+    shifted, ink = (x + round(left * factor), y + round(top * factor), *size), found.ink
+    ink = ink._replace(
+        box=shifted if any(size) else ink.box,
+        share=ink.share * w * h / grey.size,
+        removed=_listed("lines", ink.removed),
+        kind=Kind.FRAMED if ink.kind == Kind.PLAIN else ink.kind,
     )
-    return found._replace(ink=ink._replace(share=ink.share * w * h / grey.size))
+    return found._replace(ink=ink)

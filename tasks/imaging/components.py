@@ -19,6 +19,7 @@ TOUCH = 0.1  # of that size: how far off a stroke is that touches it
 PIECE = 0.02  # of the digit's ink: less is a speck
 CONTRAST = 0.55  # of the digit's contrast: fainter ink is another's
 OTHER_DIGIT = 0.12  # of the digit's ink: a component elsewhere with as much may be another digit
+LEFT, LEFT_CONTRAST, LEFT_REACH = 0.06, 0.25, 0.75  # of its ink, contrast and size: left over
 EDGE_PIECE = 0.06  # of the digit's ink: what is less at the edge is a speck
 FEW_SIDES = 2  # of the picture: light that falls off has edges on more
 CLEAR_INK = 0.25  # of the light: contrast that light which falls off does not have
@@ -162,6 +163,30 @@ def edge_strokes(digit: Digit, found: list[Component], shape: tuple[int, ...]) -
     ]
     sides = {side for stroke in strokes for side in _sides(stroke.box, shape)}
     return strokes if len(sides) <= FEW_SIDES or main.contrast >= CLEAR_INK else []
+
+
+def left_over(digit: Digit, found: list[Component]) -> Digit | None:
+    """The digit with all ink beside it that may be a piece of it; None if there is none.
+
+    Too far off or too faint to be taken for one, but too much to be a speck.
+    """
+    mass = sum(component.mass for component in digit.components)
+    reach = LEFT_REACH * max(digit.box[2:])
+    own = [
+        component
+        for component in found
+        if component not in digit.components
+        and not component.edge
+        and component.mass >= LEFT * mass
+        and component.contrast >= LEFT_CONTRAST * digit.components[0].contrast
+        and _gap(digit.box, component.box) <= reach
+    ]
+    if not own:
+        return None
+    box = digit.box
+    for component in own:
+        box = _union(box, component.box)
+    return replace(digit, components=[*digit.components, *own], box=box)
 
 
 def _sides(box: Box, shape: tuple[int, ...]) -> list[int]:

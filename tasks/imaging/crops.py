@@ -6,12 +6,11 @@ from numpy.typing import NDArray
 
 from tasks.imaging import rule_lines
 from tasks.imaging.background import SEPARABLE
-from tasks.imaging.form import Box
+from tasks.imaging.form import SMALL_SIDE, Box
 from tasks.imaging.plain import PAGE
 
 Grey = NDArray[np.uint8]
 
-SMALL = 40  # px: sides up to which a clean picture needs no search for background and lines
 PAGE_SHARE = 0.3  # of a clean picture: at least as much is page
 MARGIN = 0.25  # of the longer side: page that is laid around
 RIM = 0.03  # of the longer side: how near to the edge ink lies in a picture that was cut to it
@@ -29,7 +28,7 @@ def lacking_margin(grey: Grey) -> tuple[int, int]:
     With ink on the rim there is too little background to tell it by. A picture with enough of its
     own lacks none.
     """
-    small = max(grey.shape) <= SMALL and _margin_of_small(grey)
+    small = max(grey.shape) <= SMALL_SIDE and _margin_of_small(grey)
     if small:
         return small, int(np.median(_rim(grey)))
     page = _page_of_crop(grey)

@@ -1,5 +1,6 @@
 """What the canonical form is, for those who handle pictures in it and decode none."""
 
+from enum import StrEnum
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
 DOUBTS = {
     "lines": "a stroke, or a printed line",
     "edge": "ink at the edge is the digit's, or a neighbour's",
+    "pieces": "ink beside the digit is a piece of it, or not",
+    "faint": "faint ink is the digit's, or the paper's",
     "several": "ink at the edge may be another digit",
     "frame": "a 1, or a piece of a frame or shadow",
 }
@@ -22,6 +25,22 @@ def in_words(doubts: str) -> str:
     """Return what can be seen in two ways, as a person says it."""
     return "; ".join(DOUBTS[doubt] for doubt in doubts.split(",") if doubt)
 
+
+class Kind(StrEnum):
+    """What kind a picture is of, as its preparation saw it: the first of these that holds."""
+
+    CLEAN = "clean"  # ink on an even page, as MNIST has it
+    GRAPH = "graph paper"
+    RULED = "ruled paper"
+    FRAMED = "framed"  # a printed cell, box or single line was taken out
+    CROPPED = "cropped"  # ink reaches the edge
+    SMALL = "small"
+    FAINT = "faint"
+    PLAIN = "plain paper"
+
+
+SMALL_SIDE = 40  # px: a picture whose longer side is no longer is small
+FAINT_CONTRAST = 60  # of 255: fainter ink is faint
 
 Box = tuple[int, int, int, int]  # left, top, width, height, px
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]
@@ -39,6 +58,7 @@ class Ink(NamedTuple):
     other_digits: int = 0  # components as large as a digit elsewhere in the picture
     touches_edge: bool = False  # ink of the digit reaches the picture's edge
     removed: str = ""  # what was taken out: "lines", "neighbours", "specks", by commas
+    kind: Kind = Kind.CLEAN
     doubts: str = ""  # what can be seen in two ways: some of DOUBTS, by commas
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.background import over
+from tasks.imaging.form import Kind
 
 Grey = NDArray[np.uint8]
 
@@ -20,6 +21,7 @@ LINE_INK = 0.4  # of the side: ink that the shortest of lines with gaps has at l
 LINE_BEND = 0.006  # of its length: how far curled paper bends a line
 LINE_PARALLEL = 0.03  # slope: how far two lines of one print differ
 LINE_DARKER = 1.3  # times the ink of a line: what is darker on it is a stroke along it
+FRAME = 4  # lines at most around one cell
 PATTERN = 3  # lines, from which they are those of ruled or graph paper
 DARK = 1.35  # times the ink of the lines: what is darker was written
 CLEARLY_DARK = 1.8  # times the ink of the lines: so dark, as a whole, is ink beside pale print
@@ -151,11 +153,25 @@ def _alike(run: _Run, whole: list[_Run]) -> bool:
 
 
 class Lines(NamedTuple):
-    """Printed lines along x and along y, masks (h, w), and how many there are."""
+    """Printed lines along x and along y, masks (h, w), and how many there are of each."""
 
     across: Grey
     down: Grey
-    number: int
+    counts: tuple[int, int]
+
+    @property
+    def number(self) -> int:
+        """Return how many there are."""
+        return sum(self.counts)
+
+    @property
+    def paper(self) -> Kind:
+        """Return what is printed so: ruled or graph paper, or part of a frame."""
+        if self.number < PATTERN:
+            return Kind.FRAMED
+        if min(self.counts) < 2:
+            return Kind.RULED
+        return Kind.GRAPH if self.number > FRAME else Kind.FRAMED
 
 
 def find_lines(mask: Grey, ink: NDArray[np.float32]) -> Lines | None:
@@ -180,7 +196,7 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> Lines | None:
     if not any(run.whole for run in across + down):
         return None
     turned = np.asarray(cv2.transpose(_lines(down, ink.T)), np.uint8)
-    return Lines(_lines(across, ink), turned, len(across) + len(down))
+    return Lines(_lines(across, ink), turned, (len(across), len(down)))
 
 
 def remove_lines(mask: Grey, lines: Lines) -> Grey:

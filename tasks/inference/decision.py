@@ -1,38 +1,60 @@
 """From a model's calibration to its thresholds, and from its answers to outcomes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import InputError
-from tasks.metrics.calibration import Calibration, Threshold, threshold_for
+from tasks.metrics.calibration import Calibration
 from tasks.metrics.error_bounds import ErrorBounds
+from tasks.metrics.promise import NEVER, Promise, promise_for
 from tasks.outcomes import Reason
 
 SUM_TOLERANCE = 0.01  # of ten probabilities: as far as half precision or 8 bits may add up wrong
-NEVER = 1.01  # a confidence that no answer has: everything goes to review
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """From which confidence and digit score a digit is read, and from which score it may be one."""
 
-    confidence: float
+    confidence: float  # of pictures of other kinds than those below
     digit_score: float = 0.0
     sure_digit_score: float = 0.0
-    bounds: ErrorBounds | None = None  # for rows that are kept: at which other errors they are read
+    by_kind: Mapping[str, float] = field(default_factory=dict)  # confidence, by kind of picture
+    # for rows that are kept: at which other errors they are read, by kind; None: for none
+    bounds: Mapping[str, ErrorBounds] | None = None
+
+    def confidences(self, kinds: Sequence[str]) -> NDArray[np.float64]:
+        """Return from which confidence on pictures of these kinds are read, (N,)."""
+        return np.array([self.by_kind.get(kind, self.confidence) for kind in kinds], np.float64)
+
+    def error_bounds(self, kinds: Sequence[str], confidences: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the least accepted error at which pictures (N,) are read; NaN where unknown.
+
+        A kind that was not told apart is read as the strictest one is.
+        """
+        found = np.full(len(confidences), np.nan)
+        if not self.bounds:
+            return found
+        names = np.array(kinds, object)
+        for kind in set(kinds):
+            these = names == kind
+            known = [self.bounds[kind]] if kind in self.bounds else list(self.bounds.values())
+            found[these] = np.max([each.at(confidences[these]) for each in known], axis=0)
+        return found
 
 
-def guaranteed(max_error: float, calibration: Calibration) -> tuple[Threshold, Thresholds]:
+def guaranteed(max_error: float, calibration: Calibration) -> tuple[Promise, Thresholds]:
     """Return what a model guarantees for the error that is accepted, and its thresholds.
 
     Raises:
         InputError: it cannot guarantee so little.
     """
-    threshold = threshold_for(max_error, calibration.curve)
-    bounds = ErrorBounds.of(calibration.curve)
-    return threshold, _thresholds(threshold.confidence, calibration, bounds)
+    promise = promise_for(max_error, calibration.curves)
+    return promise, _thresholds(promise, calibration, promise.bounds)
 
 
 def guaranteed_or_review(max_error: float, calibration: Calibration) -> Thresholds:
@@ -41,24 +63,33 @@ def guaranteed_or_review(max_error: float, calibration: Calibration) -> Threshol
     A model that cannot guarantee the error reads nothing: all its answers go to review.
     """
     try:
-        confidence = threshold_for(max_error, calibration.curve).confidence
+        return _thresholds(promise_for(max_error, calibration.curves), calibration, None)
     except InputError:
-        confidence = NEVER
-    return _thresholds(confidence, calibration, None)
+        scores = calibration.min_digit_score, calibration.sure_digit_score
+        return Thresholds(NEVER, *scores)
 
 
 def _thresholds(
-    confidence: float, calibration: Calibration, bounds: ErrorBounds | None
+    promise: Promise, calibration: Calibration, bounds: Mapping[str, ErrorBounds] | None
 ) -> Thresholds:
-    return Thresholds(confidence, calibration.min_digit_score, calibration.sure_digit_score, bounds)
+    scores = calibration.min_digit_score, calibration.sure_digit_score
+    return Thresholds(promise.strictest, *scores, promise.confidences, bounds)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the preparation of N pictures with ink says of them."""
+
+    kinds: Sequence[str]  # as `tasks.imaging.form.Kind` names them
+    other_digits: NDArray[np.int64]  # (N,), groups as large as a digit elsewhere in the picture
+    doubtful: NDArray[np.bool_]  # (N,), can be seen in ways that disagree
 
 
 def decide(
     probabilities: NDArray[np.float32],
     digit_scores: NDArray[np.float32] | None,
-    other_digits: NDArray[np.int64],
+    seen: Seen,
     thresholds: Thresholds,
-    doubtful: NDArray[np.bool_] | None = None,
 ) -> list[Reason]:
     """Return the reason code of each picture with ink; it says the status, too.
 
@@ -66,20 +97,19 @@ def decide(
         probabilities: float32 (N, 10).
         digit_scores: float32 (N,), how sure the model is that this is one digit; None if it
             cannot tell.
-        other_digits: (N,), groups as large as a digit elsewhere in the picture.
+        seen: what the preparation of the pictures says.
         thresholds: of this run.
-        doubtful: (N,), whether the picture can be seen in ways that disagree; None: nowhere.
     """
     surest = probabilities.max(axis=1, initial=0)
     sure = np.full_like(surest, np.inf) if digit_scores is None else digit_scores
     # the first that holds decides; what is not a number reaches no threshold
     outcomes = {
         Reason.NO_ANSWER: ~usable(probabilities, digit_scores),
-        Reason.SEVERAL_DIGITS: other_digits > 0,
+        Reason.SEVERAL_DIGITS: seen.other_digits > 0,
         Reason.NOT_A_DIGIT: ~(sure >= thresholds.digit_score),
-        Reason.AMBIGUOUS: np.zeros(len(surest), bool) if doubtful is None else doubtful,
+        Reason.AMBIGUOUS: seen.doubtful,
         Reason.MAYBE_NO_DIGIT: ~(sure >= thresholds.sure_digit_score),
-        Reason.LOW_CONFIDENCE: ~(surest >= thresholds.confidence),
+        Reason.LOW_CONFIDENCE: ~(surest >= thresholds.confidences(seen.kinds)),
     }
     codes = np.select(list(outcomes.values()), range(len(outcomes)), len(outcomes))
     named = (*outcomes, Reason.OK)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tasks.imaging.form import Ink, Prepared, in_words
-from tasks.inference.decision import Thresholds, decide, usable
+from tasks.inference.decision import Seen, Thresholds, decide, usable
 from tasks.inference.session import Answers
 from tasks.inputs.base import Roots
 from tasks.inputs.listing import int64s
@@ -65,8 +65,7 @@ def rows_of(
     with_form = np.array([bool(page.forms) for page in pages], bool)
     if len(answers.probabilities) != with_form.sum():  # numpy would spread one over all
         raise ValueError(f"{len(answers.probabilities)} answers for {with_form.sum()} pictures")
-    doubtful = _doubtful(pages, disagree)
-    reasons, details = _outcomes(pages, answers, thresholds, doubtful)
+    reasons, details = _outcomes(pages, answers, thresholds, seen_of(pages, disagree))
     statuses = [STATUSES[reason] for reason in reasons]
     kept = np.array([status != Status.REJECTED for status in statuses], bool)
     probabilities = np.zeros((len(pages), len(PROBABILITIES)), np.float32)
@@ -85,7 +84,8 @@ def rows_of(
         "digit": _where(kept, probabilities.argmax(axis=1).astype(np.int8)),
         "confidence": _where(kept, probabilities.max(axis=1)),
         "digit_score": _scores(answers, with_form, reasons),
-        "error_bound": _error_bounds(reasons, probabilities, thresholds),
+        "error_bound": _error_bounds(pages, reasons, probabilities, thresholds),
+        "kind": [page.ink.kind if page.ink else None for page in pages],
         "doubts": [page.ink.doubts or None if page.ink else None for page in pages],
         "commit_version": pa.nulls(len(pages), pa.int64()),  # of the commit, which is not yet
         "ink": _inks([page.ink for page in pages]),
@@ -106,12 +106,9 @@ def _outcomes(
     pages: Sequence[Page],
     answers: Answers,
     thresholds: Thresholds,
-    doubtful: NDArray[np.bool_],
+    seen: Seen,
 ) -> tuple[list[Reason], list[str | None]]:
-    other_digits = np.array([page.ink.other_digits for page in pages if page.forms and page.ink])
-    decided = decide(
-        answers.probabilities, answers.digit_scores, other_digits, thresholds, doubtful
-    )
+    decided = decide(answers.probabilities, answers.digit_scores, seen, thresholds)
     reasons: list[Reason] = []
     details: list[str | None] = []
     answered = 0
@@ -127,10 +124,15 @@ def _outcomes(
     return reasons, details
 
 
-def _doubtful(pages: Sequence[Page], disagree: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """Return which pages with a form cannot be read for sure, whatever the model says of them."""
-    unsettled = np.array([page.ink.unsettled for page in pages if page.forms and page.ink], bool)
-    return unsettled if disagree is None else unsettled | disagree
+def seen_of(pages: Sequence[Page], disagree: NDArray[np.bool_] | None) -> Seen:
+    """Return what is known of the pages that have a form; `disagree` as in `rows_of`."""
+    inks = [page.ink for page in pages if page.forms and page.ink]
+    unsettled = np.array([ink.unsettled for ink in inks], bool)
+    return Seen(
+        kinds=[ink.kind for ink in inks],
+        other_digits=np.array([ink.other_digits for ink in inks], np.int64),
+        doubtful=unsettled if disagree is None else unsettled | disagree,
+    )
 
 
 def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | None:
@@ -147,13 +149,17 @@ def _why(reason: Reason, page: Page, answers: Answers, number: int) -> str | Non
 
 
 def _error_bounds(
-    reasons: Sequence[Reason], probabilities: NDArray[np.float32], thresholds: Thresholds
+    pages: Sequence[Page],
+    reasons: Sequence[Reason],
+    probabilities: NDArray[np.float32],
+    thresholds: Thresholds,
 ) -> pa.Array:
     """Return the least accepted error at which each picture is read; null where at none."""
     if thresholds.bounds is None:
         return pa.nulls(len(reasons), pa.float64())
     by_confidence = np.array([reason in BY_CONFIDENCE for reason in reasons], bool)
-    return _where(by_confidence, thresholds.bounds.at(probabilities.max(axis=1)))
+    kinds = [str(page.ink.kind) if page.ink else "" for page in pages]
+    return _where(by_confidence, thresholds.error_bounds(kinds, probabilities.max(axis=1)))
 
 
 def _where(kept: NDArray[np.bool_], values: NDArray[Any]) -> pa.Array:

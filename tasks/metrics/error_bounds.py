@@ -1,12 +1,13 @@
-"""The least error that a picture is read at, by its confidence and its model's risk curve."""
+"""The least error that a picture is read at, by its confidence and its model's guarantees."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics.calibration import RiskCurve
+from tasks.metrics.risk_curve import Threshold
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,8 @@ class ErrorBounds:
     bounds: NDArray[np.float64]  # (T,), descending: the least bound up to there
 
     @classmethod
-    def of(cls, curve: RiskCurve) -> "ErrorBounds":
-        """Return the bounds of a model's risk curve."""
-        guarantees = curve.guarantees()
+    def of(cls, guarantees: Sequence[Threshold]) -> "ErrorBounds":
+        """Return the bounds of guarantees, the lowest threshold first."""
         return cls(
             np.array([guarantee.confidence for guarantee in guarantees], np.float32),
             np.minimum.accumulate([guarantee.bound for guarantee in guarantees]),
@@ -29,7 +29,7 @@ class ErrorBounds:
         """Return the least accepted error at which pictures of these confidences (N,) are read.
 
         It is the bound of the lowest-risk threshold that the confidence reaches, so that comparing
-        with it decides as `calibrate.threshold_for` does; 1 below every threshold.
+        with it decides as `promise_for` does; 1 below every threshold.
         """
         reached = np.searchsorted(self.confidences, confidences.astype(np.float32), side="right")
         return np.concatenate([[1.0], self.bounds])[reached]

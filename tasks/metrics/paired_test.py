@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics.calibration import error_bound
+from tasks.metrics.risk_curve import error_bound
 
 RISK = 0.05  # of calling a model good enough that is worse by the margin
 LUCK = 0.001  # of calling an equal model better: a schedule asks often

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from tasks.contracts.base import Contract
 from tasks.contracts.training import Answer
 from tasks.contracts.verdict import Digest
 from tasks.device import Device
-from tasks.metrics import calibration, classification
+from tasks.metrics import calibration, classification, risk_curve
 
 
 class CardDevice(Contract):
@@ -44,14 +44,14 @@ class CardCurve(Contract):
     accepted: list[int]
     wrong: list[int]
 
-    def risk_curve(self) -> calibration.RiskCurve:
+    def risk_curve(self) -> risk_curve.RiskCurve:
         """Return it as what thresholds are chosen by.
 
         Raises:
             ValueError, TypeError: no calibration can have found these counts.
         """
         columns = (tuple(self.thresholds), tuple(self.accepted), tuple(self.wrong))
-        return calibration.RiskCurve(self.digits, *columns)
+        return risk_curve.RiskCurve(self.digits, *columns)
 
 
 class CardCalibration(Contract):
@@ -66,6 +66,18 @@ class CardCalibration(Contract):
     no_digits_rejected: float
     no_digits_refused: float
     curve: CardCurve
+    kinds: dict[str, CardCurve] = Field(
+        default_factory=dict
+    )  # of earlier versions: none were told apart
+
+    def curves(self) -> dict[str, risk_curve.RiskCurve]:
+        """Return the curve of each kind of picture, as thresholds are chosen by.
+
+        Raises:
+            ValueError, TypeError: no calibration can have found these counts.
+        """
+        kinds = self.kinds or {calibration.EVERY: self.curve}
+        return {kind: curve.risk_curve() for kind, curve in kinds.items()}
 
 
 class CardMetrics(Contract):

@@ -20,7 +20,7 @@ from tasks.reporting.document import (
     plural,
 )
 from tasks.reporting.svg import Tile, Tone, bars, digit_strips
-from tasks.results.summary import Summary
+from tasks.results.summary import Summary, SummaryKind
 
 OUTCOMES: dict[Status, tuple[str, Tone]] = {
     Status.READ: ("read", "good"),
@@ -81,6 +81,7 @@ def reading_report(
     tone: Tone = "good" if summary.read == summary.found else "warn"
     sections = [
         _outcome(summary, unaccounted),
+        *([_kinds(summary.kinds)] if summary.kinds else []),
         _reasons(summary.reasons),
         _digits(summary.digits),
         _review(summary, _of(samples, Status.REVIEW)),
@@ -145,8 +146,33 @@ def _outcome(summary: Summary, unaccounted: int) -> Section:
         "Outcome",
         f"{number(summary.seconds, 1)} s, {number(summary.pictures_per_second, 0)} pictures "
         f"a second. {'' if unaccounted else 'Every picture found has exactly one outcome.'} "
-        f"{summary.threshold.threshold().sentence()}.",
+        f"{summary.promise or summary.threshold.threshold().sentence()}.",
         Table(("Outcome", "Pictures", "Share"), rows, total=True),
+    )
+
+
+def _kinds(kinds: Sequence[SummaryKind]) -> Section:
+    rows: list[Sequence[str]] = []
+    for each in kinds:
+        promised = each.threshold.threshold() if each.threshold else None
+        rows.append(
+            (
+                each.kind,
+                f"{promised.confidence:g}" if promised else "none",
+                percent(promised.bound if promised else None),
+                percent(promised.coverage if promised else 0, 0),
+                f"{each.found:,}",
+                f"{each.read:,}",
+                percent(each.read / each.found if each.found else None, 0),
+            )
+        )
+    return Section(
+        "Kinds of pictures",
+        "Each kind is read from a confidence of its own, so that no kind has more errors than are "
+        "accepted. Threshold, bound and expectation are those of calibration digits of that kind.",
+        Table(
+            ("Kind", "Threshold", "Error at most", "Expected", "Pictures", "Read", "Share"), rows
+        ),
     )
 
 

@@ -198,17 +198,20 @@ def _evaluation(card: Card) -> Section:
 def _calibration(calibration: CardCalibration | None) -> Section:
     if not calibration:
         return Section("Calibration", "Nothing was measured.")
-    curve = calibration.curve.risk_curve()
+    curves = calibration.curves()
     rows = [
         (
+            kind,
             f"{guarantee.confidence:g}",
             f"{guarantee.accepted:,}",
             f"{guarantee.wrong:,}",
             percent(guarantee.bound),
             percent(guarantee.coverage),
         )
-        for guarantee in curve.guarantees()
+        for kind, curve in curves.items()
+        for guarantee in curve.guarantees(len(curves))
     ]
+    digits = sum(curve.digits for curve in curves.values())
     score = calibration.min_digit_score
     refused = (
         f" A digit score below {number(score, 3)} is no digit, below "
@@ -221,12 +224,12 @@ def _calibration(calibration: CardCalibration | None) -> Section:
     )
     return Section(
         "Calibration",
-        f"Measured on {plural(curve.digits)} of digits. Temperature "
+        f"Measured on {plural(digits)} of digits. Temperature "
         f"{number(calibration.temperature, 3)}; calibration error "
         f"{number(calibration.error_before)} before, {number(calibration.error_after)} "
-        f"after.{refused} A reading takes the lowest threshold whose error is at most the one "
-        "that is accepted (--max-error).",
-        Table(("Threshold", "Accepted", "Wrong", "Error at most", "Digits read"), rows),
+        f"after.{refused} A reading takes, for each kind of picture, the lowest threshold whose "
+        "error is at most the one that is accepted (--max-error).",
+        Table(("Kind", "Threshold", "Accepted", "Wrong", "Error at most", "Digits read"), rows),
     )
 
 

@@ -43,5 +43,6 @@ SCHEMA = pa.schema(
         ("error_bound", pa.float64()),
         ("commit_version", pa.int64()),
         ("doubts", pa.string()),
+        ("kind", pa.string()),
     ]
 )

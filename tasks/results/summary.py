@@ -6,12 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from tasks.contracts.base import Contract
 from tasks.errors import DigitflowError
 from tasks.inputs.base import Roots
-from tasks.metrics.calibration import Threshold
+from tasks.metrics.promise import Promise
+from tasks.metrics.risk_curve import Threshold
 from tasks.outcomes import Status
 from tasks.results import table as results
 from tasks.results.picture_row import COLUMNS, PictureRow, picture_rows
@@ -55,6 +56,17 @@ class SummaryThreshold(Contract):
         )
 
 
+class SummaryKind(Contract):
+    """What is promised for one kind of picture, and what became of those that were found."""
+
+    kind: str
+    threshold: SummaryThreshold | None  # None: its error cannot be bound so, nothing is read
+    found: int
+    read: int
+    review: int
+    rejected: int
+
+
 class Summary(Contract):
     """What one run found and what became of it: found = read + review + rejected."""
 
@@ -75,7 +87,9 @@ class Summary(Contract):
     rejects: list[Reject]  # the first ones
     model_version: str
     canonical_version: str
-    threshold: SummaryThreshold
+    threshold: SummaryThreshold  # of all kinds together: the highest, and the highest bound
+    promise: str = ""  # in words
+    kinds: list[SummaryKind] = Field(default_factory=list)
     device: str
     provider: str
     started_at: str
@@ -116,7 +130,7 @@ class RunFacts:
     out: str | None
     model_version: str
     canonical_version: str
-    threshold: Threshold
+    promise: Promise
     device: str
     provider: str
     started_at: str
@@ -145,6 +159,7 @@ class Tally:
     statuses: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     digits: Counter[int] = field(default_factory=Counter)
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)  # and status
     rejects: list[PictureRow] = field(default_factory=list)
     least_sure: pa.Table | None = None
     spread: list[PictureRow] = field(default_factory=list)
@@ -159,6 +174,10 @@ class Tally:
             (self.digits, "digit"),
         ):
             counter.update(_counts(rows[name]))
+        of_kinds = rows.filter(rows["kind"].is_valid()).group_by(["kind", "status"])
+        counts = of_kinds.aggregate([([], "count_all")])
+        for row in counts.to_pylist():
+            self.kinds[row["kind"], row["status"]] += row["count_all"]
         rejected = rows.filter(pc.field("status") == Status.REJECTED)
         room = MOST_REJECTS - len(self.rejects)
         self.rejects += picture_rows(rejected.slice(0, room))
@@ -192,7 +211,7 @@ def tally(table: str, run_id: str, expected: int) -> Tally:
     found = Tally()
     if expected:
         every = max(1, expected // EVENLY_SPREAD)
-        for batch in results.scan(table, COLUMNS, pc.field("run_id") == run_id):
+        for batch in results.scan(table, [*COLUMNS, "kind"], pc.field("run_id") == run_id):
             found.add(batch, every)
     if found.files != expected:
         raise DigitflowError(
@@ -223,7 +242,9 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         ],
         model_version=run.model_version,
         canonical_version=run.canonical_version,
-        threshold=SummaryThreshold.from_dict(asdict(run.threshold)),
+        threshold=SummaryThreshold.from_dict(asdict(run.promise.whole)),
+        promise=run.promise.sentence(),
+        kinds=_kinds(run.promise, counted),
         device=run.device,
         provider=run.provider,
         started_at=run.started_at,
@@ -235,6 +256,26 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         out=run.out,
         rejected_now=files.rejected_now,
     )
+
+
+def _kinds(promise: Promise, counted: Tally) -> list[SummaryKind]:
+    """Return every kind that was promised something for or found."""
+    found = dict.fromkeys([*promise.confidences, *(kind for kind, _ in counted.kinds)])
+    parts = []
+    for kind in found:
+        read, review, rejected = (counted.kinds[kind, status] for status in Status)
+        threshold = promise.thresholds.get(kind)
+        parts.append(
+            SummaryKind(
+                kind=kind,
+                threshold=SummaryThreshold.from_dict(asdict(threshold)) if threshold else None,
+                found=read + review + rejected,
+                read=read,
+                review=review,
+                rejected=rejected,
+            )
+        )
+    return parts
 
 
 def _counts(column: pa.ChunkedArray) -> dict[Any, int]:

@@ -1,8 +1,10 @@
 """Simulated pictures for training: digits, and what is none, as scans and photos show them."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -10,23 +12,39 @@ from numpy.typing import NDArray
 
 from tasks.imaging.background import over
 from tasks.imaging.canonical import canonical, prepared
-from tasks.imaging.form import Box
+from tasks.imaging.form import SMALL_SIDE, Box
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.processes.pool import process_pool
 from tasks.synthesis import scene
+from tasks.synthesis.digit_scenes import SCENES
 from tasks.synthesis.non_digits import non_digit_ink
-from tasks.synthesis.rasterize import canvas_shape, rasterize_digit, with_neighbour
+from tasks.synthesis.rasterize import rasterize_digit
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]
 
-SHEETS, SHEET = 0.3, 112  # share of pictures that are clean sheets of pen paths; their side, px
-THUMBNAILS, PHOTOS = 0.06, 0.42  # shares of the other scenes; what is left is scans
-BOXED, CUT = 0.06, 0.12  # shares of them: in a printed box; cut to the ink
+LEARNED = {
+    **{"sheet": 0.28, "thumbnail": 0.04, "scan": 0.12, "photo": 0.13, "faint ink": 0.05},
+    **{"ruled paper": 0.1, "graph paper": 0.1, "form cell": 0.07, "printed box": 0.03},
+    **{"tight crop": 0.08},
+}
+"""Share of the digits that are learned in each scene."""
 FOUND = 0.55  # overlap of boxes from which the digit, not something else, was found
 WHOLE, WITH_LINE = 0.9, 1.5  # of the digit's sides: found whole; how large with a piece of a line
 FOUND_ALL = 0.8  # overlap from which all of several digits were found
 CHUNK = 500  # pictures per piece of work; part of the seed, so it does not depend on the processes
+
+
+class Labelled(Protocol):
+    """Pictures with their labels."""
+
+    @property
+    def labels(self) -> NDArray[np.int8]:
+        """Return one for each."""
+
+
+Chunk = TypeVar("Chunk")
+Part = TypeVar("Part", bound=Labelled)
 
 
 @dataclass(frozen=True)
@@ -38,61 +56,13 @@ class LabelledImages:
 
 
 def digit_scene(digit: int, picture: Images | None, random: Random) -> tuple[Images, Box]:
-    """One digit as a scan (h, w), a photo (h, w, 3) or on a clean sheet, and its box (x, y, w, h).
+    """One digit as a scan (h, w) or a photo (h, w, 3), and its box; each scene as LEARNED says.
 
-    `picture` is a canonical one of the digit, or None to draw from pen paths alone.
+    `picture` is a canonical one of it, or None to draw from pen paths alone, as on clean sheets.
     """
-    if random.uniform() < SHEETS:
-        return _sheet(digit, random)
-    shape = canvas_shape(random)
-    size = min(shape) * np.exp(random.uniform(np.log(0.36), np.log(0.97)))
-    ink = rasterize_digit(digit, picture, shape, size, random)
-    box = cv2.boundingRect(over(ink, 100))
-    if random.uniform() < 0.12:
-        ink = with_neighbour(ink, random)
-    kind = random.uniform()
-    if kind < THUMBNAILS:
-        shown = _thumbnail(ink, random)
-        return shown, (0, 0, *shown.shape)
-    if random.uniform() < BOXED:
-        ink = np.asarray(cv2.max(ink, scene.box_around(ink, random)), np.uint8)
-    photo = scene.photo if kind < THUMBNAILS + PHOTOS else scene.scan
-    shown = photo(ink, random)
-    if random.uniform() < CUT and min(box[2:]) > 2:  # ink enough to cut to
-        return _cut(shown, (box[0], box[1], box[2], box[3]), random)
-    return shown, (box[0], box[1], box[2], box[3])
-
-
-def _cut(shown: Images, box: Box, random: Random) -> tuple[Images, Box]:
-    """Cut a picture to the ink in `box`, on all sides or on one, with 0 to 3 px of margin."""
-    x, y, w, h = box
-    ends = [x, y, x + w, y + h]
-    rim = [0, 0, shown.shape[1], shown.shape[0]]
-    sides = range(4) if random.uniform() < 0.7 else [int(random.integers(4))]
-    for side in sides:
-        margin = int(random.integers(0, 4)) * (-1 if side < 2 else 1)
-        rim[side] = int(np.clip(ends[side] + margin, 0, shown.shape[1 - side % 2]))
-    left, top, right, bottom = rim
-    return np.ascontiguousarray(shown[top:bottom, left:right]), (x - left, y - top, w, h)
-
-
-def _sheet(digit: int, random: Random) -> tuple[Images, Box]:
-    """Dark pen paths on clean white, and their box: pen paths alone, which cost little."""
-    ink = rasterize_digit(digit, None, (SHEET, SHEET), 0.85 * SHEET, random)
-    x, y, w, h = cv2.boundingRect(over(ink, 100))
-    return np.asarray(255 - ink, np.uint8), (x, y, w, h)
-
-
-def _thumbnail(ink: Images, random: Random) -> Images:
-    """Ink on clean white or black, averaged down to 16 to 40 px a side, as drawing boxes give."""
-    side = int(random.integers(16, 41))
-    square = max(ink.shape)
-    page = np.zeros((square, square), np.uint8)
-    top, left = (square - ink.shape[0]) // 2, (square - ink.shape[1]) // 2
-    page[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    small = cv2.resize(page, (side, side), interpolation=cv2.INTER_AREA)
-    small = cv2.convertScaleAbs(small, alpha=random.uniform(0.6, 1.6))
-    return np.asarray(255 - small if random.uniform() < 0.7 else small, np.uint8)
+    name = str(random.choice(list(LEARNED), p=list(LEARNED.values())))
+    picture = None if name == "sheet" else picture
+    return SCENES[name](partial(rasterize_digit, digit, picture), random)
 
 
 def _overlap(a: Box, b: Box) -> float:
@@ -113,20 +83,17 @@ def _shows(found: Box, digit: Box) -> bool:
     return whole and max(found[2:]) <= WITH_LINE * max(digit[2:])
 
 
-def found_digit(
-    digit: int, picture: Images | None, random: Random, *, without_doubt: bool = False
-) -> Images:
+def found_digit(digit: int, picture: Images | None, random: Random) -> Images:
     """A digit in canonical form as reading finds it, in a scene where it is found.
 
-    Without doubt: in a scene that can be seen in one way alone.
+    Of several ways to see it, it is one of them.
     """
     for _ in range(4):
         shown, box = digit_scene(digit, picture, random)
         image, facts, others = prepared(shown)
-        if without_doubt and (others or facts.doubts):
-            continue
-        if shown.shape[0] <= 40 or _shows(facts.box, box):
-            return image
+        if shown.shape[0] <= SMALL_SIDE or _shows(facts.box, box):
+            forms = (image, *others)
+            return forms[random.integers(len(forms))] if others else image
     return canonical(255 - picture)[0] if picture is not None else image
 
 
@@ -171,7 +138,6 @@ class _Chunk:
     count: int
     digits: bool  # else pictures without one
     source: LabelledImages  # from which it picks
-    without_doubt: bool = False  # only digits that can be seen in one way
 
     def drawn(self) -> LabelledImages:
         """Draw them."""
@@ -183,9 +149,7 @@ class _Chunk:
         for i in range(self.count):
             if self.digits:
                 k = int(random.integers(len(pictures)))
-                images[i] = found_digit(
-                    int(labels[k]), pictures[k], random, without_doubt=self.without_doubt
-                )
+                images[i] = found_digit(int(labels[k]), pictures[k], random)
                 out[i] = labels[k]
             else:
                 images[i] = found_non_digit(pictures, labels, random)
@@ -230,7 +194,6 @@ class Wanted:
 
     digits: int  # pictures with one
     no_digits: int  # pictures without
-    without_doubt: bool = False  # no digits that can be seen in several ways
 
 
 def simulate(
@@ -253,25 +216,42 @@ def simulate(
         on_progress: called with how many are drawn by now.
     """
     chunks = [
-        replace(chunk, without_doubt=wanted.without_doubt)
+        chunk
         for count, is_digit in ((wanted.digits, True), (wanted.no_digits, False))
         for chunk in _chunks(source, count, seed, digits=is_digit)
     ]
-    if processes == 1:
-        parts = [chunk.drawn() for chunk in chunks]
-    else:
-        # read by the processes that are started: numpy's tiny solves are slower with threads
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        with process_pool(processes) as pool:
-            parts = []
-            for part in pool.map(_Chunk.drawn, chunks):
-                parts.append(part)
-                if on_progress:
-                    on_progress(sum(len(done.labels) for done in parts))
+    parts = drawn(_Chunk.drawn, chunks, processes, on_progress)
     return LabelledImages(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
     )
+
+
+def drawn(
+    draw: Callable[[Chunk], Part],
+    chunks: Sequence[Chunk],
+    processes: int = 0,
+    on_progress: Callable[[int], None] | None = None,
+) -> list[Part]:
+    """Return what is drawn of each chunk, in order.
+
+    Args:
+        draw: makes a part of a chunk, with as many `labels` as pictures.
+        chunks: each with a seed of its own.
+        processes: that draw; 0: one per core, 1: this one.
+        on_progress: called with how many pictures are drawn by now.
+    """
+    if processes == 1:
+        return [draw(chunk) for chunk in chunks]
+    # read by the processes that are started: numpy's tiny solves are slower with threads
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    parts: list[Part] = []
+    with process_pool(processes) as pool:
+        for part in pool.map(draw, chunks):
+            parts.append(part)
+            if on_progress:
+                on_progress(sum(len(done.labels) for done in parts))
+    return parts
 
 
 def _chunks(source: LabelledImages, wanted: int, seed: int, *, digits: bool) -> Iterator[_Chunk]:

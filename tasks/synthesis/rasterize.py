@@ -11,6 +11,8 @@ Images = NDArray[np.uint8]
 
 WAVE = 0.04  # of the height: how far slow waves push strokes
 PRESSURE_SHARE = 0.4  # of what is drawn by paths: with uneven pen pressure
+TURN, SLANT = 0.05, 0.08  # of real hands, standard deviations: radians; px to the side for each up
+CUT_AT = (70, 150)  # of 255: height of a soft stroke at which its edge is drawn
 PATH_SHARE = 0.5  # of digits: drawn from pen paths, the others from the given pictures
 
 
@@ -55,6 +57,28 @@ def rasterize_paths(
     placed = _place(_wave_distortion(strokes, random), shape, size, random)
     pressure = pen_paths.pen_pressure(placed, random) if random.uniform() < PRESSURE_SHARE else None
     return pen_paths.draw(placed, shape, pen, pressure)
+
+
+def as_written(picture: Images, shape: tuple[int, int], size: float, random: Random) -> Images:
+    """A canonical picture enlarged to `size` px and put somewhere in (h, w), as ink.
+
+    It is turned and slanted a little, and of a somewhat other stroke width: so little that whoever
+    wrote it would take it for his own.
+    """
+    x, y, w, h = cv2.boundingRect(picture)
+    turn, slant = random.normal(0, TURN), random.normal(0, SLANT)
+    scale = size / max(w, h)
+    forward = scale * np.array([[1, -slant - turn], [turn, 1]])
+    corners = np.array([(0, 0), (w, 0), (w, h), (0, h)]) @ forward.T
+    low, extent = corners.min(axis=0), np.ptp(corners, axis=0)
+    room = np.array([shape[1], shape[0]]) - extent
+    at = room * np.clip(random.normal(0.5, 0.2, 2), 0.02, 0.98) - low
+    # pixels are squares: their middles move, not their corners
+    matrix = np.column_stack((forward, at + (scale - 1) / 2))
+    matrix[:, 2] -= forward @ (x, y)
+    ink = cv2.warpAffine(picture, matrix, shape[::-1], flags=cv2.INTER_CUBIC)
+    soft = cv2.GaussianBlur(ink, (0, 0), max(0.5, size * 0.012)).astype(np.float32)
+    return np.asarray(np.clip((soft - random.uniform(*CUT_AT)) * 6, 0, 255), np.uint8)
 
 
 def _redraw_picture(picture: Images, shape: tuple[int, int], size: float, random: Random) -> Images:

@@ -11,6 +11,7 @@ Ink = NDArray[np.uint8]  # (h, w) 0 to 255: how much ink covers a pixel
 
 LEAST_STEP = 6.0  # widths of a printed line: from one to the next
 LINED = 0.5  # share of photos on ruled or squared paper
+FRAMED = 0.45  # share of scans in a printed frame
 LIGHT_SIDE = 48  # px: light is smooth, so it is made small
 
 # Reflectance of pens (R, G, B): pencil, black, dark blue, blue, cyan, red, pink, green, violet.
@@ -70,8 +71,11 @@ def light(shape: tuple[int, int], random: Random) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(lit, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def rules(shape: tuple[int, int], random: Random) -> Ink:
-    """Printed lines on paper: ruled, squared or a margin, slightly turned and broken."""
+def rules(shape: tuple[int, int], random: Random, *, squared: bool | None = None) -> Ink:
+    """Printed lines on paper, slightly turned and bent: squared, or ruled or one margin.
+
+    Which of the two is chance, if it is not given.
+    """
     height, width = shape
     canvas = np.zeros(shape, np.uint8)
     angle = random.normal(0, 0.025)
@@ -79,6 +83,8 @@ def rules(shape: tuple[int, int], random: Random) -> Ink:
     step = np.exp(random.uniform(np.log(0.05), np.log(0.6))) * min(shape)
     step = max(step, LEAST_STEP * pen)
     kinds = random.choice(3, p=[0.4, 0.5, 0.1])
+    if squared is not None:
+        kinds = 1 if squared else random.choice([0, 2], p=[0.85, 0.15])
     for direction in [random.integers(2)] if kinds != 1 else [0, 1]:
         turned = angle + np.pi / 2 * direction + random.normal(0, 0.006)
         along, across = (
@@ -174,17 +180,26 @@ def _dark_edge(picture: NDArray[np.float32], random: Random) -> None:
         picture[:, width - n :] = tone if side == 3 else picture[:, width - n :]
 
 
-def photo(ink: Ink, random: Random) -> NDArray[np.uint8]:
-    """A phone's picture of ink on paper, uint8 (h, w, 3)."""
+def photo(
+    ink: Ink, random: Random, printed: Ink | None = None, fade: float | None = None
+) -> NDArray[np.uint8]:
+    """A phone's picture of ink on paper, uint8 (h, w, 3).
+
+    Args:
+        ink: what is written.
+        random: decides on all that is not given.
+        printed: lines on the paper, (h, w); None: of some papers, ruled or squared.
+        fade: share of the ink that is there.
+    """
     shape = ink.shape
     pen = PENS[random.integers(len(PENS))] * random.uniform(0.7, 1.2) + random.normal(0, 0.04, 3)
-    fade = random.uniform(0.3, 1.0)
+    fade = random.uniform(0.3, 1.0) if fade is None else fade
     cover = _grain(ink, random.choice([0.0, random.uniform(0, 0.7)]), random) * fade
     paper = np.clip(random.uniform(0.7, 1.0) + random.normal(0, 0.04, 3), 0.4, 1).astype(np.float32)
-    if random.uniform() < LINED:
-        print_cover = (
-            rules(shape, random).astype(np.float32)[..., None] / 255 * random.uniform(0.15, 0.7)
-        )
+    if printed is None and random.uniform() < LINED:
+        printed = rules((shape[0], shape[1]), random)
+    if printed is not None and printed.any():
+        print_cover = printed.astype(np.float32)[..., None] / 255 * random.uniform(0.15, 0.7)
         tone = PRINTS[random.integers(3)].astype(np.float32)
         base = paper * (1 - print_cover * (1 - tone))
     else:
@@ -206,19 +221,27 @@ def photo(ink: Ink, random: Random) -> NDArray[np.uint8]:
     return _camera(picture, random)
 
 
-def scan(ink: Ink, random: Random) -> NDArray[np.uint8]:
-    """A flat-bed scan of ink, perhaps in a form's cell, uint8 (h, w)."""
-    cover = _grain(ink, random.choice([0.0, random.uniform(0, 0.8)]), random) * random.uniform(
-        0.35, 1.0
-    )
+def scan(
+    ink: Ink, random: Random, printed: Ink | None = None, fade: float | None = None
+) -> NDArray[np.uint8]:
+    """A flat-bed scan of ink, uint8 (h, w).
+
+    Args:
+        ink: what is written.
+        random: decides on all that is not given.
+        printed: lines on the paper, (h, w); None: of some, the frame of a form's cell.
+        fade: share of the ink that is there.
+    """
+    fade = random.uniform(0.35, 1.0) if fade is None else fade
+    cover = _grain(ink, random.choice([0.0, random.uniform(0, 0.8)]), random) * fade
     page = random.uniform(0.85, 1.0)
     picture = page * (1 - cover * random.uniform(0.7, 0.95))
-    if random.uniform() < 0.45:
-        picture = np.minimum(
-            picture,
-            page
-            * (1 - frame(ink.shape, random).astype(np.float32) / 255 * random.uniform(0.4, 0.95)),
-        )
+    if printed is None and random.uniform() < FRAMED:
+        printed = frame((ink.shape[0], ink.shape[1]), random)
+    if printed is not None and printed.any():
+        strength = random.uniform(0.4, 0.95)
+        lines = page * (1 - printed.astype(np.float32) / 255 * strength)
+        picture = np.minimum(picture, lines)
     for _ in range(random.poisson(0.8)):
         place = (int(random.uniform(0, ink.shape[1])), int(random.uniform(0, ink.shape[0])))
         cv2.circle(picture, place, int(random.integers(0, 2)), page * random.uniform(0.2, 0.8), -1)

@@ -3,10 +3,9 @@
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tasks.contracts.training import Answer, Epoch, Layer
 from tasks.data.snapshot import Part, Snapshot
@@ -20,9 +19,17 @@ from tasks.metrics.classification import Metrics, Parity, evaluate
 from tasks.not_measured import fails_closed
 from tasks.progress import Advance, ProgressLog
 from tasks.settings import TrainSettings
+from tasks.synthesis.generate import LabelledImages
+from tasks.synthesis.seen_digits import see_digits
 from tasks.task import task
+from tasks.training.calibrate import calibrate_by_kind
 from tasks.training.recipes import RECIPES, Simulation
-from tasks.training.training_set import Pairs, calibration_set, training_set
+from tasks.training.training_set import (
+    CALIBRATION_SEED,
+    Pairs,
+    calibration_no_digits,
+    training_set,
+)
 
 PARITY_PICTURES = 1_000
 
@@ -126,13 +133,15 @@ def calibrate_model(
     from tasks.training.export import raw_answers
     from tasks.training.network import keras
 
-    images, labels = snapshot.part(Part.CALIBRATION)
-    clean = len(labels)
-    if recipe["simulation"]:
-        images, labels = calibration_set((images, labels), seed)
+    part = snapshot.part(Part.CALIBRATION)
     model = keras.models.load_model(run / KERAS_FILE, compile=False)
-    logits, digit_logits = raw_answers(model, images)
-    return calibrate(logits, labels, digit_logits, np.arange(len(labels)) < clean)
+    raw = partial(raw_answers, model)
+    if not recipe["simulation"]:
+        logits, digit_logits = raw(part[0])
+        return calibrate(logits, part[1], digit_logits)
+    no_digits = calibration_no_digits(part, seed)
+    seen = see_digits(LabelledImages(*part), seed + CALIBRATION_SEED)
+    return calibrate_by_kind(raw, part, no_digits, seen, seed)
 
 
 @task(name="export it to ONNX")

@@ -43,25 +43,13 @@ def training_set(
     )
 
 
-def calibration_set(data: Pairs, seed: int) -> Pairs:
-    """Return clean pictures as reading will see them: some as they are, some in simulated scenes.
-
-    Thresholds that were set on clean digits alone would promise too much for scans and photos.
-    Pictures that can be seen in several ways are left out: they are read only where all ways agree.
+def calibration_no_digits(data: Pairs, seed: int) -> NDArray[np.uint8]:
+    """Return simulated pictures of no digit, (N, 28, 28), drawn as none that is learned.
 
     Args:
         data: the calibration part, as `training_set` takes it.
-        seed: that of the training; nothing is drawn as it was for `training_set`.
-
-    Returns:
-        uint8 (M, 28, 28) and int8 (M,), -1 for no digit; the calibration part comes first.
+        seed: that of the training.
     """
-    images, labels = data
-    no_digits = round(CALIBRATION_NO_DIGITS * len(labels))
-    wanted = Wanted(len(labels), no_digits, without_doubt=True)
-    drawn = simulate(LabelledImages(*data), wanted, seed + CALIBRATION_SEED)
-    inked = drawn.images.any(axis=(1, 2))
-    return (
-        np.concatenate([images, drawn.images[inked]]),
-        np.concatenate([labels, drawn.labels[inked]]),
-    )
+    wanted = Wanted(0, round(CALIBRATION_NO_DIGITS * len(data[1])))
+    images = simulate(LabelledImages(*data), wanted, seed + CALIBRATION_SEED).images
+    return np.asarray(images[images.any(axis=(1, 2))], np.uint8)

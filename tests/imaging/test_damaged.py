@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tasks.errors import DigitflowError, ModelError
 from tasks.inference.model_file import model_in
-from tasks.metrics.calibration import GRID, Calibration, RiskCurve
+from tasks.metrics.calibration import Calibration
+from tasks.metrics.risk_curve import GRID, RiskCurve
 from tasks.registry.card import card_of, seal
 from tasks.registry.card_parts import Golden
 from tasks.registry.events import MODELS

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from tasks.errors import InputError
 from tasks.inference.decision import (
+    Seen,
     Thresholds,
     decide,
     guaranteed,
     guaranteed_or_review,
     usable,
 )
-from tasks.metrics.calibration import threshold_for
+from tasks.metrics.promise import NEVER, promise_for
 from tasks.outcomes import STATUSES, Reason, Status
 from tests.bars import BAR_CALIBRATION
 
@@ -47,24 +48,39 @@ def test_several_digits_come_before_no_digit_and_that_before_doubt(
 
 
 def test_ways_that_disagree_go_to_review_but_for_what_is_no_single_digit() -> None:
-    doubtful = np.array([True])
     for digit_score, other_digits, reason in [
         *((0.9, 0, Reason.AMBIGUOUS), (0.6, 0, Reason.AMBIGUOUS), (None, 0, Reason.AMBIGUOUS)),
         *((0.4, 0, Reason.NOT_A_DIGIT), (0.9, 1, Reason.SEVERAL_DIGITS)),
     ]:
-        given = answer(0.99, digit_score, other_digits)
-        assert decide(*given, THRESHOLDS, doubtful) == [reason]
+        given = answer(0.99, digit_score, other_digits, doubtful=True)
+        assert decide(*given, THRESHOLDS) == [reason]
     assert STATUSES[Reason.AMBIGUOUS] == Status.REVIEW
 
 
 def answer(
-    confidence: float, digit_score: float | None, other_digits: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, NDArray[np.int64]]:
+    confidence: float,
+    digit_score: float | None,
+    other_digits: int,
+    kind: str = "clean",
+    doubtful: bool = False,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None, Seen]:
     """Return one answer as `decide` takes many."""
     probabilities = np.full((1, 10), (1 - confidence) / 9)
     probabilities[0, 4] = confidence
     scores = None if digit_score is None else np.array([digit_score])
-    return probabilities, scores, np.array([other_digits])
+    return probabilities, scores, Seen([kind], np.array([other_digits]), np.array([doubtful]))
+
+
+def seen_of(other_digits: NDArray[np.int64]) -> Seen:
+    """Return that so many other digits were seen, and no doubt."""
+    return Seen(["clean"] * len(other_digits), other_digits, np.zeros(len(other_digits), bool))
+
+
+def test_each_kind_of_picture_is_read_from_a_confidence_of_its_own() -> None:
+    thresholds = Thresholds(0.99, by_kind={"clean": 0.8, "ruled paper": 0.95})
+    for kind, least in (("clean", 0.8), ("ruled paper", 0.95), ("another", 0.99)):
+        assert decide(*answer(least, None, 0, kind), thresholds) == [Reason.OK]
+        assert decide(*answer(least - 0.01, None, 0, kind), thresholds) == [Reason.LOW_CONFIDENCE]
 
 
 @pytest.mark.parametrize("scored", [True, False])
@@ -73,12 +89,12 @@ def test_each_of_many_answers_has_the_outcome_it_has_alone(scored: bool) -> None
     probabilities = random.dirichlet(np.full(10, 0.1), 200)
     scores = random.random(200) if scored else None
     other_digits = random.integers(0, 2, 200)
-    together = decide(probabilities, scores, other_digits, THRESHOLDS)
+    together = decide(probabilities, scores, seen_of(other_digits), THRESHOLDS)
     alone = [
         decide(
             probabilities[[n]],
             scores[[n]] if scores is not None else None,
-            other_digits[[n]],
+            seen_of(other_digits[[n]]),
             THRESHOLDS,
         )
         for n in range(200)
@@ -89,14 +105,14 @@ def test_each_of_many_answers_has_the_outcome_it_has_alone(scored: bool) -> None
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, -0.5, 1.5])
 def test_what_is_no_probability_is_never_read(odd: float) -> None:
-    probabilities, scores, other_digits = answer(0.9, 0.9, 0)
+    probabilities, scores, seen = answer(0.9, 0.9, 0)
     for place in range(10):
         other = probabilities.copy()
         other[0, place] = odd
-        assert decide(other, scores, other_digits, THRESHOLDS) == [Reason.NO_ANSWER]
-    assert decide(probabilities, np.array([odd]), other_digits, THRESHOLDS) == [Reason.NO_ANSWER]
+        assert decide(other, scores, seen, THRESHOLDS) == [Reason.NO_ANSWER]
+    assert decide(probabilities, np.array([odd]), seen, THRESHOLDS) == [Reason.NO_ANSWER]
     nothing = Thresholds(0.0, -math.inf, -math.inf)
-    assert decide(np.full((1, 10), odd), None, other_digits, nothing) == [Reason.NO_ANSWER]
+    assert decide(np.full((1, 10), odd), None, seen, nothing) == [Reason.NO_ANSWER]
 
 
 @pytest.mark.parametrize(
@@ -115,22 +131,44 @@ def test_a_threshold_that_is_not_a_number_lets_nothing_through() -> None:
 
 
 def test_no_answers_have_no_outcomes() -> None:
-    assert decide(np.empty((0, 10)), None, np.array([]), THRESHOLDS) == []
-    assert decide(np.empty((0, 10)), np.empty(0), np.array([]), THRESHOLDS) == []
+    assert decide(np.empty((0, 10)), None, seen_of(np.array([], np.int64)), THRESHOLDS) == []
+    assert decide(np.empty((0, 10)), np.empty(0), seen_of(np.array([], np.int64)), THRESHOLDS) == []
 
 
 CAREFUL = replace(BAR_CALIBRATION, min_digit_score=0.3, sure_digit_score=0.6)
+BY_KIND = replace(
+    CAREFUL,
+    kinds={
+        "clean": BAR_CALIBRATION.curve,
+        "ruled paper": replace(
+            BAR_CALIBRATION.curve, wrong=(100, 30, 0), accepted=(4000, 3900, 2500)
+        ),
+        "faint": replace(BAR_CALIBRATION.curve, wrong=(100, 30, 5)),
+    },
+)
 
 
-def test_thresholds_are_the_guaranteed_one_and_the_digit_scores_of_the_calibration() -> None:
-    threshold, thresholds = guaranteed(0.005, CAREFUL)
-    assert threshold == threshold_for(0.005, CAREFUL.curve)
-    assert thresholds.bounds is not None
-    below, reached = thresholds.bounds.at(np.float32([0.59, 0.6]))
-    assert reached == threshold.bound < 0.005 < below
-    found = (thresholds.confidence, thresholds.digit_score, thresholds.sure_digit_score)
-    assert found == (0.6, 0.3, 0.6)
-    assert guaranteed_or_review(0.005, CAREFUL) == replace(thresholds, bounds=None)
+def test_thresholds_are_the_guaranteed_ones_and_the_digit_scores_of_the_calibration() -> None:
+    promise, thresholds = guaranteed(0.005, BY_KIND)
+    assert promise.confidences == promise_for(0.005, BY_KIND.curves).confidences
+    assert thresholds.by_kind == {"clean": 0.6, "ruled paper": 0.999, "faint": NEVER}
+    assert thresholds.confidence == NEVER  # of what is of no kind that is known
+    assert (thresholds.digit_score, thresholds.sure_digit_score) == (0.3, 0.6)
+    assert guaranteed_or_review(0.005, BY_KIND) == replace(thresholds, bounds=None)
+
+
+def test_where_kinds_are_not_told_apart_all_are_read_alike() -> None:
+    _, thresholds = guaranteed(0.005, CAREFUL)
+    assert thresholds.confidences(["clean", "faint"]).tolist() == [0.6, 0.6]
+
+
+def test_rows_keep_the_error_at_which_their_kind_is_read() -> None:
+    _, thresholds = guaranteed(0.005, BY_KIND)
+    kinds = ["clean", "ruled paper", "faint", "another"]
+    bounds = thresholds.error_bounds(kinds, np.full(4, 0.7, np.float32))
+    assert (bounds <= 0.005).tolist() == [True, False, False, False]
+    assert bounds[3] == bounds.max()  # as the strictest of those that are known
+    assert np.isnan(guaranteed_or_review(0.005, BY_KIND).error_bounds(kinds, np.full(4, 1.0))).all()
 
 
 def test_an_error_that_cannot_be_guaranteed_is_refused_or_sends_every_answer_to_review() -> None:

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import InputError
-from tasks.metrics.calibration import RiskCurve, threshold_for
+from tasks.metrics.calibration import EVERY
 from tasks.metrics.error_bounds import ErrorBounds
-from tests.bars import BAR_CALIBRATION
+from tasks.metrics.promise import promise_for
+from tasks.metrics.risk_curve import RiskCurve
+from tests.bars import BAR_CALIBRATION, bar_threshold
 
 DIGITS = 4_000
 CURVES = st.lists(
@@ -27,9 +29,9 @@ CURVES = st.lists(
 def test_both_decide_alike_at_every_confidence(curve: RiskCurve, max_error: float) -> None:
     edges = np.array(curve.thresholds, np.float32)
     confidences = np.concatenate([edges, np.nextafter(edges, np.float32(0)), np.float32([0.1, 1])])
-    bounds = ErrorBounds.of(curve).at(confidences)
+    bounds = ErrorBounds.of(curve.guarantees()).at(confidences)
     try:
-        threshold = threshold_for(max_error, curve).confidence
+        threshold = promise_for(max_error, {EVERY: curve}).strictest
     except InputError:
         assert not (bounds <= max_error).any()
     else:
@@ -37,6 +39,6 @@ def test_both_decide_alike_at_every_confidence(curve: RiskCurve, max_error: floa
 
 
 def test_a_surer_picture_is_never_read_at_a_larger_error_only() -> None:
-    bounds = ErrorBounds.of(BAR_CALIBRATION.curve).at(np.linspace(0, 1, 101))
+    bounds = ErrorBounds.of(BAR_CALIBRATION.curve.guarantees()).at(np.linspace(0, 1, 101))
     assert (np.diff(bounds) <= 0).all()
-    assert bounds[60] == pytest.approx(threshold_for(0.005, BAR_CALIBRATION.curve).bound)
+    assert bounds[60] == pytest.approx(bar_threshold().bound)

@@ -9,11 +9,12 @@ import tasks.registry.registry
 from tasks.atomic import sha256
 from tasks.data.snapshot import MNIST_DIGEST, Part, load
 from tasks.device import cpu
-from tasks.imaging.form import CANONICAL_VERSION
+from tasks.imaging.form import CANONICAL_VERSION, Kind
 from tasks.inference.model_file import ONNX_FILE
 from tasks.inference.session import Answers, ModelSession
-from tasks.metrics.calibration import calibration_error, threshold_for
+from tasks.metrics.calibration import calibration_error
 from tasks.metrics.classification import evaluate
+from tasks.metrics.promise import promise_for
 from tasks.registry.registry import bundled_model
 from tasks.registry.version import CARD_FILE, Version
 
@@ -66,4 +67,4 @@ def test_it_keeps_digits_and_promises_the_default_error(
     assert (scores >= calibration.min_digit_score).mean() > 0.998
     assert (scores >= calibration.sure_digit_score).mean() > 0.99
     assert calibration.no_digits_refused > 0.94  # Greek letters and corners of frames among them
-    assert threshold_for(0.005, calibration.curve).coverage > 0.8
+    assert promise_for(0.005, calibration.curves).thresholds[Kind.CLEAN].coverage > 0.9

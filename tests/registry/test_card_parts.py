@@ -7,8 +7,9 @@ import pytest
 
 from tasks.contracts.base import Contract
 from tasks.device import Device, cpu
-from tasks.metrics.calibration import Calibration, RiskCurve
+from tasks.metrics.calibration import Calibration
 from tasks.metrics.classification import Metrics, Parity
+from tasks.metrics.risk_curve import RiskCurve
 from tasks.registry.card_parts import (
     CardCalibration,
     CardCurve,

@@ -8,12 +8,12 @@ import pytest
 from tasks.imaging.form import Ink, in_words
 from tasks.inputs.listing import discover
 from tasks.inputs.open import open_inputs
-from tasks.metrics.calibration import Threshold
+from tasks.metrics.promise import promise_for
 from tasks.processes.page_process import DecodedPage
 from tasks.reporting.document import to_html
 from tasks.reporting.preview import Preview, evenly_spaced, preview_report
 from tasks.results.picture_row import PictureRow
-from tests.bars import bar
+from tests.bars import BAR_CALIBRATION, bar
 
 
 @pytest.mark.parametrize("limit", [1, 3, 7, 100, 999])
@@ -33,8 +33,8 @@ def test_a_picture_that_can_be_seen_in_two_ways_is_shown_in_both_with_the_doubt(
     ink = Ink("dark_on_light", contrast=99, box=(1, 2, 3, 4), doubts="lines,edge")
     seen = DecodedPage(bar(4), ink, 90, 80, np.zeros((8, 9, 3), np.uint8), (bar(1), bar(7)))
     outcomes = {"read": 0, "review": 1, "rejected": 0}
-    threshold = Threshold(0.99, 900, 1, 0.004, 0.9, 1000)
-    preview = Preview("/in", 1, 1, outcomes, threshold, "v1", "report.html")
+    promise = promise_for(0.005, BAR_CALIBRATION.curves)
+    preview = Preview("/in", 1, 1, outcomes, promise, "v1", "report.html")
     page = to_html(preview_report(preview, [row], {0: seen}))
     assert page.count("or seen so") == 2
     assert "ambiguous: lines, edge" in page

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from tasks.inference.batch import Seconds
-from tasks.metrics.calibration import threshold_for
 from tasks.outcomes import MEANINGS, Reason
 from tasks.reporting.document import to_html, to_markdown
 from tasks.reporting.reading_report import STAGES, Sample, Unshown, reading_report
 from tasks.results.summary import Summary
 from tasks.timing import OTHER, WAIT
-from tests.bars import BAR_CALIBRATION
+from tests.bars import bar_threshold
 from tests.reporting.rendered import HOSTILE, changed, table
 
 SUMMARY: dict[str, Any] = {
@@ -38,7 +37,7 @@ SUMMARY: dict[str, Any] = {
     "device": "EPYC, 2 cores",
     "model_version": "20251123-7f3a",
     "canonical_version": "1",
-    "threshold": asdict(threshold_for(0.005, BAR_CALIBRATION.curve)),
+    "threshold": asdict(bar_threshold()),
     "results": "/state/results",
     "out": None,
     "rejects": [{"path": HOSTILE, "reason": "truncated", "detail": HOSTILE}] * 5,

@@ -137,8 +137,9 @@ def test_a_training_report_is_made_without_history_metrics_and_numbers() -> None
 def test_a_training_report_says_what_each_threshold_promises() -> None:
     report = training_report(Card.from_dict(CARD), PICTURES)
     rows = table(report, "Calibration")
-    assert [row[:3] for row in rows] == [["0", "400", "20"], ["0.9", "390", "1"]]
-    assert rows[1][4] == "97.25 %"
+    assert [row[1:4] for row in rows] == [["0", "400", "20"], ["0.9", "390", "1"]]
+    assert {row[0] for row in rows} == {"every kind"}
+    assert rows[1][5] == "97.25 %"
     words = next(section.text for section in report.sections if section.title == "Calibration")
     assert "400 pictures of digits" in words
     assert "A digit score below 0.250 is no digit, below 0.800 a person has to look" in words

@@ -11,14 +11,13 @@ from deltalake import write_deltalake
 
 from tasks.inputs.base import Entry, Inputs
 from tasks.inputs.listing import Listing, discover
-from tasks.metrics.calibration import threshold_for
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import Reason
 from tasks.results import redecide as redecide_file
 from tasks.results import table as results
 from tasks.results.commit import Committed, WriterContext, commit, make_table
 from tasks.results.redecide import redecide, with_decisions
-from tests.bars import BAR_CALIBRATION
+from tests.bars import BAR_CALIBRATION, bar_threshold
 from tests.results.test_table import read_row, rejected_row, store, table_of
 
 SURE, UNSURE = 0.9, 0.3  # confidences on both sides of the threshold for 0.005
@@ -27,7 +26,7 @@ STRICT = 0.0005  # no confidence of the rows reaches it
 
 def bounds_of(model: str) -> ErrorBounds | None:
     """Return the bounds of the one model that is known."""
-    return ErrorBounds.of(BAR_CALIBRATION.curve) if model == "m" else None
+    return ErrorBounds.of(BAR_CALIBRATION.curve.guarantees()) if model == "m" else None
 
 
 def row(path: str, reason: Reason = Reason.OK, bound: float | None = 0.001, **more: Any) -> Any:
@@ -160,7 +159,7 @@ def test_rows_without_an_error_bound_are_decided_by_the_bounds_of_their_model(
     bounds = {
         r["path"]: r["error_bound"] for r in results.select(str(tmp_path / "results")).to_pylist()
     }
-    assert bounds["sure.png"] == pytest.approx(threshold_for(0.005, BAR_CALIBRATION.curve).bound)
+    assert bounds["sure.png"] == pytest.approx(bar_threshold().bound)
     assert bounds["gone.png"] is None
 
 

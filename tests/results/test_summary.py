@@ -8,7 +8,7 @@ import pytest
 
 from tasks.errors import DigitflowError
 from tasks.inputs.base import Roots
-from tasks.metrics.calibration import threshold_for
+from tasks.metrics.promise import promise_for
 from tasks.results import summary
 from tasks.results.summary import (
     EVENLY_SPREAD,
@@ -20,7 +20,7 @@ from tasks.results.summary import (
     summarise,
     tally,
 )
-from tests.bars import BAR_CALIBRATION
+from tests.bars import BAR_CALIBRATION, bar_threshold
 from tests.results.test_table import read_row, rejected_row, store
 
 
@@ -32,7 +32,7 @@ def summary_of(table: str, files: int) -> Summary:
         out=None,
         model_version="m",
         canonical_version="1",
-        threshold=threshold_for(0.005, BAR_CALIBRATION.curve),
+        promise=promise_for(0.005, BAR_CALIBRATION.curves),
         device="cpu",
         provider="CPUExecutionProvider",
         started_at="2026-01-01T00:00:00+00:00",
@@ -139,10 +139,12 @@ def test_a_summary_is_read_as_it_was_written(table: str) -> None:
     written = json.loads(json.dumps(found.to_dict()))
     assert Summary.from_dict(written) == found
     assert list(written) == [*Summary.model_fields, "pictures_per_second"]
-    assert found.threshold.threshold() == threshold_for(0.005, BAR_CALIBRATION.curve)
+    assert found.threshold.threshold() == bar_threshold()
 
 
-@pytest.mark.parametrize("key", [key for key in Summary.model_fields if key != "accuracy"])
+@pytest.mark.parametrize(
+    "key", [key for key, each in Summary.model_fields.items() if each.is_required()]
+)
 def test_what_is_no_summary_is_an_error_that_names_the_key(table: str, key: str) -> None:
     store(table, read_row("a.png"))
     written = summary_of(table, 1).to_dict()

@@ -38,14 +38,6 @@ def test_labels_tell_digits_from_no_digits() -> None:
     assert made.images[:12].reshape(12, -1).any(axis=1).all()
 
 
-def test_digits_without_doubt_are_others_and_found_in_one_way_alone() -> None:
-    digits = some_digits()
-    clear = simulate(digits, Wanted(40, 0, without_doubt=True), seed=5, processes=1)
-    any_way = simulate(digits, Wanted(40, 0), seed=5, processes=1)
-    same = (clear.images == any_way.images).all(axis=(1, 2))
-    assert 20 < same.sum() < 40
-
-
 def test_a_deformed_digit_is_another_picture_of_the_same_digit_in_the_same_place() -> None:
     images = some_digits().images
     changed = deformed(images, 3)

@@ -5,7 +5,7 @@ import pytest
 
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.training.recipes import Simulation
-from tasks.training.training_set import Pairs, calibration_set, training_set
+from tasks.training.training_set import Pairs, calibration_no_digits, training_set
 from tests.bars import bar
 
 
@@ -29,7 +29,7 @@ def test_the_data_comes_first_then_its_deformations_then_simulations(data: Pairs
 
 
 def test_the_same_seed_draws_the_same_and_calibration_draws_something_else(data: Pairs) -> None:
-    first, again = (calibration_set(data, seed=7) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    first, again = (calibration_no_digits(data, seed=7) for _ in range(2))
+    assert np.array_equal(first, again)
     drawn = training_set(data, Simulation(0, 20, 10), 7)[0][20:]
-    assert not any((picture == drawn).all(axis=(1, 2)).any() for picture in first[0][20:])
+    assert not any((picture == drawn).all(axis=(1, 2)).any() for picture in first)

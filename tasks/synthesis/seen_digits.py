@@ -1,0 +1,107 @@
+"""Digits in every scene, as reading sees them: all ways to see each, and what kind it is of."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.imaging.canonical import prepared
+from tasks.imaging.form import Kind
+from tasks.synthesis.digit_scenes import SCENES
+from tasks.synthesis.generate import CHUNK, LabelledImages, drawn
+from tasks.synthesis.rasterize import as_written
+
+
+@dataclass(frozen=True)
+class SeenDigits:
+    """N pictures of digits after their preparation, with at least one form each."""
+
+    forms: NDArray[np.uint8]  # (F, 28, 28): the ways to see each, one picture after the other
+    ways: NDArray[np.int64]  # (N,): how many each has
+    labels: NDArray[np.int8]  # (N,): what was drawn
+    kinds: NDArray[np.str_]  # (N,): names of Kind
+    settled: NDArray[np.bool_]  # (N,): ink of one digit, in which nothing is left to a person
+    sources: NDArray[np.int64]  # (N,): the given picture that it was drawn from
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Return the first form of each, (N,)."""
+        return np.cumsum(self.ways) - self.ways
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Digits that one process draws in one scene, by a seed of their own."""
+
+    seed: int
+    scene: str
+    start: int  # number of the first source
+    source: LabelledImages
+
+    def seen(self) -> SeenDigits:
+        """Draw and prepare them."""
+        cv2.setNumThreads(1)
+        random = np.random.default_rng([self.seed, list(SCENES).index(self.scene), self.start])
+        seen = []
+        for picture in self.source.images:
+            shown, _ = SCENES[self.scene](partial(as_written, picture), random)
+            seen.append(prepared(shown))
+        return SeenDigits(
+            forms=np.stack([form for each in seen for form in (each.form, *each.others)]),
+            ways=np.array([1 + len(each.others) for each in seen]),
+            labels=self.source.labels,
+            kinds=np.array([str(each.ink.kind) for each in seen]),
+            settled=np.array(
+                [
+                    not each.ink.blank and not each.ink.other_digits and not each.ink.unsettled
+                    for each in seen
+                ]
+            ),
+            sources=self.start + np.arange(len(seen)),
+        )
+
+
+def see_digits(
+    source: LabelledImages,
+    seed: int,
+    scenes: Sequence[str] = tuple(SCENES),
+    processes: int = 0,
+    on_progress: Callable[[int], None] | None = None,
+) -> SeenDigits:
+    """Draw each given digit once in each scene, and prepare it as reading does.
+
+    The same seed gives the same pictures, however many processes draw them.
+
+    Args:
+        source: canonical digits.
+        seed: of all pictures.
+        scenes: names of SCENES.
+        processes: that draw; 0: one per core, 1: this one.
+        on_progress: called with how many are drawn by now.
+    """
+    chunks = [
+        _Chunk(
+            seed,
+            scene,
+            start,
+            LabelledImages(
+                source.images[start : start + CHUNK], source.labels[start : start + CHUNK]
+            ),
+        )
+        for scene in scenes
+        for start in range(0, len(source.labels), CHUNK)
+    ]
+    parts = drawn(_Chunk.seen, chunks, processes, on_progress)
+    return SeenDigits(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0]))
+    )
+
+
+def once_each(seen: SeenDigits, kind: Kind, seed: int) -> NDArray[np.int64]:
+    """Return which pictures of a kind are left where each source counts once, (M,), by chance."""
+    random = np.random.default_rng(seed)
+    these = random.permutation(np.flatnonzero(seen.kinds == kind))
+    return np.sort(these[np.unique(seen.sources[these], return_index=True)[1]])
