@@ -49,9 +49,9 @@ def _zero(r: Random) -> list[Path]:
 def _one(r: Random) -> list[Path]:
     kind = r.uniform()
     top, foot = (0.5, 0.0), (0.5 + r.normal(0, 0.06), 1.0)
-    if kind < 0.1:
+    if kind < 0.2:  # one straight stroke; below, it is slanted as all digits are
         return [corner([top, foot], r)]
-    if kind < 0.45:  # long flag; a flatter one would be the bar of a 7
+    if kind < 0.5:  # long flag; a flatter one would be the bar of a 7
         long = r.uniform(0.25, 0.75)
         flag = (0.5 - long, r.uniform(max(0.12, 0.35 * long), 0.5))
     elif kind < 0.72:  # steep flag
@@ -98,6 +98,9 @@ def _two(r: Random) -> list[Path]:
         head = [(0.14, 0.32), (0.05, 0.33), *head]
     elif begins < 0.4:  # flat, like a Z
         head = [(0.0, r.uniform(0.0, 0.12)), (wide * 0.5, 0.02), (wide * 0.85, 0.06), *head[4:]]
+    elif begins < 0.5:  # with a curl that may be as large as the ring of a 9
+        deep, far = r.uniform(0.24, 0.4), wide * r.uniform(0.3, 0.65)
+        head = [(far, deep * 0.6), (far * 0.7, deep), (0.0, deep * 0.75), *head[1:]]
     length, lift = r.uniform(0.9, 1.7) * wide, r.normal(0, 0.05)
     kind = r.uniform()
     if kind < 0.4:
@@ -106,7 +109,19 @@ def _two(r: Random) -> list[Path]:
                 (curve([*head, (0.02, 0.97)], r), corner([(0.02, 0.97), (length, 1 + lift)], r))
             )
         ]
-    if kind < 0.75:  # loop at the lower left
+    if kind < 0.55:  # large loop at the lower left
+        high = r.uniform(0.55, 0.75)
+        loop = [
+            (wide * 0.3, 0.93),
+            (0.0, 1.0),
+            (-0.12, r.uniform(0.85, 0.95)),
+            (0.02, high),
+            (wide * 0.5, high + 0.12),
+            (wide * 0.8, 0.97),
+            (length, 0.95 + lift),
+        ]
+        return [curve([*head, *loop], r)]
+    if kind < 0.75:  # small one
         loop = [
             (0.1, 0.97),
             (0.0, 0.94),
@@ -155,9 +170,11 @@ def _four(r: Random) -> list[Path]:
             corner([(stem, r.uniform(-0.05, 0.05)), (stem + r.normal(0, 0.04), 1.0)], r),
         ]
     right = r.uniform(0.35, 0.8)
+    if kind < 0.33:  # narrow, and open
+        right = r.uniform(0.22, 0.4)
     foot = (right - r.uniform(-0.05, 0.35), 1.0)
-    if kind < 0.5:  # open, with corners
-        left = r.uniform(0.0, 0.25)
+    if kind < 0.53:  # open, with corners
+        left = r.uniform(0.0, 0.3 * right)
         reach = right + r.uniform(-0.02, 0.35)
         return [
             corner([(left, 0.0), (0.0, bar), (reach, bar + r.normal(0, 0.05))], r),
@@ -227,6 +244,8 @@ def _five(r: Random) -> list[Path]:
 
 def _six(r: Random) -> list[Path]:
     wide, loop = r.uniform(0.42, 0.62), r.uniform(0.4, 0.58)
+    if r.uniform() < 0.25:  # the loop takes little of the height, or nearly all of it
+        loop = r.choice([r.uniform(0.28, 0.4), r.uniform(0.58, 0.68)])
     top = (wide * r.uniform(0.6, 1.25), r.uniform(0.0, 0.08))
     ring = [
         (0.0, 0.68),
@@ -290,6 +309,10 @@ def _seven(r: Random) -> list[Path]:
         tilt, swing = r.normal(0.02, 0.07), r.normal(0, 0.03)
         cross = [(at - half, height + tilt), (at, height + swing), (at + half, height - tilt)]
         strokes.append(curve(cross, r, 0.01))
+        if r.uniform() < 0.2:  # and a foot, which makes a 1 of one without the cross
+            half, tilt = r.uniform(0.08, 0.3), r.normal(0, 0.03)
+            at = foot[0] + r.normal(0, 0.04)
+            strokes.append(corner([(at - half, 1 + tilt), (at + half, 1 - tilt)], r))
     return strokes
 
 
@@ -316,6 +339,9 @@ def _eight(r: Random) -> list[Path]:
 
 def _nine(r: Random) -> list[Path]:
     wide, loop = r.uniform(0.4, 0.6), r.uniform(0.4, 0.58)
+    flat = r.uniform() < 0.2  # a ring that is wider than high
+    if flat:
+        wide, loop = r.uniform(0.5, 0.75), r.uniform(0.26, 0.4)
     start = (wide * r.uniform(0.75, 1.02), r.uniform(0.05, 0.2))
     ring = [
         start,
@@ -331,7 +357,7 @@ def _nine(r: Random) -> list[Path]:
         above = (wide * r.uniform(0.85, 1.1), r.uniform(-0.18, 0.15))
         stem = curve([above, (wide * 0.95, 0.5), (wide * r.uniform(0.4, 1.0), 1.0)], r, 0.012)
         return [curve(ring, r), stem]
-    if kind < 0.4:  # straight tail
+    if kind < 0.4 or (flat and kind < 0.7):  # straight tail
         tail = corner([ring[-1], (wide * r.uniform(0.5, 1.1), 1.0)], r)
         return [np.vstack((curve(ring, r), tail[1:]))]
     if kind < 0.8:  # hooked tail, like a g

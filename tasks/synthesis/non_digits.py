@@ -14,7 +14,17 @@ Random = np.random.Generator
 Images = NDArray[np.uint8]
 
 LETTERS = "ABCEFGHJKMNPQRTUWXYacdefhkmnpruvwxy"
-SYMBOLS = "#&%@?=*+<>{}$~^"
+SYMBOLS = "#&%@?=*+<>$~^"  # no braces: small, they are a 1 of an unsteady hand
+LOWER, UPPER, RIGHT, LEFT = range(4)  # what is left of a digit that was cut
+HALVES = {  # of which nobody says that they are another digit: no ring for a 0, no stem for a 1
+    2: (LOWER, UPPER, RIGHT, LEFT),
+    3: (LOWER, UPPER, LEFT),
+    4: (UPPER, LEFT),
+    5: (LOWER, UPPER, RIGHT, LEFT),
+    6: (RIGHT,),
+    8: (LEFT,),
+    9: (LEFT,),
+}
 
 
 def _text_ink(text: str, shape: tuple[int, int], random: Random) -> Images:
@@ -62,15 +72,15 @@ def _stamp_ink(shape: tuple[int, int], random: Random) -> Images:
 
 
 def _half_ink(digit: int, picture: Images | None, shape: tuple[int, int], random: Random) -> Images:
-    """Less than half of a digit, cut off straight."""
+    """Less than half of a digit of HALVES, cut off straight."""
     ink = rasterize_digit(digit, picture, shape, min(shape) * random.uniform(0.5, 0.95), random)
     x, y, w, h = cv2.boundingRect(ink)
-    cut, side = random.uniform(0.55, 0.75), random.integers(4)
-    if side == 0:
+    cut, kept = random.uniform(0.55, 0.75), int(random.choice(HALVES[digit]))
+    if kept == LOWER:
         ink[y : y + int(h * cut)] = 0
-    elif side == 1:
+    elif kept == UPPER:
         ink[y + int(h * (1 - cut)) :] = 0
-    elif side == 2:
+    elif kept == RIGHT:
         ink[:, x : x + int(w * cut)] = 0
     else:
         ink[:, x + int(w * (1 - cut)) :] = 0
@@ -102,8 +112,9 @@ def _corner_ink(shape: tuple[int, int], random: Random) -> Images:
     """Two to four printed lines that meet, as a cell of a form leaves them that was cut."""
     ink = np.zeros(shape, np.uint8)
     pen = max(1, round(min(shape) * random.uniform(0.01, 0.07)))
-    left, right = np.sort(random.uniform(0.04, 0.96, 2)) * shape[1]
-    top, bottom = np.sort(random.uniform(0.04, 0.96, 2)) * shape[0]
+    starts, lengths = random.uniform(0.04, 0.7, 2), random.uniform(0.25, 0.92, 2)  # no 1 in between
+    left, top = starts * shape[::-1]
+    right, bottom = np.minimum(starts + lengths, 0.96) * shape[::-1]
     slope = random.normal(0, 0.015) * min(shape)
     ends = [(left, top), (left + slope, bottom), (right + slope, bottom - slope), (right, top)]
     ends = ends[int(random.integers(2)) :] if random.uniform() < 0.5 else [*ends, (left, top)]
@@ -116,7 +127,7 @@ def _corner_ink(shape: tuple[int, int], random: Random) -> Images:
 def _blot_ink(shape: tuple[int, int], random: Random) -> Images:
     ink = np.zeros(shape, np.uint8)
     radius = int(min(shape) * random.uniform(0.1, 0.4))
-    axes = (radius, max(2, int(radius * random.uniform(0.4, 1))))
+    axes = (radius, max(2, int(radius * random.uniform(0.55, 1))))
     middle = (shape[1] // 2, shape[0] // 2)
     cv2.ellipse(ink, middle, axes, random.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA)
     return ink
@@ -132,8 +143,7 @@ def non_digit_ink(pictures: Images, labels: NDArray[np.int8], random: Random) ->
     digit, picture = int(labels[k]), pictures[k]
     size = min(shape) * random.uniform(0.4, 0.95)
     letters = "".join(random.choice(list(LETTERS), int(random.choice([1, 1, 1, 2, 3]))))
-    # Half of a 0, 1 or 7 is a digit of another name.
-    halved = digit if digit not in (0, 1, 7) else 2
+    halved = digit if digit in HALVES else 2
     made: list[tuple[float, Callable[[], Images]]] = [
         (0.10, lambda: rasterize_paths(pen_paths.scribble_paths(random), shape, size, random)),
         (0.15, lambda: _text_ink(letters, shape, random)),

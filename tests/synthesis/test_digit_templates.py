@@ -45,3 +45,16 @@ def test_a_digit_that_some_people_write_with_a_further_stroke_comes_in_both_ways
 def test_there_is_no_eleventh_digit() -> None:
     with pytest.raises(IndexError):
         digit_paths(10, np.random.default_rng(0))
+
+
+def test_a_seven_with_a_foot_is_crossed_so_that_it_is_no_one() -> None:
+    strokes = [digit_paths(7, np.random.default_rng(seed)) for seed in range(300)]
+    footed = [paths for paths in strokes if len(paths) == 3]
+    assert 10 < len(footed) < 100
+    for _, cross, foot in footed:
+        assert cross[:, 1].max() < 0.85 < foot[:, 1].min()
+
+
+def test_a_one_is_often_a_single_straight_stroke() -> None:
+    ones = [digit_paths(1, np.random.default_rng(seed)) for seed in range(300)]
+    assert 30 < sum(len(strokes) == 1 and len(strokes[0]) == 2 for strokes in ones) < 100

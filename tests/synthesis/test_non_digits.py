@@ -1,9 +1,10 @@
 """What is no digit is ink of many kinds on a sheet, seldom none, whatever digits it is made of."""
 
+import cv2
 import numpy as np
 import pytest
 
-from tasks.synthesis.non_digits import non_digit_ink
+from tasks.synthesis.non_digits import HALVES, non_digit_ink
 from tests.bars import bar
 
 DIGITS = np.stack([bar(digit) for digit in range(10)])
@@ -49,3 +50,26 @@ def test_several_digits_lie_beside_each_other_on_a_wider_sheet() -> None:
         for ink in wide
     )
     assert both > 20
+
+
+def test_no_half_is_the_ring_or_the_stem_of_its_digit() -> None:
+    upper, right, left = 1, 2, 3
+    assert not {0, 1, 7} & set(HALVES)  # whose halves are strokes and bows
+    assert {digit: HALVES[digit] for digit in (4, 6, 8, 9)} == {
+        4: (upper, left),
+        6: (right,),
+        8: (left,),
+        9: (left,),
+    }
+
+
+def test_no_piece_of_a_frame_is_so_narrow_that_it_is_a_one() -> None:
+    narrow = 0
+    square = np.pad(np.full((1, 20, 20), 255, np.uint8), ((0, 0), (4, 4), (4, 4)))
+    for seed in range(300):
+        ink = drawn(seed, square, np.array([2], np.int8))
+        strokes, _ = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        if len(strokes) == 1:
+            _, _, w, h = cv2.boundingRect(strokes[0])
+            narrow += w < 0.1 * h
+    assert narrow == 0
