@@ -63,17 +63,31 @@ def prepared(
     found = _whole_page(picture, side, colour)
     if side >= closer.LARGE and max(found.ink.box[2:]) <= closer.SMALL_INK * side:
         found = _from_near(found, picture, side, whole)
+    if picture.shape == (SIDE, SIDE):
+        found = _or_as_it_is(found, picture)
     return found._replace(ink=found.ink._replace(kind=_kind(found.ink, side)))
+
+
+def _or_as_it_is(found: Prepared, grey: Grey) -> Prepared:
+    """See a picture of MNIST's size also as it is: its frame may be right, its page disturbed."""
+    if found.ink.blank:
+        return found
+    rim = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
+    form = np.asarray(255 - grey if np.median(rim) > 127 else grey, np.uint8)
+    if not differs(form, found.form):
+        return found
+    ink = found.ink._replace(doubts=_listed(found.ink.doubts, "page"))
+    return found._replace(ink=ink, others=(*found.others, form))
 
 
 def _kind(ink: Ink, side: int) -> Kind:
     """The kind of a picture, of which is known if it has printed lines."""
     if ink.kind != Kind.PLAIN:
         return ink.kind
-    if ink.touches_edge:
-        return Kind.CROPPED
     if side <= SMALL_SIDE:
         return Kind.SMALL
+    if ink.touches_edge:
+        return Kind.CROPPED
     return Kind.FAINT if ink.contrast < FAINT_CONTRAST else Kind.PLAIN
 
 

@@ -14,6 +14,7 @@ DOUBTS = {
     "edge": "ink at the edge is the digit's, or a neighbour's",
     "pieces": "ink beside the digit is a piece of it, or not",
     "faint": "faint ink is the digit's, or the paper's",
+    "page": "all of the picture is the digit's, or part of it is the page's",
     "several": "ink at the edge may be another digit",
     "frame": "a 1, or a piece of a frame or shadow",
 }
@@ -29,12 +30,12 @@ def in_words(doubts: str) -> str:
 class Kind(StrEnum):
     """What kind a picture is of, as its preparation saw it: the first of these that holds."""
 
-    CLEAN = "clean"  # ink on an even page, as MNIST has it
+    CLEAN = "clean"  # 28x28 px as MNIST has them: ink on an even page, in its frame
     GRAPH = "graph paper"
     RULED = "ruled paper"
     FRAMED = "framed"  # a printed cell, box or single line was taken out
+    SMALL = "small"  # of at most SMALL_SIDE px
     CROPPED = "cropped"  # ink reaches the edge
-    SMALL = "small"
     FAINT = "faint"
     PLAIN = "plain paper"
 

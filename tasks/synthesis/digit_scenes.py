@@ -113,6 +113,30 @@ def _thumbnail(write: Write, random: Random) -> tuple[Images, Box]:
     return shown, (0, 0, side, side)
 
 
+def _noisy_thumbnail(write: Write, random: Random) -> tuple[Images, Box]:
+    """The same of poor sensors and lines: single pixels black or white, grain, or shaken ones."""
+    shown, box = _thumbnail(write, random)
+    return _noisy(shown, random), box
+
+
+def _noisy(picture: Images, random: Random) -> Images:
+    kind = random.integers(3)
+    if kind == 0:
+        hit = random.random(picture.shape) < random.uniform(0.02, 0.2)
+        noise = np.uint8(255) * (random.random(picture.shape) < 0.5)
+        return np.where(hit, noise, picture).astype(np.uint8)
+    if kind == 1:
+        photons = random.uniform(2, 12)
+        grain = random.poisson(picture / 255 * photons) / photons * 255
+        return np.asarray(np.clip(grain, 0, 255), np.uint8)
+    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    reach = 0.06 * max(picture.shape)
+    shift = random.uniform(-reach, reach, (2, *picture.shape)).astype(np.float32)
+    return np.asarray(
+        cv2.remap(picture, columns + shift[0], rows + shift[1], cv2.INTER_LINEAR), np.uint8
+    )
+
+
 def _sheet(write: Write, random: Random) -> tuple[Images, Box]:
     """Dark ink on clean white, which costs little."""
     ink = write((SHEET, SHEET), 0.85 * SHEET, random)
@@ -136,6 +160,7 @@ def _cut(shown: Images, box: Box, random: Random) -> tuple[Images, Box]:
 SCENES: dict[str, Draw] = {
     "sheet": _sheet,
     "thumbnail": _thumbnail,
+    "noisy thumbnail": _noisy_thumbnail,
     "scan": _scan,
     "photo": _photo,
     "faint ink": _faint,

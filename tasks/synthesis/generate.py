@@ -24,7 +24,14 @@ Random = np.random.Generator
 Images = NDArray[np.uint8]
 
 LEARNED = {
-    **{"sheet": 0.28, "thumbnail": 0.04, "scan": 0.12, "photo": 0.13, "faint ink": 0.05},
+    **{
+        "sheet": 0.28,
+        "thumbnail": 0.03,
+        "noisy thumbnail": 0.03,
+        "scan": 0.1,
+        "photo": 0.13,
+        "faint ink": 0.05,
+    },
     **{"ruled paper": 0.1, "graph paper": 0.1, "form cell": 0.07, "printed box": 0.03},
     **{"tight crop": 0.08},
 }

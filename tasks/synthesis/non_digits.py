@@ -87,6 +87,26 @@ def _half_ink(digit: int, picture: Images | None, shape: tuple[int, int], random
     return ink
 
 
+def _crossed_out_ink(
+    digit: int, picture: Images | None, shape: tuple[int, int], random: Random
+) -> Images:
+    """A digit that its writer crossed out, by two or more strokes of the same pen."""
+    ink = rasterize_digit(digit, picture, shape, min(shape) * random.uniform(0.45, 0.85), random)
+    x, y, w, h = cv2.boundingRect(ink)
+    middle, size = np.array([x + w / 2, y + h / 2]), 0.6 * max(w, h)
+    pen = max(1, round(random.uniform(0.02, 0.09) * max(w, h)))
+    turn, crossing = random.uniform(0, np.pi), random.uniform() < 0.5
+    for number in range(int(random.integers(2, 5))):
+        angle = turn + (np.pi / 2 * (number % 2) if crossing else 0) + random.normal(0, 0.12)
+        along = size * np.array([np.cos(angle), np.sin(angle)])
+        at = middle + random.normal(0, 0.16, 2) * max(w, h)
+        start, end = (
+            tuple(np.round(16 * point).astype(int).tolist()) for point in (at - along, at + along)
+        )
+        cv2.line(ink, start, end, 255, pen, cv2.LINE_AA, shift=4)
+    return ink
+
+
 def _several_ink(
     pictures: Images, labels: NDArray[np.int8], shape: tuple[int, int], random: Random
 ) -> Images:
@@ -145,13 +165,14 @@ def non_digit_ink(pictures: Images, labels: NDArray[np.int8], random: Random) ->
     letters = "".join(random.choice(list(LETTERS), int(random.choice([1, 1, 1, 2, 3]))))
     halved = digit if digit in HALVES else 2
     made: list[tuple[float, Callable[[], Images]]] = [
-        (0.10, lambda: rasterize_paths(pen_paths.scribble_paths(random), shape, size, random)),
-        (0.15, lambda: _text_ink(letters, shape, random)),
+        (0.06, lambda: _crossed_out_ink(digit, picture, shape, random)),
+        (0.09, lambda: rasterize_paths(pen_paths.scribble_paths(random), shape, size, random)),
+        (0.13, lambda: _text_ink(letters, shape, random)),
         (0.12, lambda: rasterize_paths(letter_paths(random), shape, size, random)),
         (0.10, lambda: _text_ink(str(random.choice(list(SYMBOLS))), shape, random)),
-        (0.07, lambda: _stamp_ink(shape, random)),
+        (0.06, lambda: _stamp_ink(shape, random)),
         (0.07, lambda: _corner_ink(shape, random)),
-        (0.23, lambda: _several_ink(pictures, labels, shape, random)),
+        (0.21, lambda: _several_ink(pictures, labels, shape, random)),
         (0.10, lambda: _half_ink(halved, picture if halved == digit else None, shape, random)),
         (0.04, lambda: _blot_ink(shape, random)),
         (0.02, lambda: np.zeros(shape, np.uint8)),

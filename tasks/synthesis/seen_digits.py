@@ -14,6 +14,9 @@ from tasks.synthesis.digit_scenes import SCENES
 from tasks.synthesis.generate import CHUNK, LabelledImages, drawn
 from tasks.synthesis.rasterize import as_written
 
+CALIBRATED = tuple(name for name in SCENES if name not in {"sheet", "noisy thumbnail"})
+"""Scenes as people have them; sheets are easier, and noise is drawn harder, to be learned from."""
+
 
 @dataclass(frozen=True)
 class SeenDigits:
@@ -67,7 +70,7 @@ class _Chunk:
 def see_digits(
     source: LabelledImages,
     seed: int,
-    scenes: Sequence[str] = tuple(SCENES),
+    scenes: Sequence[str] = CALIBRATED,
     processes: int = 0,
     on_progress: Callable[[int], None] | None = None,
 ) -> SeenDigits:
