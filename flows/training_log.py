@@ -60,9 +60,12 @@ def log_calibration(calibration: Calibration, log: ProgressLog) -> None:
         f"temperature {calibration.temperature:.3f}, calibration error "
         f"{calibration.error_before:.4f} before, {calibration.error_after:.4f} after",
     )
-    for kind, curve in calibration.curves.items():
-        lowest = min(curve.guarantees(len(calibration.curves)), key=lambda each: each.bound)
-        log.log("", f"lowest --max-error that it supports on {kind}: {lowest.bound:.2%}")
+    lowest = {
+        kind: min(guarantee.bound for guarantee in curve.guarantees(len(calibration.curves)))
+        for kind, curve in calibration.curves.items()
+    }
+    words = ", ".join(f"{bound:.2%} on {kind}" for kind, bound in lowest.items())
+    log.log("", f"lowest --max-error that it supports: {words}")
 
 
 def log_export(onnx: Path, log: ProgressLog) -> None:

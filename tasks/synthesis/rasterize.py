@@ -13,7 +13,8 @@ WAVE = 0.04  # of the height: how far slow waves push strokes
 PRESSURE_SHARE = 0.4  # of what is drawn by paths: with uneven pen pressure
 TURN, SLANT = 0.05, 0.08  # of real hands, standard deviations: radians; px to the side for each up
 CUT_AT = (70, 150)  # of 255: height of a soft stroke at which its edge is drawn
-PATH_SHARE = 0.5  # of digits: drawn from pen paths, the others from the given pictures
+# of digits: drawn from pen paths; from the given pictures, as they were written; the rest changed
+PATH_SHARE, WRITTEN_SHARE = 0.4, 0.3
 
 
 def _random_transform(points: NDArray[np.float64], random: Random) -> NDArray[np.float64]:
@@ -130,9 +131,12 @@ def rasterize_digit(
     digit: int, picture: Images | None, shape: tuple[int, int], size: float, random: Random
 ) -> Images:
     """One digit `size` px large as ink (h, w), from `picture` of it or from pen paths."""
-    if picture is None or random.uniform() < PATH_SHARE:
+    how = random.uniform()
+    if picture is None or how < PATH_SHARE:
         strokes = writer_variation.vary_writing(digit_templates.digit_paths(digit, random), random)
         return rasterize_paths(strokes, shape, size, random)
+    if how < PATH_SHARE + WRITTEN_SHARE:
+        return as_written(picture, shape, size, random)
     return _redraw_picture(picture, shape, size, random)
 
 

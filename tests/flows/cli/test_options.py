@@ -45,7 +45,7 @@ def test_the_options_of_the_gate_that_people_use_stand_apart() -> None:
     text = help_of(ModelCommand("train", Train))
     gate, detail = (text.split(f"\n{head}:\n")[1] for head in ("Gate", "Gate, in detail"))
     assert gate.partition("\n\n")[0].count("\n  --") + 1 == 5
-    assert detail.partition("\n\n")[0].count("\n  --") + 1 == 16
+    assert detail.partition("\n\n")[0].count("\n  --") + 1 == 17
 
 
 def test_reasons_are_listed_as_they_are_given() -> None:

@@ -33,6 +33,7 @@ SETTINGS = {
     **{"ORIENTATION": "as-given", "MAX_DISAGREEMENT": "0.6"},
     **{"JUDGE_ON": "clean", "SLICES": '{"cells": "cells/"}', "REQUIRE": "improvement"},
     **{"FLOORS": '{"cells": 0.5}', "RECALL_FLOORS": '{"cells": 0.5}'},
+    **{"COVERAGE_FLOORS": '{"cells": 0.5}'},
     **{"SLICE_PICTURES": "7", "MIN_SLICE_PICTURES": "7", "MAX_CALIBRATION_ERROR": "0.5"},
     **{"MIN_ACCURACY": "0.5", "MIN_RECALL": "0.5", "MIN_COVERAGE": "0.5", "MIN_REFUSED": "0.5"},
     **{"MAX_DROP": "0.5", "MAX_OVERALL_DROP": "0.5", "MAX_SLICE_DROP": "0.5", "MAX_FLIPS": "0.5"},
