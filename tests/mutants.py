@@ -1,5 +1,6 @@
 """Good models broken on purpose, on the graph of their ONNX file, to try the gate with."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+from tasks.imaging.form import Kind
+from tasks.inference.session import CALIBRATION
 
 Mutate = Callable[[ModelProto], None]
 MIB = 2**20
@@ -87,6 +91,16 @@ def too_large(model: ModelProto) -> None:
     ballast = np.random.default_rng(0).random(9 * MIB // 4, np.float32)
     _after(model, "probabilities", "Add", np.zeros(1, np.float32))
     model.graph.initializer.append(numpy_helper.from_array(ballast, "ballast"))
+
+
+def promises_clean_pictures_alone(model: ModelProto) -> None:
+    """Say that of all other kinds of pictures every second one is wrong, however sure."""
+    [entry] = [one for one in model.metadata_props if one.key == CALIBRATION]
+    facts = json.loads(entry.value)
+    for kind, curve in facts["kinds"].items():
+        if kind != Kind.CLEAN:
+            curve["wrong"] = [accepted // 2 for accepted in curve["accepted"]]
+    entry.value = json.dumps(facts)
 
 
 def odd_answers(picture: NDArray[np.uint8], value: float) -> Mutate:

@@ -335,3 +335,31 @@ def test_acceptance_means_that_every_requirement_holds(
     accepted = judge(evidence, SETTINGS).accepted
     enough = right >= 2995 and not leaked and difference <= gate.MAX_DIFFERENCE and same
     assert accepted == enough
+
+
+@pytest.mark.parametrize(
+    ("wrong", "unread", "broken"),
+    [
+        (0, 0, []),
+        (3, 0, []),  # of 1,000: may be chance
+        (20, 0, ["errors among what is read on ruled paper 0.0130 > 0.0050"]),
+        (0, 300, ["coverage of ruled paper 0.6709 < 0.8000"]),
+        (200, 0, ["accuracy on ruled paper 0.77", "coverage of", "errors among what is read on"]),
+    ],
+)
+def test_each_kind_keeps_its_accuracy_its_coverage_and_its_error(
+    wrong: int, unread: int, broken: list[str]
+) -> None:
+    some = answers(1000)
+    digits, read = some.digits.copy(), some.read.copy()
+    digits[:wrong] = (digits[:wrong] + 1) % 10
+    read[1000 - unread :] = False
+    kind = Slice("ruled paper", 0.9, 0.0, 200, coverage_floor=0.8, max_error=0.005)
+    evidence = replace(
+        EVIDENCE,
+        slices=[kind],
+        answers={"cpu": {kind.name: replace(some, digits=digits, read=read)}},
+    )
+    found = [each.finding for each in gate.CHECKS["accuracy"](evidence, SETTINGS) if each.finding]
+    assert len(found) == len(broken)
+    assert all(each.startswith(start) for each, start in zip(found, broken, strict=True)), found

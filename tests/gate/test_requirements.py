@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.contracts.verdict import SHOWN_FAILURES, Check, Verdict
-from tasks.gate.requirements import Baseline, Limits, at_least, failed, holds, verdict_of, within
+from tasks.gate.requirements import (
+    Baseline,
+    Limits,
+    at_least,
+    at_most,
+    failed,
+    holds,
+    verdict_of,
+    within,
+)
 from tasks.metrics.classification import Share
 
 GOOD = holds("parity", "all the same", "the same", True, "text")
@@ -100,3 +109,12 @@ def test_what_is_no_verdict_is_an_error_that_names_the_key(
     written = verdict_of([GOOD], None, {}, "0" * 64).to_dict()
     with pytest.raises(ValueError, match=f"^{where}: [^\n]*$"):
         Verdict.from_dict(written | change)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "count", "passed"),
+    [(0, 1000, True), (5, 1000, True), (8, 1000, True), (12, 1000, False), (0, 0, False)],
+)
+def test_a_share_is_too_large_where_that_is_no_chance(wrong: int, count: int, passed: bool) -> None:
+    check = at_most("errors", Share(wrong, count), 0.005)
+    assert check.passed == passed == (not check.finding)
