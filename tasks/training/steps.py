@@ -1,6 +1,7 @@
 """The stages of a training: fit, calibrate, export, evaluate, compare; each saves what it makes."""
 
 import importlib.util
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, model_in
 from tasks.inference.session import CALIBRATION, ModelSession
 from tasks.metrics.calibration import Calibration, calibrate
 from tasks.metrics.classification import Metrics, Parity, evaluate
+from tasks.metrics.promise import strictest
 from tasks.not_measured import fails_closed
 from tasks.progress import Advance, ProgressLog
 from tasks.settings import TrainSettings
@@ -32,6 +34,7 @@ from tasks.training.training_set import (
 )
 
 PARITY_PICTURES = 1_000
+STRICTEST = "strictest"  # metadata property for programs that cannot tell kinds of pictures apart
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,12 @@ def export_model(run: Path, version: str, calibration: Calibration) -> Path:
         "version": version,
         "canonical_version": CANONICAL_VERSION,
         CALIBRATION: calibration.to_json(),
+        STRICTEST: json.dumps(
+            [
+                {"confidence": each.confidence, "error_at_most": round(each.bound, 6)}
+                for each in strictest(calibration.curves)
+            ]
+        ),
         "made_by": "digitflow",
     }
     model = keras.models.load_model(run / KERAS_FILE, compile=False)
