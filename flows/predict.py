@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from flows.artifacts import publish_report
 from flows.console import Console
 from flows.reading import Reading, cluster_of, read_all, workers_of
-from flows.reading_log import log_pending, log_reading
+from flows.reading_log import log_pending, log_promise, log_reading
 from flows.runner import LOCAL, Runner, ThreadRunner
 from tasks.atomic import write_text
 from tasks.device import Device, reading_device
@@ -116,8 +116,7 @@ def predict(
                 session = workers.session_facts()
             guarantee = guarantee_of(session, settings.max_error, registry)
             log_model(model, session, registry, device, console)
-            console.log("Promise", guarantee.promise.sentence())
-            console.log("", f"expects to read: {guarantee.promise.expectation()}")
+            log_promise(guarantee.promise, console)
             summary = _read(run, listing, guarantee, workers, settings)
     log_reading(summary, run.folder, console)
     return summary

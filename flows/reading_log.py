@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tasks.metrics.promise import Promise
 from tasks.progress import ProgressLog
 from tasks.reporting.document import plural
 from tasks.results.pending import Pending, ReprocessPolicy
@@ -9,6 +10,13 @@ from tasks.results.summary import Summary
 from tasks.runs import REPORT_FILE
 
 LEAST_SHOWN = 0.005  # seconds of a stage
+
+
+def log_promise(promise: Promise, log: ProgressLog) -> None:
+    """Say what is promised, and what of each kind of picture is expected to be read."""
+    log.log("Promise", promise.sentence())
+    if len(promise.confidences) > 1:
+        log.log("", f"expects to read: {promise.expectation()}")
 
 
 def log_pending(pending: Pending, choice: ReprocessPolicy, log: ProgressLog) -> None:

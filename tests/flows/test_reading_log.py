@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from flows.reading_log import log_pending, log_reading
+from flows.reading_log import log_pending, log_promise, log_reading
 from tasks.inputs.base import Roots
 from tasks.inputs.listing import Listing
+from tasks.metrics.promise import promise_for
 from tasks.progress import Advance
 from tasks.results.pending import Pending, ReprocessPolicy
 from tasks.results.summary import Summary
+from tests.bars import BAR_CALIBRATION
 from tests.reporting.test_reading_report import SUMMARY
 
 
@@ -99,3 +101,15 @@ def test_each_file_that_is_not_read_again_is_told_of_once(
     assert [label for label, _ in lines] == labels
     assert sum(int(text.split()[0]) for _, text in lines) == unchanged
     assert all("calm-otter, old-fox" in text for label, text in lines if label == "Resumed")
+
+
+def test_a_promise_says_what_is_expected_of_each_kind_where_there_are_several() -> None:
+    lines = Lines()
+    log_promise(promise_for(0.005, BAR_CALIBRATION.curves), lines)
+    [(title, text)] = lines.logged
+    assert (title, text.split(":")[0]) == ("Promise", "Threshold 0.6")
+    lines = Lines()
+    curve = BAR_CALIBRATION.curve
+    log_promise(promise_for(0.005, {"clean": curve, "faint": curve}), lines)
+    assert [title for title, _ in lines.logged] == ["Promise", ""]
+    assert lines.logged[1][1] == "expects to read: clean 98 %, faint 98 %"
