@@ -248,10 +248,10 @@ def _areas(mask: Grey, wide: float) -> Grey:
 
 def _wide_on_rim(mask: Grey, wide: float) -> float:
     """Share of the picture's outermost pixels that wide areas of a mask cover; 0 is all below."""
-    return _on_rim(_areas(mask, wide)) if _on_rim(mask) > RIM_AREA else 0.0
+    return on_rim(_areas(mask, wide)) if on_rim(mask) > RIM_AREA else 0.0
 
 
-def _on_rim(mask: Grey) -> float:
+def on_rim(mask: Grey) -> float:
     """Share of the picture's outermost pixels that a mask covers."""
     sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     return sum(map(cv2.countNonZero, sides)) / sum(map(len, sides))

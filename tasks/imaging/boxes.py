@@ -22,19 +22,22 @@ def box_inside(mask: Grey) -> Box | None:
     if tree is None:
         return None
     least = LEAST * max(mask.shape)
-    family = tree[0]  # of each contour: the next, the one before, its first hole, what it is in
+    family = tree[
+        0
+    ].tolist()  # of each contour: the next, the one before, its first hole, what it is in
     found = []
-    for number in np.flatnonzero((family[:, 3] < 0) & (family[:, 2] >= 0)).tolist():
-        contour, hole = contours[number], int(family[number][2])
-        if min(cv2.boundingRect(contour)[2:]) < least:
+    for contour, (_, _, first_hole, within) in zip(contours, family, strict=True):
+        if within >= 0 or first_hole < 0 or min(cv2.boundingRect(contour)[2:]) < least:
             continue
-        holes = []
+        area, (across, down) = cv2.contourArea(contour), cv2.minAreaRect(contour)[1]
+        if area < RECTANGLE * across * down:
+            continue
+        holes, hole = [], first_hole
         while hole >= 0:
             holes.append(contours[hole])
-            hole = int(family[hole][0])
+            hole = family[hole][0]
         inside = max(holes, key=cv2.contourArea)
-        area, (across, down) = cv2.contourArea(contour), cv2.minAreaRect(contour)[1]
-        if area >= RECTANGLE * across * down and cv2.contourArea(inside) >= HOLLOW * area:
+        if cv2.contourArea(inside) >= HOLLOW * area:
             found.append(inside)
     if len(found) != 1:
         return None

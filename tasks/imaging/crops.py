@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging import rule_lines
-from tasks.imaging.background import SEPARABLE
+from tasks.imaging.background import SEPARABLE, on_rim
 from tasks.imaging.form import SMALL_SIDE, Box
 from tasks.imaging.plain import PAGE
 
@@ -57,31 +57,41 @@ def _page_of_crop(grey: Grey) -> int | None:
     """Grey of the page of a picture of two tones whose ink reaches all four sides, else None."""
     if not _has_contrast_on_all_sides(grey):
         return None
-    bright = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
-    rim = float(_rim(np.asarray(bright, np.uint8)).mean()) / 255
-    if rim < 1 - DARK_RIM:
-        page, ink = cv2.bitwise_not(bright), bright
-    else:
-        page, ink = bright, cv2.bitwise_not(bright)
+    bright = np.asarray(
+        cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1], np.uint8
+    )
+    dark = np.asarray(cv2.bitwise_not(bright), np.uint8)
+    page, ink = (dark, bright) if on_rim(bright) < 1 - DARK_RIM else (bright, dark)
+    if not _reaches_all_sides(ink):
+        return None
     share = cv2.mean(page)[0] / 255
-    if not PAGE_SHARE <= share < 1 or not _reaches_all_sides(np.asarray(ink, np.uint8)):
+    if not PAGE_SHARE <= share < 1:
         return None
     spread = float(cv2.meanStdDev(grey)[1][0, 0]) ** 2
     apart = cv2.mean(grey, page)[0] - cv2.mean(grey, ink)[0]
     if share * (1 - share) * apart**2 < SEPARABLE * spread:
         return None
-    lines = rule_lines.find_lines(np.asarray(ink, np.uint8), ink.astype(np.float32))
+    lines = rule_lines.find_lines(ink, ink.astype(np.float32))
     if lines and lines.number >= rule_lines.PATTERN:
         return None
     return int(np.median(grey[page > 0]))
 
 
+def _strips(picture: Grey) -> list[Grey]:
+    """What lies near each of the four edges."""
+    near = max(2, round(RIM * max(picture.shape)))
+    return [picture[:near], picture[-near:], picture[:, :near], picture[:, -near:]]
+
+
 def _has_contrast_on_all_sides(grey: Grey) -> bool:
     """Tell, in little time, whether ink may lie at all four sides."""
-    near = max(2, round(RIM * max(grey.shape)))
-    least = CONTRAST * (int(grey.max()) - int(grey.min()))
-    sides = (grey[:near], grey[-near:], grey[:, :near], grey[:, -near:])
-    return all(int(side.max()) - int(side.min()) >= least for side in sides)
+    least = CONTRAST * _contrast(grey)
+    return all(_contrast(strip) >= least for strip in _strips(grey))
+
+
+def _contrast(picture: Grey) -> float:
+    darkest, brightest, *_ = cv2.minMaxLoc(picture)
+    return brightest - darkest
 
 
 def has_room(box: Box, width: float, height: float) -> bool:
@@ -93,12 +103,14 @@ def has_room(box: Box, width: float, height: float) -> bool:
 
 def _reaches_all_sides(ink: Grey) -> bool:
     """Tell whether ink comes to all sides from within: no frame, no shadow lies along them."""
-    near = max(2, round(RIM * max(ink.shape)))
-    sides = (ink[:near].max(0), ink[-near:].max(0), ink[:, :near].max(1), ink[:, -near:].max(1))
-    along = sorted(cv2.countNonZero(side) / len(side) for side in sides)
-    if along[0] == 0 or along[-2] >= FULL_SIDE:
+    strips = _strips(ink)
+    if not all(map(cv2.countNonZero, strips)) or on_rim(ink) > MOST_RIM:
         return False
-    if float(_rim(ink).mean()) > MOST_RIM * 255:
+    along = sorted(
+        cv2.countNonZero(strip.max(axis)) / strip.shape[1 - axis]
+        for strip, axis in zip(strips, (0, 0, 1, 1), strict=True)
+    )
+    if along[-2] >= FULL_SIDE:
         return False
     inset = max(1, round(OUTER * max(ink.shape)))
     inner = cv2.countNonZero(ink[inset:-inset, inset:-inset]) if min(ink.shape) > 2 * inset else 0

@@ -43,42 +43,39 @@ class _Run:
     thick: bool  # as only the line of a frame may be, which has more than one
 
 
-@dataclass(frozen=True)
-class _Straight:
-    """Ink that may be of lines along x, (h, w)."""
+def _straight(mask: Grey, profile: Grey, least: float) -> Grey | None:
+    """Opening of ink by a long box that forgives gaps, bends and slopes: what may be of lines.
 
-    ink: Grey
-    linked: Grey  # its pieces made longer: pieces of one line, parted by a digit, are one
-    columns: int  # that have some of the latter
-
-
-def _straight(mask: Grey) -> _Straight | None:
-    """Opening of ink by a long box that forgives gaps, bends and slopes; None if all is short."""
-    width = mask.shape[1]
-    window = _window(width)
-    long = np.ones((1, window), np.uint8)
-    bent = np.asarray(cv2.dilate(mask, np.ones((3, 1), np.uint8)), np.uint8)
-    if _columns(bent) < LINE_INK * width:
+    Args:
+        mask: the ink, (h, w).
+        profile: of each of its columns the highest, (w,).
+        least: of the side: how far a line runs. None if all is shorter.
+    """
+    width, window = len(profile), _window(len(profile))
+    if _reach(profile) < least * width or cv2.countNonZero(profile) < LINE_INK * width:
         return None
+    bent = np.asarray(cv2.dilate(mask, np.ones((3, 1), np.uint8)), np.uint8)
     full = over(np.asarray(cv2.blur(bent, (window, 1)), np.uint8), 255 * LINE_COVER)
-    ink = np.asarray(cv2.min(cv2.dilate(full, long), bent), np.uint8)
-    linked = np.asarray(cv2.dilate(ink, long), np.uint8)
-    columns = _columns(linked)
-    return _Straight(ink, linked, columns) if columns >= LINE_PARTIAL * width else None
+    ink = np.asarray(cv2.min(_linked(full), bent), np.uint8)
+    return ink if _reach(ink.max(axis=0)) >= least * width else None
 
 
-def _runs_across(straight: _Straight) -> list[_Run]:
-    """Straight runs of ink along x."""
-    width = straight.ink.shape[1]
+def _linked(ink: Grey) -> Grey:
+    """Ink made longer along x: pieces of one line, parted by a digit, are one."""
+    return np.asarray(cv2.dilate(ink, np.ones((1, _window(ink.shape[1])), np.uint8)), np.uint8)
+
+
+def _runs_across(ink: Grey) -> list[_Run]:
+    """Straight runs along x of ink that may be of lines."""
+    width = ink.shape[1]
     _, labels, stats, _ = cv2.connectedComponentsWithStats(
-        straight.linked, connectivity=8, ltype=cv2.CV_16U
+        _linked(ink), connectivity=8, ltype=cv2.CV_16U
     )
     found = []
     for label in np.flatnonzero(stats[1:, 2] >= LINE_PARTIAL * width) + 1:
         left, top, w, h, _ = stats[label].tolist()
         part = np.s_[top : top + h, left : left + w]
-        mask = np.where(labels[part] == label, straight.ink[part], np.uint8(0))
-        run = _run(part, mask, straight.ink.shape)
+        run = _run(part, np.where(labels[part] == label, ink[part], np.uint8(0)), ink.shape)
         if run:
             found.append(run)
     return found
@@ -86,18 +83,11 @@ def _runs_across(straight: _Straight) -> list[_Run]:
 
 def _reach(profile: Grey) -> int:
     """How many places of a side have ink within the half of a window, which gaps may not exceed."""
-    return cv2.countNonZero(
-        cv2.dilate(profile[None], np.ones((1, _window(len(profile))), np.uint8))
-    )
+    return cv2.countNonZero(_linked(profile[None]))
 
 
 def _window(side: int) -> int:
     return max(5, int(side * LINE_WINDOW)) | 1
-
-
-def _columns(mask: Grey) -> int:
-    """How many columns have some ink."""
-    return int(np.count_nonzero(mask.max(axis=0)))
 
 
 def _run(part: tuple[slice, slice], mask: Grey, shape: tuple[int, ...]) -> _Run | None:
@@ -179,17 +169,17 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> Lines | None:
 
     One that crosses the whole picture is a line; parallel to it, those that fade are, too.
     """
-    turned = np.asarray(cv2.transpose(mask), np.uint8)
-    profiles = [mask.max(axis=0), turned.max(axis=0)]
-    if not any(_reach(profile) >= LINE_WHOLE * len(profile) for profile in profiles):
+    sides = [(each, each.max(axis=0)) for each in (mask, np.asarray(cv2.transpose(mask), np.uint8))]
+    whole = [_straight(*side, LINE_WHOLE) for side in sides]
+    if all(lines is None for lines in whole):
         return None
-    both = [
-        _straight(direction) if _reach(profile) >= LINE_PARTIAL * len(profile) else None
-        for direction, profile in zip((mask, turned), profiles, strict=True)
-    ]
-    if not any(lines and lines.columns >= LINE_WHOLE * lines.ink.shape[1] for lines in both):
-        return None
-    across, down = (_runs_across(lines) if lines else [] for lines in both)
+    across, down = (
+        [] if lines is None else _runs_across(lines)
+        for lines in (
+            _straight(*side, LINE_PARTIAL) if lines is None else lines
+            for lines, side in zip(whole, sides, strict=True)
+        )
+    )
     printed = sum(run.whole for run in across + down)
     if printed < 2:
         across, down = ([run for run in runs if not run.thick] for runs in (across, down))
