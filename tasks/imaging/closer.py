@@ -39,14 +39,14 @@ def small_ink(grey: Grey) -> tuple[Box, int] | None:
     side = max(look.shape)
     reach = background.odd(JOINED * side)
     thick = cv2.dilate(mask, np.ones((reach, reach), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(thick)
-    boxes = [tuple(int(v) for v in row[:4]) for row in stats[1:]]
-    sizes = [max(box[2:]) - reach + 1 for box in boxes]
-    if not boxes or max(sizes) > SMALL_INK * side or max(sizes) < LEAST_INK * side:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(thick, ltype=cv2.CV_16U)
+    boxes = stats[1:, :4]
+    sizes = boxes[:, 2:].max(axis=1) - reach + 1
+    if not len(boxes) or not LEAST_INK * side <= sizes.max() <= SMALL_INK * side:
         return None
-    largest = max(range(len(boxes)), key=lambda k: sizes[k])
-    others = sum(size >= ANOTHER * sizes[largest] for size in sizes) - 1
-    x, y, w, h = boxes[largest]
+    largest = int(sizes.argmax())
+    others = int(np.count_nonzero(sizes >= ANOTHER * sizes[largest])) - 1
+    x, y, w, h = boxes[largest].tolist()
     factor = max(grey.shape) / side
     return (
         (round(x * factor), round(y * factor), round(w * factor), round(h * factor)),

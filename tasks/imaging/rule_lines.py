@@ -65,14 +65,16 @@ def _linked(ink: Grey) -> Grey:
     return np.asarray(cv2.dilate(ink, np.ones((1, _window(ink.shape[1])), np.uint8)), np.uint8)
 
 
-def _runs_across(ink: Grey) -> list[_Run]:
-    """Straight runs along x of ink that may be of lines."""
-    width = ink.shape[1]
+def _runs_across(mask: Grey, profile: Grey, least: float) -> list[_Run]:
+    """Straight runs of ink along x; for arguments see `_straight`."""
+    ink = _straight(mask, profile, least)
+    if ink is None:
+        return []
     _, labels, stats, _ = cv2.connectedComponentsWithStats(
         _linked(ink), connectivity=8, ltype=cv2.CV_16U
     )
     found = []
-    for label in np.flatnonzero(stats[1:, 2] >= LINE_PARTIAL * width) + 1:
+    for label in np.flatnonzero(stats[1:, 2] >= LINE_PARTIAL * len(profile)) + 1:
         left, top, w, h, _ = stats[label].tolist()
         part = np.s_[top : top + h, left : left + w]
         run = _run(part, np.where(labels[part] == label, ink[part], np.uint8(0)), ink.shape)
@@ -170,15 +172,11 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> Lines | None:
     One that crosses the whole picture is a line; parallel to it, those that fade are, too.
     """
     sides = [(each, each.max(axis=0)) for each in (mask, np.asarray(cv2.transpose(mask), np.uint8))]
-    whole = [_straight(*side, LINE_WHOLE) for side in sides]
-    if all(lines is None for lines in whole):
+    whole = [_runs_across(*side, LINE_WHOLE) for side in sides]
+    if not any(run.whole for runs in whole for run in runs):
         return None
     across, down = (
-        [] if lines is None else _runs_across(lines)
-        for lines in (
-            _straight(*side, LINE_PARTIAL) if lines is None else lines
-            for lines, side in zip(whole, sides, strict=True)
-        )
+        runs or _runs_across(*side, LINE_PARTIAL) for runs, side in zip(whole, sides, strict=True)
     )
     printed = sum(run.whole for run in across + down)
     if printed < 2:
