@@ -71,8 +71,7 @@ def _page_of_crop(grey: Grey) -> int | None:
     apart = cv2.mean(grey, page)[0] - cv2.mean(grey, ink)[0]
     if share * (1 - share) * apart**2 < SEPARABLE * spread:
         return None
-    lines = rule_lines.find_lines(ink, ink.astype(np.float32))
-    if lines and lines.number >= rule_lines.PATTERN:
+    if rule_lines.count_lines(ink) >= rule_lines.PATTERN:
         return None
     return int(np.median(grey[page > 0]))
 

@@ -166,25 +166,36 @@ class Lines(NamedTuple):
         return Kind.GRAPH if self.number > FRAME else Kind.FRAMED
 
 
+def count_lines(mask: Grey) -> int:
+    """Return how many printed lines there are in a mask of ink."""
+    return sum(map(len, _printed(mask)))
+
+
 def find_lines(mask: Grey, ink: NDArray[np.float32]) -> Lines | None:
-    """Find printed lines; None where there are none.
+    """Find printed lines; None where there are none."""
+    across, down = _printed(mask)
+    if not across and not down:
+        return None
+    turned = np.asarray(cv2.transpose(_lines(down, ink.T)), np.uint8)
+    return Lines(_lines(across, ink), turned, (len(across), len(down)))
+
+
+def _printed(mask: Grey) -> tuple[list[_Run], list[_Run]]:
+    """Printed lines along x, and along y in the transposed picture.
 
     One that crosses the whole picture is a line; parallel to it, those that fade are, too.
     """
     sides = [(each, each.max(axis=0)) for each in (mask, np.asarray(cv2.transpose(mask), np.uint8))]
     whole = [_runs_across(*side, LINE_WHOLE) for side in sides]
     if not any(run.whole for runs in whole for run in runs):
-        return None
+        return [], []
     across, down = (
         runs or _runs_across(*side, LINE_PARTIAL) for runs, side in zip(whole, sides, strict=True)
     )
     printed = sum(run.whole for run in across + down)
     if printed < 2:
         across, down = ([run for run in runs if not run.thick] for runs in (across, down))
-    if not any(run.whole for run in across + down):
-        return None
-    turned = np.asarray(cv2.transpose(_lines(down, ink.T)), np.uint8)
-    return Lines(_lines(across, ink), turned, (len(across), len(down)))
+    return (across, down) if any(run.whole for run in across + down) else ([], [])
 
 
 def remove_lines(mask: Grey, lines: Lines) -> Grey:
