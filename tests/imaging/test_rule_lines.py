@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.imaging.rule_lines import dark_ink, find_lines, line_ink, remove_lines
+from tasks.imaging.rule_lines import (
+    count_lines,
+    dark_ink,
+    find_lines,
+    line_ink,
+    remove_lines,
+)
 
 Mask = NDArray[np.uint8]
 HEIGHT, WIDTH = 120, 160
@@ -83,6 +89,15 @@ def test_a_line_that_fades_goes_with_one_that_crosses_the_picture_and_not_alone(
 )
 def test_what_no_printer_draws_is_no_line(strokes: Mask) -> None:
     assert find_lines(strokes, strokes.astype(np.float32) / 255) is None
+
+
+def test_lines_are_counted_along_both_sides_those_that_fade_with_those_that_do_not() -> None:
+    lines = ruled()
+    lines[: int(0.8 * HEIGHT), 30:32] = 255
+    found = find_lines(lines, lines.astype(np.float32) / 255)
+    assert found is not None
+    assert found.number == count_lines(lines) == 4
+    assert count_lines(digit()) == 0
 
 
 def test_a_stroke_darker_than_the_line_on_which_it_lies_is_kept() -> None:
