@@ -27,6 +27,7 @@ Again = Callable[[], Pixels | None]
 """Decodes the same picture again; None if that cannot be done."""
 
 LOOK_SIDE = 112  # px: the digit is looked for in a picture this small, and drawn from a larger one
+FAINTEST = 40  # contrast of 255: below it ink is also looked for by a lower threshold
 PALE = 20  # contrast of 255: where the light alone shows no more, the colours are looked at
 
 
@@ -204,7 +205,7 @@ def _search(grey: Grey, side: int) -> Prepared:
     more = components.left_over(first.digit, pieces)
     if more and (with_more := drawn(ways[0], more, grey, share)):
         others["pieces"] = [with_more.form]
-    if 255 * first.digit.components[0].contrast < FAINT_CONTRAST:
+    if 255 * first.digit.components[0].contrast < FAINTEST:
         others["faint"] = [
             each.form
             for way in ways_to_see(binarize.lower_threshold(parts))[:1]
