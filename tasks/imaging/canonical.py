@@ -82,13 +82,13 @@ def _or_as_it_is(found: Prepared, grey: Grey) -> Prepared:
 
 
 def _kind(ink: Ink, side: int) -> Kind:
-    """The kind of a picture, of which is known if it has printed lines."""
-    if ink.kind != Kind.PLAIN:
+    """The kind of a picture, of which is known if it has lines or was cut to its ink."""
+    if ink.kind == Kind.LINED:
         return ink.kind
     if side <= SMALL_SIDE:
         return Kind.SMALL
     if ink.touches_edge:
-        return Kind.CROPPED
+        return ink.kind if ink.kind == Kind.CROPPED else Kind.EDGE
     return Kind.FAINT if ink.contrast < FAINT_CONTRAST else Kind.PLAIN
 
 
@@ -160,6 +160,7 @@ def _in_grey(grey: Grey, side: int) -> Prepared:
             box=(left - shift, top - shift, width, height),
             share=found.ink.share * framed.size / grey.size,
             touches_edge=not found.ink.blank,
+            kind=found.ink.kind if found.ink.kind == Kind.LINED else Kind.CROPPED,
             doubts=_listed(found.ink.doubts, *["frame"] * frame),
         )
     )
@@ -202,7 +203,8 @@ def _search(grey: Grey, side: int) -> Prepared:
         if whole.touching or first.digit.components[0].edge:
             first, joined = joined, first
         others["edge"] = [joined.form]
-    more = components.left_over(first.digit, pieces)
+    # what is left of printed lines is no piece of a digit
+    more = None if ways[0].printed else components.left_over(first.digit, pieces)
     if more and (with_more := drawn(ways[0], more, grey, share)):
         others["pieces"] = [with_more.form]
     if 255 * first.digit.components[0].contrast < FAINTEST:
@@ -221,7 +223,7 @@ def _search(grey: Grey, side: int) -> Prepared:
     polarity: Polarity = "dark_on_light" if dark else "light_on_dark"
     facts = _facts(first, polarity, look.shape, side / max(grey.shape))._replace(
         other_digits=min(each.digit.other_digits for each in found),
-        kind=ways[0].paper or Kind.PLAIN,
+        kind=Kind.LINED if ways[0].printed else Kind.PLAIN,
         removed=_listed(
             *["lines"] * ways[0].printed, *["neighbours"] * bool(first.digit.neighbours)
         ),
@@ -275,6 +277,6 @@ def _inside(box: components.Box, grey: Grey, of: tuple[int, ...], side: int) -> 
         box=shifted if any(size) else ink.box,
         share=ink.share * w * h / grey.size,
         removed=_listed("lines", ink.removed),
-        kind=Kind.FRAMED if ink.kind == Kind.PLAIN else ink.kind,
+        kind=Kind.LINED,
     )
     return found._replace(ink=ink)

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-CANONICAL_VERSION = "6"  # another one wherever a pixel of a form may change
+CANONICAL_VERSION = "7"  # another one wherever a pixel of a form may change
 SIDE, BOX = 28, 20  # px: MNIST's frame, and the box that the digit fills in it
 
 DOUBTS = {
@@ -31,11 +31,10 @@ class Kind(StrEnum):
     """What kind a picture is of, as its preparation saw it: the first of these that holds."""
 
     CLEAN = "clean"  # 28x28 px as MNIST has them: ink on an even page, in its frame
-    GRAPH = "graph paper"
-    RULED = "ruled paper"
-    FRAMED = "framed"  # a printed cell, box or single line was taken out
+    LINED = "lined"  # printed lines were taken out: ruled or graph paper, a cell, a box
     SMALL = "small"  # of at most SMALL_SIDE px
-    CROPPED = "cropped"  # ink reaches the edge
+    CROPPED = "cropped"  # cut to its ink
+    EDGE = "at the edge"  # ink reaches the edge, not on all sides
     FAINT = "faint"
     PLAIN = "plain paper"
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.background import over
-from tasks.imaging.form import Kind
 
 Grey = NDArray[np.uint8]
 
@@ -21,7 +20,6 @@ LINE_INK = 0.4  # of the side: ink that the shortest of lines with gaps has at l
 LINE_BEND = 0.006  # of its length: how far curled paper bends a line
 LINE_PARALLEL = 0.03  # slope: how far two lines of one print differ
 LINE_DARKER = 1.3  # times the ink of a line: what is darker on it is a stroke along it
-FRAME = 4  # lines at most around one cell
 PATTERN = 3  # lines, from which they are those of ruled or graph paper
 DARK = 1.35  # times the ink of the lines: what is darker was written
 CLEARLY_DARK = 1.8  # times the ink of the lines: so dark, as a whole, is ink beside pale print
@@ -145,25 +143,11 @@ def _alike(run: _Run, whole: list[_Run]) -> bool:
 
 
 class Lines(NamedTuple):
-    """Printed lines along x and along y, masks (h, w), and how many there are of each."""
+    """Printed lines along x and along y, masks (h, w), and how many there are."""
 
     across: Grey
     down: Grey
-    counts: tuple[int, int]
-
-    @property
-    def number(self) -> int:
-        """Return how many there are."""
-        return sum(self.counts)
-
-    @property
-    def paper(self) -> Kind:
-        """Return what is printed so: ruled or graph paper, or part of a frame."""
-        if self.number < PATTERN:
-            return Kind.FRAMED
-        if min(self.counts) < 2:
-            return Kind.RULED
-        return Kind.GRAPH if self.number > FRAME else Kind.FRAMED
+    number: int
 
 
 def count_lines(mask: Grey) -> int:
@@ -177,7 +161,7 @@ def find_lines(mask: Grey, ink: NDArray[np.float32]) -> Lines | None:
     if not across and not down:
         return None
     turned = np.asarray(cv2.transpose(_lines(down, ink.T)), np.uint8)
-    return Lines(_lines(across, ink), turned, (len(across), len(down)))
+    return Lines(_lines(across, ink), turned, len(across) + len(down))
 
 
 def _printed(mask: Grey) -> tuple[list[_Run], list[_Run]]:
@@ -209,13 +193,21 @@ def remove_lines(mask: Grey, lines: Lines) -> Grey:
         drawn = cv2.min(line, mask)
         if not cv2.countNonZero(drawn):
             continue
-        thickness = np.count_nonzero(drawn, axis=axis)
-        run = int(_middle(thickness[thickness > 0]) * 1.5) + 2
+        turned = drawn if axis == 0 else cv2.transpose(drawn)
+        run = round(_thickness(np.asarray(turned, np.uint8)) * 1.5) + 2
         tall = np.ones((run, 1) if axis == 0 else (1, run), np.uint8)
         near = np.ones((3, 1) if axis == 0 else (1, 3), np.uint8)
         crossing = cv2.morphologyEx(cv2.subtract(mask, other), cv2.MORPH_OPEN, tall)
         erase |= cv2.subtract(cv2.dilate(line, near), crossing).astype(np.uint8)
     return np.asarray(cv2.subtract(mask, erase), np.uint8)
+
+
+def _thickness(drawn: Grey) -> float:
+    """How thick each of some lines along x is, px, in most columns."""
+    ends = cv2.subtract(drawn[:-1], drawn[1:])
+    lines = np.count_nonzero(ends, axis=0) + (drawn[-1] > 0)
+    inked = np.count_nonzero(drawn, axis=0)
+    return _middle(inked[lines > 0] / lines[lines > 0])
 
 
 def line_ink(mask: Grey, ink: NDArray[np.float32], lines: Lines) -> float:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from tasks.imaging import binarize, rule_lines
 from tasks.imaging.components import Component, Digit, find_components, select_digit
-from tasks.imaging.form import Kind
 
 Grey = NDArray[np.uint8]
 
@@ -29,12 +28,7 @@ class Way:
     labels: NDArray[np.uint16]  # (h, w)
     parts: binarize.BinaryInk
     clean: Grey  # mask without printed lines, (h, w)
-    paper: Kind | None  # that its printed lines are of; None: it has none
-
-    @property
-    def printed(self) -> bool:
-        """Tell whether there are printed lines."""
-        return self.paper is not None
+    printed: bool
 
     @cached_property
     def digit(self) -> Digit:
@@ -69,26 +63,26 @@ def ways_to_see(parts: binarize.BinaryInk) -> list[Way]:
     """
     lines = rule_lines.find_lines(parts.mask, parts.ink)
     if not lines:
-        return [_way(parts, parts.mask, None)]
-    narrow = _way(parts, rule_lines.remove_lines(parts.mask, lines), lines.paper)
+        return [_way(parts, parts.mask, printed=False)]
+    narrow = _way(parts, rule_lines.remove_lines(parts.mask, lines), printed=True)
     if not _crossed(narrow):
         return [narrow]
     ways = [narrow]
     if lines.number < rule_lines.PATTERN:  # no lined paper, perhaps a stroke
-        ways.append(_way(parts, parts.mask, lines.paper))
+        ways.append(_way(parts, parts.mask, printed=True))
     line = rule_lines.line_ink(parts.mask, parts.ink, lines)
     if not narrow.components or narrow.components[0].contrast > DARKER * line:
         dark, clear = rule_lines.dark_ink(parts.mask, parts.ink, lines)
-        written = _way(parts, dark, lines.paper)
+        written = _way(parts, dark, printed=True)
         if clear and written.components and _holds(written, narrow):
             return [written]
         ways.insert(0, written)
     return [way for way in ways if way.components] or [narrow]
 
 
-def _way(parts: binarize.BinaryInk, clean: Grey, paper: Kind | None) -> Way:
+def _way(parts: binarize.BinaryInk, clean: Grey, *, printed: bool) -> Way:
     found = find_components(clean, parts.ink, parts.sure)
-    return Way(*found, parts, clean, paper)
+    return Way(*found, parts, clean, printed)
 
 
 def _holds(found: Way, other: Way) -> bool:

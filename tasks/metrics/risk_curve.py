@@ -13,10 +13,7 @@ BOUND_TOLERANCE = 1e-12  # of an error rate
 MOST_DIGITS = 10**9  # in a calibration; a larger number is that of a damaged file
 TAIL_WIDTH = 10  # standard deviations of the number of errors, below which less than 1e-20 is left
 # Thresholds that can be chosen, fixed before a model is calibrated: the bounds hold for no others.
-GRID = (
-    *(0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99),
-    *(0.995, 0.996, 0.997, 0.998, 0.999, 0.9995, 0.9999),
-)
+GRID = (0.0, 0.6, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 
 @dataclass(frozen=True)

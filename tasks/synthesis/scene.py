@@ -11,6 +11,7 @@ Ink = NDArray[np.uint8]  # (h, w) 0 to 255: how much ink covers a pixel
 
 LEAST_STEP = 6.0  # widths of a printed line: from one to the next
 LINED = 0.5  # share of photos on ruled or squared paper
+DARK_EDGES = 0.05  # share of photos with something dark beside the paper
 FRAMED = 0.45  # share of scans in a printed frame
 LIGHT_SIDE = 48  # px: light is smooth, so it is made small
 
@@ -207,7 +208,7 @@ def photo(
     picture: NDArray[np.float32] = base * (
         1 - cover[..., None] * (1 - np.clip(pen, 0, 0.97).astype(np.float32))
     )
-    if random.uniform() < 0.12:
+    if random.uniform() < DARK_EDGES:
         _dark_edge(picture, random)
     texture = random.exponential(0.005) * cv2.blur(
         _noise(shape, random), (3, 3)

@@ -14,7 +14,10 @@ from tasks.synthesis.digit_scenes import SCENES
 from tasks.synthesis.generate import CHUNK, LabelledImages, drawn
 from tasks.synthesis.rasterize import as_written
 
-CALIBRATED = tuple(name for name in SCENES if name not in {"sheet", "noisy thumbnail"})
+CALIBRATED = (
+    *(name for name in SCENES if name not in {"sheet", "noisy thumbnail"}),
+    *["tight crop"] * 2,  # of which few show no lines and are not faint
+)
 """Scenes as people have them; sheets are easier, and noise is drawn harder, to be learned from."""
 
 
@@ -41,13 +44,14 @@ class _Chunk:
 
     seed: int
     scene: str
+    place: int  # of the scene among all
     start: int  # number of the first source
     source: LabelledImages
 
     def seen(self) -> SeenDigits:
         """Draw and prepare them."""
         cv2.setNumThreads(1)
-        random = np.random.default_rng([self.seed, list(SCENES).index(self.scene), self.start])
+        random = np.random.default_rng([self.seed, self.place, self.start])
         seen = []
         for picture in self.source.images:
             shown, _ = SCENES[self.scene](partial(as_written, picture), random)
@@ -74,14 +78,14 @@ def see_digits(
     processes: int = 0,
     on_progress: Callable[[int], None] | None = None,
 ) -> SeenDigits:
-    """Draw each given digit once in each scene, and prepare it as reading does.
+    """Draw each given digit in each scene, and prepare it as reading does.
 
     The same seed gives the same pictures, however many processes draw them.
 
     Args:
         source: canonical digits.
         seed: of all pictures.
-        scenes: names of SCENES.
+        scenes: names of SCENES; what is named twice is drawn twice.
         processes: that draw; 0: one per core, 1: this one.
         on_progress: called with how many are drawn by now.
     """
@@ -89,12 +93,13 @@ def see_digits(
         _Chunk(
             seed,
             scene,
+            place,
             start,
             LabelledImages(
                 source.images[start : start + CHUNK], source.labels[start : start + CHUNK]
             ),
         )
-        for scene in scenes
+        for place, scene in enumerate(scenes)
         for start in range(0, len(source.labels), CHUNK)
     ]
     parts = drawn(_Chunk.seen, chunks, processes, on_progress)
