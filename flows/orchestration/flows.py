@@ -12,7 +12,6 @@ from prefect.states import Completed
 
 from flows import predict as reading
 from flows import train as training
-from flows.console import is_quiet
 from flows.orchestration.run_console import RunConsole
 from flows.orchestration.task_runners import PrefectRunner
 from tasks.inputs.base import Roots
@@ -36,7 +35,7 @@ def train(settings: TrainSettings) -> Any:
     A candidate that the gate refused is a completed run named Refused, not a crash. Who calls
     this gets the `Outcome`, which Prefect takes out of the state.
     """
-    outcome = training.train(settings, RunConsole(quiet=is_quiet()))
+    outcome = training.train(settings, RunConsole())
     name = "Accepted" if outcome.accepted else "Refused"
     return Completed(name=name, message=visible(outcome.sentence), data=outcome)
 
@@ -47,7 +46,7 @@ def predict(settings: PredictSettings) -> Any:
 
     Who calls this gets the `Summary`, which Prefect takes out of the state.
     """
-    console = RunConsole(quiet=is_quiet())
+    console = RunConsole()
     summary = reading.predict(settings, console, PrefectRunner())
     message = f"{summary.read} read, {summary.review} for review, {summary.rejected} rejected"
     return Completed(message=message, data=summary)
