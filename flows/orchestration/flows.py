@@ -4,9 +4,10 @@ Importing this file imports Prefect, which costs two seconds; without it `flows.
 `flows.predict` run the same stages as plain functions.
 """
 
+from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
@@ -14,8 +15,9 @@ from flows import predict as reading
 from flows import train as training
 from flows.orchestration.run_console import RunConsole
 from flows.orchestration.task_runners import PrefectRunner
+from tasks.atomic import make_folder
 from tasks.inputs.base import Roots
-from tasks.settings import PredictSettings, TrainSettings
+from tasks.settings import InboxSettings, PredictSettings, TrainSettings, inbox
 from tasks.visible import visible
 
 
@@ -46,6 +48,22 @@ def predict(settings: PredictSettings) -> Any:
 
     Who calls this gets the `Summary`, which Prefect takes out of the state.
     """
+    return _read(settings)
+
+
+@flow(name="predict", flow_run_name=_run_name)
+def read_inbox(settings: InboxSettings) -> Any:
+    """Read the inbox of where this runs, or what the run is told to read instead.
+
+    It is the predict flow under the same name, for a schedule: whoever deploys it need not know the
+    home of the worker.
+    """
+    if settings.source == inbox():
+        make_folder(Path(inbox()))
+    return _read(settings)
+
+
+def _read(settings: PredictSettings) -> State[Any]:
     console = RunConsole()
     summary = reading.predict(settings, console, PrefectRunner())
     message = f"{summary.read} read, {summary.review} for review, {summary.rejected} rejected"
