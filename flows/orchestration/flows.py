@@ -8,29 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from prefect import State, flow
-from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows import predict as reading
 from flows import train as training
 from flows.orchestration.run_console import RunConsole
+from flows.orchestration.run_names import (
+    counts,
+    name_of_reading,
+    name_of_training,
+    name_while_it_runs,
+    rename_run,
+)
 from flows.orchestration.task_runners import PrefectRunner
 from tasks.atomic import make_folder
-from tasks.inputs.base import Roots
 from tasks.settings import InboxSettings, PredictSettings, TrainSettings, inbox
 from tasks.visible import visible
 
 
-def _run_name() -> str:
-    """Return the name of the flow run: what is done to what."""
-    settings = flow_run.parameters["settings"]
-    if isinstance(settings, TrainSettings):
-        return visible(f"train {settings.recipe} on {settings.data}")
-    sources = settings.source if isinstance(settings.source, list) else [settings.source]
-    return visible(f"read {Roots(tuple(sources))}")
-
-
-@flow(name="train", flow_run_name=_run_name)
+@flow(name="train", flow_run_name=name_while_it_runs)
 def train(settings: TrainSettings) -> Any:
     """Train a network, judge it, and let it serve if it passes.
 
@@ -38,11 +34,12 @@ def train(settings: TrainSettings) -> Any:
     this gets the `Outcome`, which Prefect takes out of the state.
     """
     outcome = training.train(settings, RunConsole())
+    rename_run(name_of_training(outcome))
     name = "Accepted" if outcome.accepted else "Refused"
     return Completed(name=name, message=visible(outcome.sentence), data=outcome)
 
 
-@flow(name="predict", flow_run_name=_run_name)
+@flow(name="predict", flow_run_name=name_while_it_runs)
 def predict(settings: PredictSettings) -> Any:
     """Read every picture of the source into the results table.
 
@@ -51,7 +48,7 @@ def predict(settings: PredictSettings) -> Any:
     return _read(settings)
 
 
-@flow(name="predict", flow_run_name=_run_name)
+@flow(name="predict", flow_run_name=name_while_it_runs)
 def read_inbox(settings: InboxSettings) -> Any:
     """Read the inbox of where this runs, or what the run is told to read instead.
 
@@ -64,7 +61,6 @@ def read_inbox(settings: InboxSettings) -> Any:
 
 
 def _read(settings: PredictSettings) -> State[Any]:
-    console = RunConsole()
-    summary = reading.predict(settings, console, PrefectRunner())
-    message = f"{summary.read} read, {summary.review} for review, {summary.rejected} rejected"
-    return Completed(message=message, data=summary)
+    summary = reading.predict(settings, RunConsole(), PrefectRunner())
+    rename_run(name_of_reading(settings, summary))
+    return Completed(message=counts(summary), data=summary)

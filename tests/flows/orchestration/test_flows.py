@@ -14,6 +14,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.console import quietly
 from flows.orchestration import flows
 from tasks.errors import InputError
+from tasks.reporting.document import percent
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
@@ -53,9 +54,10 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     summary = flows.predict(PredictSettings(source=str(folder)))
 
     assert (summary.found, summary.rejected) == (11, 1)
-    run = last_run(server, f"read {folder}")
+    came_out = "10 read, 0 for review, 1 rejected"
+    run = last_run(server, f"{folder}: {came_out}")
     assert run.state.is_completed()
-    assert run.state.message == "10 read, 0 for review, 1 rejected"
+    assert run.state.message == came_out
     expected = {
         "list the files",
         "find what is new",
@@ -110,7 +112,7 @@ def test_a_refused_candidate_is_a_completed_run_named_refused(
     settings = TrainSettings(data=str(npz_sample), device="cpu", recipe="quick", judge_on="clean")
     outcome = flows.train(settings)
     assert not outcome.accepted
-    state = last_run(server, f"train quick on {npz_sample}").state
+    state = last_run(server, f"train: {percent(outcome.accuracy)} right, refused").state
     assert (state.type.value, state.name) == ("COMPLETED", "Refused")
     assert state.message == outcome.sentence
     artifacts = {artifact.key: artifact for artifact in server.read_artifacts()}

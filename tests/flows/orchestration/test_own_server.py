@@ -140,6 +140,7 @@ def test_a_worker_anywhere_reads_the_inbox_of_its_own_home(
     with worker_of(own, home):
         run = own.ended(own.ask_for({}))
         assert run["state_type"] == "COMPLETED", run["state"]
+        assert run["name"] == "inbox: nothing new"
         assert (home / "inbox").is_dir()
         (home / "inbox" / "7.png").write_bytes(encoded(bar(7)))
         run = own.ended(own.ask_for({}))

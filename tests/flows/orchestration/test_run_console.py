@@ -9,6 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.processes
 
+LEVELS = ("PREFECT_LOGGING_LEVEL", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
 LOGS = """
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def logs_where_nobody_reads(done: Path, *arguments: str) -> None:
     """Run a program that logs into a pipe, which is closed before, and then writes a file."""
     program = subprocess.Popen(
         [sys.executable, "-c", LOGS, str(done), *arguments],
-        env=os.environ | {"PREFECT_LOGGING_LEVEL": "INFO"},
+        env=os.environ | dict.fromkeys(LEVELS, "INFO"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
