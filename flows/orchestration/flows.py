@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import State, flow
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows import predict as reading
 from flows import train as training
@@ -44,6 +44,9 @@ def predict(settings: PredictSettings) -> Any:
     """Read every picture of the source into the results table.
 
     Who calls this gets the `Summary`, which Prefect takes out of the state.
+
+    Raises:
+        PicturesRejected: the run is strict, and complete, and pictures are rejected.
     """
     return _read(settings)
 
@@ -54,6 +57,9 @@ def read_inbox(settings: InboxSettings) -> Any:
 
     It is the predict flow under the same name, for a schedule: whoever deploys it need not know the
     home of the worker.
+
+    Raises:
+        PicturesRejected: the run is strict, and complete, and pictures are rejected.
     """
     if settings.source == inbox():
         make_folder(Path(inbox()))
@@ -63,4 +69,8 @@ def read_inbox(settings: InboxSettings) -> Any:
 def _read(settings: PredictSettings) -> State[Any]:
     summary = reading.predict(settings, RunConsole(), PrefectRunner())
     rename_run(name_of_reading(settings, summary))
+    try:
+        reading.require_none_rejected(summary)
+    except reading.PicturesRejected as error:  # a state in one line, without a traceback in the log
+        return Failed(message=str(error), data=error)
     return Completed(message=counts(summary), data=summary)

@@ -1,18 +1,28 @@
 """The flows as Prefect runs them: states, task runs, artifacts, and what a refusal looks like."""
 
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterName,
+    LogFilter,
+    LogFilterFlowRunId,
+)
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.console import quietly
 from flows.orchestration import flows
+from flows.orchestration.launch import run_predict
+from flows.predict import PicturesRejected
 from tasks.errors import InputError
 from tasks.reporting.document import percent
 from tasks.settings import PredictSettings, TrainSettings
@@ -29,6 +39,15 @@ def server() -> Iterator[SyncPrefectClient]:
     harness = prefect_test_harness(server_startup_timeout=120)
     with harness, quietly(), get_client(sync_client=True) as client:
         yield client
+
+
+@pytest.fixture
+def environment_stays() -> Iterator[None]:
+    """Undo what a command does to the environment of its process."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def last_run(server: SyncPrefectClient, name: str) -> Any:
@@ -73,6 +92,44 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     assert {"reading", "reading-report"} <= set(artifacts)
     assert "broken.png" in artifacts["reading-report"].data
     assert artifacts["reading"].data == 100.0
+
+
+@pytest.mark.usefixtures("environment_stays")
+def test_a_strict_run_with_rejected_pictures_failed_and_says_why_in_one_line(
+    server: SyncPrefectClient, home: Path, tmp_path: Path, model_file: Path
+) -> None:
+    register_champion(home, model_file)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "7.png").write_bytes(encoded(bar(7)))
+    strict = PredictSettings(source=str(folder), strict=True)
+    assert flows.predict(strict).read == 1
+    assert last_run(server, f"{folder}: 1 read, 0 for review, 0 rejected").state.is_completed()
+
+    (folder / "broken.png").write_bytes(b"not a picture")
+    why = "1 of the pictures that were found are rejected (--strict)"
+    with pytest.raises(PicturesRejected, match=re.escape(why)):
+        flows.predict(strict)
+    run = last_run(server, f"{folder}: 0 read, 0 for review, 1 rejected")
+    assert run.state.is_failed()
+    assert run.state.message == why
+    assert "Traceback" not in log_of(server, run.id)
+
+    # the command prints the summary, and says by itself what its exit code means
+    assert run_predict(strict, quiet=True).rejected_now == 1
+    assert last_run(server, f"{folder}: nothing new").state.is_failed()
+
+
+def log_of(server: SyncPrefectClient, run: UUID) -> str:
+    """Return the log that the server has of a run, once its report is in it."""
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
+    deadline = time.monotonic() + RECORDED_S
+    while "\nReport: " not in (
+        log := "\n".join(line.message for line in server.read_logs(log_filter=wanted))
+    ):
+        assert time.monotonic() < deadline, log
+        time.sleep(0.1)
+    return log
 
 
 def test_a_folder_that_is_missing_fails_the_run_with_our_error(

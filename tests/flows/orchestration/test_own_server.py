@@ -144,8 +144,13 @@ def test_a_worker_anywhere_reads_the_inbox_of_its_own_home(
         assert (home / "inbox").is_dir()
         (home / "inbox" / "7.png").write_bytes(encoded(bar(7)))
         run = own.ended(own.ask_for({}))
-    assert run["state_type"] == "COMPLETED", run["state"]
-    assert run["state"]["message"] == "1 read, 0 for review, 0 rejected"
+        assert run["state_type"] == "COMPLETED", run["state"]
+        assert run["name"] == "inbox: 1 read, 0 for review, 0 rejected"
+        (home / "inbox" / "broken.png").write_bytes(b"not a picture")
+        run = own.ended(own.ask_for({"strict": True}))
+    assert run["state_type"] == "FAILED"
+    assert run["state"]["message"] == ("1 of the pictures that were found are rejected (--strict)")
+    assert run["name"] == "inbox: 0 read, 0 for review, 1 rejected"
 
 
 def test_of_the_runs_that_waited_for_a_worker_one_is_made(
