@@ -27,6 +27,7 @@ from tasks.errors import InputError
 from tasks.reporting.document import percent
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded
+from tests.flows.test_console import Closed
 from tests.helpers import register_champion
 
 pytestmark = pytest.mark.server
@@ -118,6 +119,25 @@ def test_a_strict_run_with_rejected_pictures_failed_and_says_why_in_one_line(
     # the command prints the summary, and says by itself what its exit code means
     assert run_predict(strict, quiet=True).rejected_now == 1
     assert last_run(server, f"{folder}: nothing new").state.is_failed()
+
+
+def test_a_command_whose_output_nobody_reads_is_told_so_while_a_deployment_goes_on(
+    server: SyncPrefectClient,
+    home: Path,
+    tmp_path: Path,
+    model_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    register_champion(home, model_file)
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "7.png").write_bytes(encoded(bar(7)))
+    settings = PredictSettings(source=str(tmp_path / "scans"))
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with quietly(on=False):
+        with pytest.raises(BrokenPipeError):  # of which `main` makes exit code 141
+            flows.predict(settings)
+        monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "of a deployment")
+        assert flows.predict(settings).read == 1
 
 
 def log_of(server: SyncPrefectClient, run: UUID) -> str:
