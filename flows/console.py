@@ -48,20 +48,30 @@ def quietly(*, on: bool = True) -> Iterator[None]:
 
 
 class _Output(Terminal):
-    """Standard output; where nobody reads it any more, who writes has to know."""
+    """Standard output; where nobody reads it any more, who writes has to know, or goes on."""
+
+    unread_is_error = True
 
     def on_broken_pipe(self) -> None:
         """Write nothing more, and raise what was caught, instead of ending this process."""
         self.quiet = True
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
+        if self.unread_is_error:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 
 
 class Console:
     """Lines and tables on standard output, bars on standard error where that is a terminal."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        """Write nothing at all when quiet: for programs that read the answer."""
+    def __init__(self, *, quiet: bool = False, unread_is_error: bool = True) -> None:
+        """Open both outputs.
+
+        Args:
+            quiet: write nothing at all, for programs that read the answer.
+            unread_is_error: raise BrokenPipeError where nobody reads standard output any more;
+                otherwise nothing more is written, and the work goes on.
+        """
         self._output = _Output(quiet=quiet, highlight=False, soft_wrap=True)
+        self._output.unread_is_error = unread_is_error
         if not self._output.is_terminal:
             self._output.width = WIDTH_OF_A_FILE
         self._bars = Terminal(file=sys.stderr, quiet=quiet)

@@ -21,7 +21,7 @@ from flows.reading_log import log_pending, log_promise, log_reading
 from flows.runner import LOCAL, Runner, ThreadRunner
 from tasks.atomic import write_text
 from tasks.device import Device, reading_device
-from tasks.errors import DigitflowError, ModelError
+from tasks.errors import DigitflowError, ModelError, RejectedInputs
 from tasks.gc_control import settled
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds, guaranteed
@@ -77,6 +77,12 @@ class Guarantee:
     promise: Promise
     thresholds: Thresholds
     bounds_of: BoundsOf  # also of the models that read earlier rows
+
+
+class PicturesRejected(RejectedInputs):
+    """A strict run came to its end, and pictures that it found are rejected."""
+
+    summary: Summary
 
 
 def predict(
@@ -164,6 +170,20 @@ def _read(
         report = write_report(run, summary, counted, workers)
         publish_report("reading-report", report)
     return summary
+
+
+def require_none_rejected(summary: Summary) -> None:
+    """See that no picture that was found is rejected, by this run or before, if it is strict.
+
+    Raises:
+        PicturesRejected: some are; it has the summary.
+    """
+    if summary.rejected_now:
+        error = PicturesRejected(
+            f"{summary.rejected_now} of the pictures that were found are rejected (--strict)"
+        )
+        error.summary = summary
+        raise error
 
 
 def start_early(workers: WorkerPool, listing: Listing, settings: PredictSettings) -> None:

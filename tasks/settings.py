@@ -48,6 +48,11 @@ def home() -> Path:
     return absolute(os.environ.get("DIGITFLOW_HOME") or "~/.digitflow")
 
 
+def inbox() -> str:
+    """Return the folder that schedules read unless they are told another, below the home."""
+    return str(home() / "inbox")
+
+
 def results_table() -> str:
     """Return folder or URL of the results: `DIGITFLOW_RESULTS`, by default below the home."""
     return _place("DIGITFLOW_RESULTS", "results")
@@ -311,4 +316,14 @@ class PredictSettings(ReadSettings):
     )
     allow_empty: bool = Field(
         False, description="A folder without files is no error (for schedules)."
+    )
+
+
+class InboxSettings(PredictSettings):
+    """Settings of the predict flow on a schedule, which reads the inbox of where it runs."""
+
+    source: Once[str | list[str]] = Field(
+        default_factory=inbox,
+        description="A folder, a file, a glob, a list, an archive, a URL, or several of them. By "
+        "default `inbox` below DIGITFLOW_HOME where the flow runs, which is made if need be.",
     )

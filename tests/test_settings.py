@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from tasks.settings import (
+    InboxSettings,
     PredictSettings,
     PreviewSettings,
     TrainSettings,
@@ -112,6 +113,19 @@ def test_home_is_an_absolute_folder_from_its_variable(
 ) -> None:
     monkeypatch.setenv("DIGITFLOW_HOME", value)
     assert home() == expected
+
+
+def test_a_schedule_reads_the_inbox_of_the_home_where_it_runs(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_SOURCE", "/of/no/use")
+    assert InboxSettings().source == str(home / "inbox")
+    assert InboxSettings(source="scans").source == "scans"
+    schema = json.dumps(InboxSettings.model_json_schema())  # what who deploys hands to the server
+    assert str(home) not in schema
+    assert "required" not in InboxSettings.model_json_schema()
+    with pytest.raises(ValidationError, match="no input was named"):
+        InboxSettings(source=[])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from flows.cli.base import Command, print_table
-from tasks.errors import DigitflowError, GateRefused, InputError, RejectedInputs
+from tasks.errors import DigitflowError, GateRefused, InputError
 from tasks.outcomes import ALL, Reason
 from tasks.settings import (
     Once,
@@ -125,10 +125,9 @@ class Predict(PredictSettings, Flow):
         """Run the predict flow; with --strict, rejected pictures are exit code 4."""
         summary = self.predict(self.settings(PredictSettings))
         self.answer(summary.to_dict())
-        if summary.rejected_now:
-            raise RejectedInputs(
-                f"{summary.rejected_now} of the pictures that were found are rejected (--strict)"
-            )
+        from flows.predict import require_none_rejected
+
+        require_none_rejected(summary)
 
 
 class Preview(PreviewSettings, Command):

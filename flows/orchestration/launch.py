@@ -39,12 +39,16 @@ def run_train(settings: TrainSettings, *, quiet: bool = False) -> "Outcome":
 
 
 def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
-    """Run the predict flow and return its summary."""
+    """Run the predict flow and return its summary, also that of a strict run that failed."""
     with _prefect(quiet=quiet):
         with uncollected():
             from flows.orchestration.flows import predict
+            from flows.predict import PicturesRejected
 
-        return cast("Summary", predict(settings))
+        try:
+            return cast("Summary", predict(settings))
+        except PicturesRejected as error:
+            return error.summary
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """What a person sees of a flow run: lines in its log, and progress as artifacts that move."""
 
+import errno
+import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -8,8 +11,10 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.runtime import deployment
 
-from flows.console import AdvanceBy, Console
+from flows.console import AdvanceBy, Console, is_quiet
 from tasks.progress import Advance
 from tasks.visible import visible
 
@@ -18,6 +23,16 @@ ARTIFACT_EVERY = 10.0  # seconds between two updates of a progress artifact
 
 class RunConsole(Console):
     """Shows what a console does, in the Prefect UI, too; needs a flow run around it."""
+
+    def __init__(self) -> None:
+        """Let the run of a deployment outlive its worker, which reads the output of the run.
+
+        Where a command is the run, its output is what was asked for, as of `digitflow | head`.
+        """
+        deployed = deployment.id is not None
+        if deployed:
+            outlive_readers()
+        super().__init__(quiet=is_quiet(), unread_is_error=not deployed)
 
     def log(self, label: str, text: str) -> None:
         """Write the line to the terminal and to the log of the run."""
@@ -70,3 +85,19 @@ class RunConsole(Console):
             over.set()
             keeper.join()
         update_progress_artifact(artifact, 100.0)
+
+
+def outlive_readers() -> None:
+    """Let Prefect drop log lines for a terminal that nobody reads, where rich ends the process.
+
+    What is raised instead is an error as any other that a handler of `logging` has as it writes.
+    The log of the run reaches the server by another handler.
+    """
+    for name in ("", *logging.root.manager.loggerDict):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, PrefectConsoleHandler):
+                handler.console.on_broken_pipe = _raise_broken_pipe  # type: ignore[method-assign]
+
+
+def _raise_broken_pipe() -> None:
+    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None

@@ -105,13 +105,12 @@ def start_server(
 ) -> subprocess.Popen[bytes]:
     """Start the process of a server; it ends with this one."""
     command = [sys.executable, "-P", "-m", "flows.orchestration.server", str(listening.fileno())]
-    paths = [str(CODE), environment.get("PYTHONPATH", "")]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
         command,
         env={
             **environment,
             **server.environment(),
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONPATH": with_our_code(environment),
         },
         pass_fds=[listening.fileno()],
         stdin=subprocess.PIPE,  # held open as long as this process lives
@@ -119,6 +118,11 @@ def start_server(
         stderr=subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C reaches this process, which stops it in order
     )
+
+
+def with_our_code(environment: Mapping[str, str]) -> str:
+    """Return the PYTHONPATH by which a process imports the same code as this one, in any folder."""
+    return os.pathsep.join(filter(None, (str(CODE), environment.get("PYTHONPATH", ""))))
 
 
 def wait_until_it_answers(

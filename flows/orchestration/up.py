@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import IO
 
@@ -25,9 +26,11 @@ from flows.orchestration.server_process import (
     stop,
     trouble_in,
     wait_until_it_answers,
+    with_our_code,
 )
+from tasks.atomic import make_folder
 from tasks.errors import DigitflowError, InputError
-from tasks.settings import home, models_place, results_table
+from tasks.settings import home, inbox, models_place, results_table
 
 POOL = "digitflow"
 SERVER_START_S = 180.0  # until the server has to answer
@@ -84,8 +87,7 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
 def _environment(server: Server) -> dict[str, str]:
     """Return the environment of the worker, and of the runs that it starts."""
     set_defaults()
-    inbox = home() / "inbox"
-    inbox.mkdir(parents=True, exist_ok=True)
+    make_folder(Path(inbox()))
     ours = {name: value for name, value in os.environ.items() if name not in _OF_SERVERS}
     return {
         **ours,
@@ -93,8 +95,7 @@ def _environment(server: Server) -> dict[str, str]:
         "DIGITFLOW_HOME": str(home()),
         "DIGITFLOW_MODELS": models_place(),
         "DIGITFLOW_RESULTS": results_table(),
-        "DIGITFLOW_INBOX": str(inbox),
-        "DIGITFLOW_CODE": str(CODE),
+        "PYTHONPATH": with_our_code(os.environ),
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",  # the logs here are files
     }
 
@@ -173,7 +174,7 @@ def _welcome(server: Server, say: Say) -> None:
     else:
         say("Login", f"shown by `{show}`")
     say("Schedules", "train/weekly, Sundays 03:00 UTC; predict/inbox, every hour at five past")
-    say("Inbox", str(home() / "inbox"))
+    say("Inbox", inbox())
     say("", "From another terminal:")
     say("", f"  export $({show})")
     say("", "  prefect deployment run train/weekly")

@@ -118,9 +118,11 @@ class Closed:
     """Output that nobody reads any more."""
 
     encoding = "utf-8"
+    tried = 0
 
     def write(self, _text: str) -> int:
         """Find that out."""
+        self.tried += 1
         raise BrokenPipeError
 
     def flush(self) -> None:
@@ -139,3 +141,14 @@ def test_who_writes_where_nobody_reads_is_told_and_is_not_ended(
     with pytest.raises(BrokenPipeError):
         console.log("Found", "12 files")
     console.log("Found", "what is said later goes nowhere")
+
+
+def test_where_the_work_has_to_go_on_nobody_is_told_that_nobody_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = Closed()
+    monkeypatch.setattr(sys, "stdout", output)
+    console = Console(unread_is_error=False)
+    for write in WRITERS.values():
+        write(console)
+    assert output.tried == 1

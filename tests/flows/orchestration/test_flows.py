@@ -1,21 +1,33 @@
 """The flows as Prefect runs them: states, task runs, artifacts, and what a refusal looks like."""
 
+import os
+import re
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterName,
+    LogFilter,
+    LogFilterFlowRunId,
+)
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.console import quietly
 from flows.orchestration import flows
+from flows.orchestration.launch import run_predict
+from flows.predict import PicturesRejected
 from tasks.errors import InputError
+from tasks.reporting.document import percent
 from tasks.settings import PredictSettings, TrainSettings
 from tests.bars import bar, encoded
+from tests.flows.test_console import Closed
 from tests.helpers import register_champion
 
 pytestmark = pytest.mark.server
@@ -28,6 +40,15 @@ def server() -> Iterator[SyncPrefectClient]:
     harness = prefect_test_harness(server_startup_timeout=120)
     with harness, quietly(), get_client(sync_client=True) as client:
         yield client
+
+
+@pytest.fixture
+def environment_stays() -> Iterator[None]:
+    """Undo what a command does to the environment of its process."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def last_run(server: SyncPrefectClient, name: str) -> Any:
@@ -53,9 +74,10 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     summary = flows.predict(PredictSettings(source=str(folder)))
 
     assert (summary.found, summary.rejected) == (11, 1)
-    run = last_run(server, f"read {folder}")
+    came_out = "10 read, 0 for review, 1 rejected"
+    run = last_run(server, f"{folder}: {came_out}")
     assert run.state.is_completed()
-    assert run.state.message == "10 read, 0 for review, 1 rejected"
+    assert run.state.message == came_out
     expected = {
         "list the files",
         "find what is new",
@@ -71,6 +93,63 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     assert {"reading", "reading-report"} <= set(artifacts)
     assert "broken.png" in artifacts["reading-report"].data
     assert artifacts["reading"].data == 100.0
+
+
+@pytest.mark.usefixtures("environment_stays")
+def test_a_strict_run_with_rejected_pictures_failed_and_says_why_in_one_line(
+    server: SyncPrefectClient, home: Path, tmp_path: Path, model_file: Path
+) -> None:
+    register_champion(home, model_file)
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (folder / "7.png").write_bytes(encoded(bar(7)))
+    strict = PredictSettings(source=str(folder), strict=True)
+    assert flows.predict(strict).read == 1
+    assert last_run(server, f"{folder}: 1 read, 0 for review, 0 rejected").state.is_completed()
+
+    (folder / "broken.png").write_bytes(b"not a picture")
+    why = "1 of the pictures that were found are rejected (--strict)"
+    with pytest.raises(PicturesRejected, match=re.escape(why)):
+        flows.predict(strict)
+    run = last_run(server, f"{folder}: 0 read, 0 for review, 1 rejected")
+    assert run.state.is_failed()
+    assert run.state.message == why
+    assert "Traceback" not in log_of(server, run.id)
+
+    # the command prints the summary, and says by itself what its exit code means
+    assert run_predict(strict, quiet=True).rejected_now == 1
+    assert last_run(server, f"{folder}: nothing new").state.is_failed()
+
+
+def test_a_command_whose_output_nobody_reads_is_told_so_while_a_deployment_goes_on(
+    server: SyncPrefectClient,
+    home: Path,
+    tmp_path: Path,
+    model_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    register_champion(home, model_file)
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "7.png").write_bytes(encoded(bar(7)))
+    settings = PredictSettings(source=str(tmp_path / "scans"))
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with quietly(on=False):
+        with pytest.raises(BrokenPipeError):  # of which `main` makes exit code 141
+            flows.predict(settings)
+        monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "of a deployment")
+        assert flows.predict(settings).read == 1
+
+
+def log_of(server: SyncPrefectClient, run: UUID) -> str:
+    """Return the log that the server has of a run, once its report is in it."""
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
+    deadline = time.monotonic() + RECORDED_S
+    while "\nReport: " not in (
+        log := "\n".join(line.message for line in server.read_logs(log_filter=wanted))
+    ):
+        assert time.monotonic() < deadline, log
+        time.sleep(0.1)
+    return log
 
 
 def test_a_folder_that_is_missing_fails_the_run_with_our_error(
@@ -110,7 +189,7 @@ def test_a_refused_candidate_is_a_completed_run_named_refused(
     settings = TrainSettings(data=str(npz_sample), device="cpu", recipe="quick", judge_on="clean")
     outcome = flows.train(settings)
     assert not outcome.accepted
-    state = last_run(server, f"train quick on {npz_sample}").state
+    state = last_run(server, f"train: {percent(outcome.accuracy)} right, refused").state
     assert (state.type.value, state.name) == ("COMPLETED", "Refused")
     assert state.message == outcome.sentence
     artifacts = {artifact.key: artifact for artifact in server.read_artifacts()}

@@ -125,8 +125,8 @@ def test_both_flows_are_deployed_with_a_schedule_and_training_runs_one_at_a_time
     crons = [d["schedules"][0]["schedule"]["cron"] for d in (train, inbox)]
     assert crons == ["0 3 * * 0", "5 * * * *"]
     assert train["concurrency_limit"] == 1 or train["global_concurrency_limit"]["limit"] == 1
-    assert inbox["parameters"]["settings"]["source"] == str(running.home / "inbox")
-    assert train["job_variables"]["env"]["DIGITFLOW_HOME"] == str(running.home)
+    assert inbox["global_concurrency_limit"]["limit"] == 1
+    assert inbox["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
 
 
 def test_a_schedule_fires_and_the_worker_reads_the_inbox(running: Running) -> None:
@@ -147,11 +147,20 @@ def test_a_schedule_fires_and_the_worker_reads_the_inbox(running: Running) -> No
     until(lambda: bool(fired()), RUN_DONE, running.process)
     running.api.ask("DELETE", f"{schedules}/{made['id']}")
     until(read, RUN_DONE, running.process)
+    until(
+        lambda: none_goes_on(running), RUN_DONE, running.process
+    )  # it would have the new cancelled
     table = DeltaTable(str(running.home / "results")).to_pyarrow_table()
     rows = [row for row in table.to_pylist() if row["path"] == "ring.png"]
     assert {row["model_version"] for row in rows} == {"tiny"}
     reports = running.api.post("/artifacts/filter", {})
     assert {"reading-report", "reading"} <= {artifact["key"] for artifact in reports}
+
+
+def none_goes_on(running: Running) -> bool:
+    return not any(
+        run["state_type"] in ("PENDING", "RUNNING") for run in running.flow_runs("predict/inbox")
+    )
 
 
 def test_a_run_with_its_own_folder_can_be_asked_for_from_another_terminal(
