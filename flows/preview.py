@@ -54,7 +54,8 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
         files=listing.count,
         shown=len(some),
         outcomes={status: counts[status] for status in Status},
-        promise=promise,
+        threshold=promise.whole,
+        promise=promise.sentence(),
         model_version=reader.version,
         report=str(run / REPORT_FILE),
     )

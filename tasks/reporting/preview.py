@@ -11,7 +11,7 @@ from tasks.decoding.thumbnail import SIDE as THUMBNAIL
 from tasks.imaging.form import in_words
 from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, entries_of
-from tasks.metrics.promise import Promise
+from tasks.metrics.risk_curve import Threshold
 from tasks.outcomes import Reason, Status
 from tasks.processes.page_process import DecodedPage
 from tasks.reporting.document import Report, Section, Table, percent, plural
@@ -30,7 +30,8 @@ class Preview:
     files: int
     shown: int  # files
     outcomes: dict[str, int]  # pictures by status
-    promise: Promise
+    threshold: Threshold  # of all kinds of pictures together
+    promise: str
     model_version: str
     report: str
 
@@ -70,7 +71,7 @@ def preview_report(
     return Report(
         title=f"Preview of {preview.folder}",
         lead=f"{preview.shown:,} of {plural(preview.files, 'file')} looked at: {counts}. "
-        f"{preview.promise.sentence()}.",
+        f"{preview.promise}.",
         sections=sections,
         note=f"Model {preview.model_version}. Nothing was written to the results table.",
     )

@@ -24,6 +24,7 @@ NEIGHBOURS = 0.12  # share of scenes into which a neighbour's strokes reach
 FAINT = (0.1, 0.3)  # of full ink
 PRINT_ON_SCANS = (0.1, 0.6)  # of full ink
 LINED_CROPS = 0.25  # share of crops that are of lined paper
+ALL_SIDES, MARGINS = 0.8, (0, 0, 1, 2, 3)  # share of crops cut on all sides; px at most
 THUMBNAIL = (16, 40)  # px: their sides
 
 
@@ -145,13 +146,14 @@ def _sheet(write: Write, random: Random) -> tuple[Images, Box]:
 
 
 def _cut(shown: Images, box: Box, random: Random) -> tuple[Images, Box]:
-    """Cut a picture to the ink in `box`, on all sides or on one, with 0 to 3 px of margin."""
+    """Cut a picture to the ink in `box`, on all sides or on one, with few px of margin."""
     x, y, w, h = box
     ends = [x, y, x + w, y + h]
     rim = [0, 0, shown.shape[1], shown.shape[0]]
-    sides = range(4) if random.uniform() < 0.7 else [int(random.integers(4))]
+    sides = range(4) if random.uniform() < ALL_SIDES else [int(random.integers(4))]
+    widest = int(random.choice(MARGINS))
     for side in sides:
-        margin = int(random.integers(0, 4)) * (-1 if side < 2 else 1)
+        margin = int(random.integers(0, widest + 1)) * (-1 if side < 2 else 1)
         rim[side] = int(np.clip(ends[side] + margin, 0, shown.shape[1 - side % 2]))
     left, top, right, bottom = rim
     return np.ascontiguousarray(shown[top:bottom, left:right]), (x - left, y - top, w, h)

@@ -49,10 +49,11 @@ def cropped() -> Pixels:
         (Kind.PLAIN, on_paper),
         (Kind.FAINT, lambda: on_paper(0.15)),
         (Kind.CROPPED, cropped),
-        (Kind.FRAMED, framed),
-        (Kind.RULED, lambda: lined(across=True, down=False)),
-        (Kind.RULED, lambda: lined(across=False, down=True)),
-        (Kind.GRAPH, lambda: lined(across=True, down=True)),
+        (Kind.EDGE, lambda: on_paper()[:, : cv2.boundingRect(five())[0] + 60]),
+        (Kind.LINED, framed),
+        (Kind.LINED, lambda: lined(across=True, down=False)),
+        (Kind.LINED, lambda: lined(across=False, down=True)),
+        (Kind.LINED, lambda: lined(across=True, down=True)),
     ],
 )
 def test_each_kind_is_told(kind: Kind, picture: Callable[[], Pixels]) -> None:

@@ -34,7 +34,7 @@ def test_a_picture_that_can_be_seen_in_two_ways_is_shown_in_both_with_the_doubt(
     seen = DecodedPage(bar(4), ink, 90, 80, np.zeros((8, 9, 3), np.uint8), (bar(1), bar(7)))
     outcomes = {"read": 0, "review": 1, "rejected": 0}
     promise = promise_for(0.005, BAR_CALIBRATION.curves)
-    preview = Preview("/in", 1, 1, outcomes, promise, "v1", "report.html")
+    preview = Preview("/in", 1, 1, outcomes, promise.whole, promise.sentence(), "v1", "report.html")
     page = to_html(preview_report(preview, [row], {0: seen}))
     assert page.count("or seen so") == 2
     assert "ambiguous: lines, edge" in page

@@ -44,9 +44,9 @@ NONE = np.zeros((5, 28, 28), np.uint8)
 
 def test_each_kind_has_a_curve_of_its_own_and_the_whole_is_their_sum() -> None:
     hard = [[picture(int(digit + (number < 60)) % 10)] for number, digit in enumerate(DIGITS)]
-    found = calibrate_by_kind(raw, PART, NONE, seen(Kind.RULED, hard), seed=1)
-    assert list(found.kinds) == ["clean", "ruled paper"]
-    assert (found.kinds["clean"].wrong[0], found.kinds["ruled paper"].wrong[0]) == (0, 60)
+    found = calibrate_by_kind(raw, PART, NONE, seen(Kind.LINED, hard), seed=1)
+    assert list(found.kinds) == ["clean", "lined"]
+    assert (found.kinds["clean"].wrong[0], found.kinds["lined"].wrong[0]) == (0, 60)
     assert found.curve.digits == 2 * COUNT
     assert found.curve.wrong[0] == 60
 
@@ -55,12 +55,12 @@ def test_a_picture_is_read_only_where_its_ways_agree_and_nothing_is_left_to_a_pe
     agree = [[picture(int(digit)), picture(int(digit))] for digit in DIGITS]
     disagree = [[picture(int(digit)), picture(int(digit + 1) % 10)] for digit in DIGITS]
     for ways, accepted in ((agree, COUNT), (disagree, 0)):
-        found = calibrate_by_kind(raw, PART, NONE, seen(Kind.GRAPH, ways), seed=1)
-        assert found.kinds["graph paper"].accepted[0] == accepted
-        assert found.kinds["graph paper"].digits == COUNT
+        found = calibrate_by_kind(raw, PART, NONE, seen(Kind.EDGE, ways), seed=1)
+        assert found.kinds["at the edge"].accepted[0] == accepted
+        assert found.kinds["at the edge"].digits == COUNT
     half = np.arange(COUNT) % 2 == 0
-    found = calibrate_by_kind(raw, PART, NONE, seen(Kind.GRAPH, agree, half), seed=1)
-    assert found.kinds["graph paper"].accepted[0] == COUNT / 2
+    found = calibrate_by_kind(raw, PART, NONE, seen(Kind.EDGE, agree, half), seed=1)
+    assert found.kinds["at the edge"].accepted[0] == COUNT / 2
 
 
 @pytest.mark.parametrize(("count", "known"), [(LEAST - 1, False), (LEAST, True)])
