@@ -9,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 SURE = 0.95  # how sure a bound is
+FIRST = 0.5  # of what the lowest threshold accepts: as much reaches the first that is tested
 BOUND_TOLERANCE = 1e-12  # of an error rate
 MOST_DIGITS = 10**9  # in a calibration; a larger number is that of a damaged file
 TAIL_WIDTH = 10  # standard deviations of the number of errors, below which less than 1e-20 is left
 # Thresholds that can be chosen, fixed before a model is calibrated: the bounds hold for no others.
-GRID = (0.0, 0.6, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+GRID = (
+    *(0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99),
+    *(0.995, 0.996, 0.997, 0.998, 0.999, 0.9995, 0.9999),
+)
 
 
 @dataclass(frozen=True)
@@ -97,26 +101,39 @@ class RiskCurve:
     def guarantees(self, together: int = 1) -> list[Threshold]:
         """Return what each threshold guarantees, the lowest first.
 
-        The bounds hold all at once: each takes an equal share of the risk (Bonferroni, as in
-        Angelopoulos et al., "Learn then Test", 2021). So it is right to choose a threshold, and
-        even the error to accept, after a look at all of them; a bound of its own would not allow
-        that. It needs thresholds that were fixed before, as those of GRID are.
+        Thresholds are tested in a fixed sequence, from a high one downwards, each with the whole
+        risk, until the first that does not keep the error (Angelopoulos et al., "Learn then Test",
+        2021). So the bound of a threshold is the highest of those from the first one down to it. It
+        holds for an error that was chosen before, and needs thresholds that were fixed before, as
+        those of GRID are. Where the sequence begins depends on how sure the answers are, not on
+        whether they are right.
 
         Args:
-            together: curves whose bounds hold all at once, of which this is one.
+            together: curves whose bounds hold all at once, of which this is one: each takes an
+                equal share of the risk (Bonferroni).
         """
-        risk = (1 - SURE) / len(self.thresholds) / together
+        risk = (1 - SURE) / together
+        alone = [
+            error_bound(wrong, accepted, risk)
+            for wrong, accepted in zip(self.wrong, self.accepted, strict=True)
+        ]
+        first = max(
+            number
+            for number, accepted in enumerate(self.accepted)
+            if accepted >= FIRST * self.accepted[0]
+        )
+        bounds = [max(alone[min(number, first) : first + 1]) for number in range(len(alone))]
         return [
             Threshold(
                 confidence=threshold,
                 accepted=accepted,
                 wrong=wrong,
-                bound=error_bound(wrong, accepted, risk),
+                bound=bound,
                 coverage=(accepted - wrong) / self.digits,
                 digits=self.digits,
             )
-            for threshold, accepted, wrong in zip(
-                self.thresholds, self.accepted, self.wrong, strict=True
+            for threshold, accepted, wrong, bound in zip(
+                self.thresholds, self.accepted, self.wrong, bounds, strict=True
             )
         ]
 

@@ -16,7 +16,7 @@ from tasks.synthesis.rasterize import as_written
 
 CALIBRATED = (
     *(name for name in SCENES if name not in {"sheet", "noisy thumbnail"}),
-    *["tight crop"] * 2,  # of which few show no lines and are not faint
+    *["tight crop"] * 4,  # of which few show no lines and are not faint
 )
 """Scenes as people have them; sheets are easier, and noise is drawn harder, to be learned from."""
 
