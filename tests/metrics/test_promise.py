@@ -24,7 +24,7 @@ def test_the_lowest_threshold_that_keeps_the_promise_is_chosen() -> None:
     assert alone(0.05, some).confidence == 0
     chosen = alone(0.005, some)
     assert (chosen.confidence, chosen.accepted, chosen.wrong) == (0.6, 3900, 5)
-    assert chosen.bound == error_bound(5, 3900, 0.05 / 3) <= 0.005
+    assert chosen.bound == error_bound(5, 3900) <= 0.005
     assert chosen.coverage == 3895 / 4000
     assert alone(0.002, some).confidence == 0.9
 
@@ -62,7 +62,7 @@ def test_each_kind_has_the_lowest_threshold_that_keeps_its_own_error() -> None:
     assert promise.confidences == {"clean": 0.6, "ruled paper": 0.9, "faint": NEVER}
     assert (promise.unread, promise.strictest) == (("faint",), NEVER)
     for kind, threshold in promise.thresholds.items():
-        assert threshold.bound == error_bound(0, threshold.accepted, 0.05 / 3 / 3) <= 0.005, kind
+        assert threshold.bound == error_bound(0, 3000, 0.05 / 3) <= 0.005, kind
     assert promise.expectation() == "clean 98 %, ruled paper 75 %, faint none"
     whole = promise.whole
     assert (whole.accepted, whole.wrong, whole.digits) == (6900, 0, 8000)

@@ -61,18 +61,32 @@ def test_the_curve_counts_what_each_threshold_lets_through() -> None:
 
 
 @pytest.mark.slow
-def test_every_promise_holds_at_once_as_often_as_it_claims() -> None:
+@pytest.mark.parametrize("max_error", [0.02, 0.05, 0.1])
+@pytest.mark.parametrize("worse", [1.0, 1.6])
+def test_a_promise_is_broken_as_rarely_as_it_claims(max_error: float, worse: float) -> None:
     random = np.random.default_rng(3)
     confidence = random.beta(8, 0.3, 400_000)
-    wrong = random.random(len(confidence)) > confidence
-    true_errors = [wrong[confidence >= threshold].mean() for threshold in GRID]
-    broken, trials = 0, 300
+    wrong = random.random(len(confidence)) < worse * (1 - confidence)
+    broken, kept, trials = 0, 0, 300
     for trial in range(trials):
-        some = np.random.default_rng(trial).integers(0, len(wrong), 500)
-        found = risk_curve(confidence[some], wrong[some], np.ones(500, bool))
-        bounds = [guarantee.bound for guarantee in found.guarantees()]
-        broken += any(true > bound for true, bound in zip(true_errors, bounds, strict=True))
+        some = np.random.default_rng(trial).integers(0, len(wrong), 600)
+        found = risk_curve(confidence[some], wrong[some], np.ones(600, bool)).guarantees()
+        chosen = next((each for each in found if each.bound <= max_error), None)
+        if chosen:
+            kept += 1
+            broken += bool(wrong[confidence >= chosen.confidence].mean() > max_error)
+    assert kept > trials / 2
     assert broken / trials <= 0.05
+
+
+def test_a_bound_is_the_worst_from_the_first_threshold_down() -> None:
+    curve = RiskCurve(
+        1000, (0.0, 0.5, 0.9, 0.95, 0.99), (1000, 900, 800, 600, 300), (90, 1, 9, 0, 3)
+    )
+    bounds = [each.bound for each in curve.guarantees()]
+    alone = [error_bound(w, a) for w, a in zip(curve.wrong, curve.accepted, strict=True)]
+    # 0.99 is reached by too few to begin there; 0.5 is no better than 0.9, which was tested before
+    assert bounds == [alone[0], alone[2], alone[2], alone[3], alone[3]]
 
 
 def test_curves_are_pooled_count_by_count() -> None:
@@ -89,4 +103,4 @@ def test_more_curves_together_have_wider_bounds() -> None:
     curve = RiskCurve(4000, (0.0, 0.9), (4000, 3000), (20, 1))
     alone, together = curve.guarantees(), curve.guarantees(8)
     for one, of_eight in zip(alone, together, strict=True):
-        assert one.bound < of_eight.bound == error_bound(one.wrong, one.accepted, 0.05 / 2 / 8)
+        assert one.bound < of_eight.bound == error_bound(one.wrong, one.accepted, 0.05 / 8)
