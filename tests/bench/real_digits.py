@@ -22,7 +22,7 @@ from tasks.decoding.decode import Picture, decode, pages
 from tasks.device import cpu
 from tasks.imaging.form import Ink
 from tasks.inference.agreement import agreed
-from tasks.inference.decision import decide, guaranteed
+from tasks.inference.decision import Seen, decide, guaranteed
 from tasks.inference.model_file import model_in
 from tasks.inference.session import Answers as SessionAnswers
 from tasks.inference.session import ModelSession
@@ -70,8 +70,8 @@ class Model:
     def __init__(self, path: Path) -> None:
         """Load it."""
         self._session = ModelSession(model_in(path), cpu())
-        guarantee, self.thresholds = guaranteed(MAX_ERROR, self._session.calibration)
-        self.guarantee = guarantee.sentence()
+        promise, self.thresholds = guaranteed(MAX_ERROR, self._session.calibration)
+        self.guarantee = f"{promise.sentence()}\nExpects to read: {promise.expectation()}"
 
     def answer(self, forms: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities (N, 10) and digit scores (N,), which every shipped model gives."""
@@ -98,9 +98,12 @@ class Model:
         said = SessionAnswers(*self.answer(np.stack(forms)))
         answers, disagree = agreed(said, ways, self.thresholds.digit_score)
         probabilities, scores = answers.probabilities, answers.digit_scores
-        other_digits = np.array([ink.other_digits for ink in inks])
-        doubtful = disagree | np.array([ink.unsettled for ink in inks])
-        reasons = decide(probabilities, scores, other_digits, self.thresholds, doubtful)
+        seen = Seen(
+            kinds=[ink.kind for ink in inks],
+            other_digits=np.array([ink.other_digits for ink in inks]),
+            doubtful=disagree | np.array([ink.unsettled for ink in inks]),
+        )
+        reasons = decide(probabilities, scores, seen, self.thresholds)
         statuses = [STATUSES[reason] for reason in reasons]
         return Answers(np.array(labels), probabilities.argmax(axis=1), statuses, seconds)
 
