@@ -138,7 +138,7 @@ def _from_near(found: Prepared, picture: Pixels, side: int, whole: Again | None)
 def _in_grey(grey: Grey, side: int) -> Prepared:
     """Find the digit in a grey picture, at most WORK_SIDE wide; `side`: its longer one before."""
     margin, page = crops.lacking_margin(grey)
-    if not margin:
+    if page is None:
         return _search(background.enlarge(grey), side)
     factor = side / max(grey.shape)
     frame = False
@@ -148,7 +148,7 @@ def _in_grey(grey: Grey, side: int) -> Prepared:
         if "lines" in uncut.ink.removed and crops.has_room(uncut.ink.box, width, height):
             return uncut  # a digit in a cell whose frame reaches the edges
         frame = uncut.ink.blank
-    framed = cv2.copyMakeBorder(grey, *(margin,) * 4, cv2.BORDER_CONSTANT, value=page)
+    framed = crops.laid_around(grey, page, margin)
     found = _search(
         background.enlarge(background.shrink(np.asarray(framed, np.uint8), background.WORK_SIDE)),
         round(max(framed.shape) * factor),

@@ -5,13 +5,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging import rule_lines
-from tasks.imaging.background import SEPARABLE, on_rim
+from tasks.imaging.background import SEPARABLE, odd, on_rim
 from tasks.imaging.form import SMALL_SIDE, Box
 from tasks.imaging.plain import PAGE
 
 Grey = NDArray[np.uint8]
 
 PAGE_SHARE = 0.3  # of a clean picture: at least as much is page
+SMOOTH = 0.5  # of the longer side: how far the brightness of the page is averaged
 MARGIN = 0.25  # of the longer side: page that is laid around
 RIM = 0.03  # of the longer side: how near to the edge ink lies in a picture that was cut to it
 FULL_SIDE = 0.9  # of a side: ink along more of it is a frame's, or the bar of a 7 on one side
@@ -22,17 +23,34 @@ OUTER, INNER = 0.08, 0.12  # of the longer side; of the ink: as much lies farthe
 DARK_RIM = 0.65  # of the rim: so much of it is dark where the page is
 
 
-def lacking_margin(grey: Grey) -> tuple[int, int]:
-    """Return how much even page to lay around a picture that was cut to its ink, px, and its grey.
+def lacking_margin(grey: Grey) -> tuple[int, Grey | None]:
+    """Return how much page to lay around a picture that was cut to its ink, px, and its page.
 
     With ink on the rim there is too little background to tell it by. A picture with enough of its
-    own lacks none.
+    own lacks none. The page, (h, w), is as bright as it is near each place: laid around as bright
+    everywhere, it would make a stroke of a shadow at the rim.
     """
     small = max(grey.shape) <= SMALL_SIDE and _margin_of_small(grey)
     if small:
-        return small, int(np.median(_rim(grey)))
+        return small, np.full_like(grey, round(float(np.median(_rim(grey)))))
     page = _page_of_crop(grey)
-    return (round(MARGIN * max(grey.shape)), page) if page is not None else (0, 0)
+    return (round(MARGIN * max(grey.shape)), _smooth(grey, page)) if page is not None else (0, None)
+
+
+def _smooth(grey: Grey, page: Grey) -> Grey:
+    """How bright the page is, (h, w), by its pixels nearby; `page` is 255 where they are."""
+    reach, rim = odd(SMOOTH * max(grey.shape)), cv2.BORDER_CONSTANT
+    seen = cv2.blur(page.astype(np.float32), (reach, reach), borderType=rim)
+    light = cv2.blur(cv2.min(grey, page).astype(np.float32), (reach, reach), borderType=rim)
+    even = float(np.median(grey[page > 0]))
+    return np.asarray(np.where(seen > 1, 255 * light / np.maximum(seen, 1), even), np.uint8)
+
+
+def laid_around(grey: Grey, page: Grey, margin: int) -> Grey:
+    """Return a picture with so many px of its page on all sides."""
+    framed = cv2.copyMakeBorder(page, *(margin,) * 4, cv2.BORDER_REPLICATE)
+    framed[margin:-margin, margin:-margin] = grey
+    return np.asarray(framed, np.uint8)
 
 
 def _rim(picture: Grey) -> Grey:
@@ -53,8 +71,8 @@ def _margin_of_small(grey: Grey) -> int:
     return round(max(grey.shape) / 4) if inked and on_page.mean() >= PAGE_SHARE else 0
 
 
-def _page_of_crop(grey: Grey) -> int | None:
-    """Grey of the page of a picture of two tones whose ink reaches all four sides, else None."""
+def _page_of_crop(grey: Grey) -> Grey | None:
+    """255 on the page of a picture of two tones whose ink reaches all four sides, else None."""
     if not _has_contrast_on_all_sides(grey):
         return None
     bright = np.asarray(
@@ -73,7 +91,7 @@ def _page_of_crop(grey: Grey) -> int | None:
         return None
     if rule_lines.count_lines(ink) >= rule_lines.PATTERN:
         return None
-    return int(np.median(grey[page > 0]))
+    return page
 
 
 def _strips(picture: Grey) -> list[Grey]:

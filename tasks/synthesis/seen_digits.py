@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.canonical import prepared
-from tasks.imaging.form import Kind
+from tasks.imaging.form import Kind, Prepared
 from tasks.synthesis.digit_scenes import SCENES
 from tasks.synthesis.generate import CHUNK, LabelledImages, drawn
 from tasks.synthesis.rasterize import as_written
 
-CALIBRATED = (
-    *(name for name in SCENES if name not in {"sheet", "noisy thumbnail"}),
-    *["tight crop"] * 4,  # of which few show no lines and are not faint
-)
+CALIBRATED = tuple(name for name in SCENES if name not in {"sheet", "noisy thumbnail"})
 """Scenes as people have them; sheets are easier, and noise is drawn harder, to be learned from."""
+AGAIN = ("tight crop", Kind.CROPPED, 4)
+"""Scene that is drawn again, so often, for digits of one kind, of which it has too few else."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,16 @@ class SeenDigits:
         return np.cumsum(self.ways) - self.ways
 
 
+NOTHING = SeenDigits(
+    np.empty((0, 28, 28), np.uint8),
+    np.empty(0, np.int64),
+    np.empty(0, np.int8),
+    np.empty(0, np.str_),
+    np.empty(0, np.bool_),
+    np.empty(0, np.int64),
+)
+
+
 @dataclass(frozen=True)
 class _Chunk:
     """Digits that one process draws in one scene, by a seed of their own."""
@@ -45,6 +54,7 @@ class _Chunk:
     seed: int
     scene: str
     place: int  # of the scene among all
+    only: Kind | None  # what else was seen is left out
     start: int  # number of the first source
     source: LabelledImages
 
@@ -52,14 +62,19 @@ class _Chunk:
         """Draw and prepare them."""
         cv2.setNumThreads(1)
         random = np.random.default_rng([self.seed, self.place, self.start])
-        seen = []
-        for picture in self.source.images:
+        seen, sources = list[Prepared](), list[int]()
+        for number, picture in enumerate(self.source.images):
             shown, _ = SCENES[self.scene](partial(as_written, picture), random)
-            seen.append(prepared(shown))
+            found = prepared(shown)
+            if self.only in {None, found.ink.kind}:
+                seen.append(found)
+                sources.append(number)
+        if not seen:
+            return NOTHING
         return SeenDigits(
             forms=np.stack([form for each in seen for form in (each.form, *each.others)]),
             ways=np.array([1 + len(each.others) for each in seen]),
-            labels=self.source.labels,
+            labels=self.source.labels[sources],
             kinds=np.array([str(each.ink.kind) for each in seen]),
             settled=np.array(
                 [
@@ -67,7 +82,7 @@ class _Chunk:
                     for each in seen
                 ]
             ),
-            sources=self.start + np.arange(len(seen)),
+            sources=self.start + np.array(sources),
         )
 
 
@@ -85,21 +100,24 @@ def see_digits(
     Args:
         source: canonical digits.
         seed: of all pictures.
-        scenes: names of SCENES; what is named twice is drawn twice.
+        scenes: names of SCENES; AGAIN is drawn besides.
         processes: that draw; 0: one per core, 1: this one.
         on_progress: called with how many are drawn by now.
     """
+    asked: list[tuple[str, Kind | None]] = [(name, None) for name in scenes]
+    asked += [AGAIN[:2]] * AGAIN[2]
     chunks = [
         _Chunk(
             seed,
             scene,
             place,
+            only,
             start,
             LabelledImages(
                 source.images[start : start + CHUNK], source.labels[start : start + CHUNK]
             ),
         )
-        for place, scene in enumerate(scenes)
+        for place, (scene, only) in enumerate(asked)
         for start in range(0, len(source.labels), CHUNK)
     ]
     parts = drawn(_Chunk.seen, chunks, processes, on_progress)

@@ -53,17 +53,17 @@ def test_the_margin_is_of_the_grey_of_the_page() -> None:
 
 
 def test_what_has_room_around_it_gets_no_margin() -> None:
-    assert lacking_margin(picture(np.pad(strokes(110, 12), 20), BRIGHT, DARK)) == (0, 0)
+    assert lacking_margin(picture(np.pad(strokes(110, 12), 20), BRIGHT, DARK)) == (0, None)
 
 
 def test_a_frame_a_shadow_and_lined_paper_are_no_ink_that_was_cut() -> None:
     frame = np.full((120, 120), BRIGHT, np.uint8)
     frame[:4], frame[-4:], frame[:, :4], frame[:, -4:] = DARK, DARK, DARK, DARK
-    assert lacking_margin(frame) == (0, 0)
+    assert lacking_margin(frame) == (0, None)
     squared = np.full((120, 120), BRIGHT, np.uint8)
     squared[10::24], squared[:, 10::24] = DARK, DARK
-    assert lacking_margin(squared) == (0, 0)
+    assert lacking_margin(squared) == (0, None)
     y, x = np.mgrid[-1:1:120j, -1:1:120j]
     vignette = np.asarray(240 - 190 * (np.maximum(abs(x), abs(y)) > 0.9), np.uint8)
     cv2.circle(vignette, (60, 60), 20, DARK, 4)
-    assert lacking_margin(vignette) == (0, 0)
+    assert lacking_margin(vignette) == (0, None)
