@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.imaging.canonical import canonical, prepared
-from tasks.imaging.crops import lacking_margin
+from tasks.imaging.crops import lacking_margin, laid_around
 
 Grey = NDArray[np.uint8]
 DARK, BRIGHT = 30, 235
@@ -49,7 +49,21 @@ def test_ink_that_was_cut_out_has_the_form_it_has_on_its_page(
 def test_the_margin_is_of_the_grey_of_the_page() -> None:
     margin, page = lacking_margin(picture(strokes(110, 12), 201, DARK))
     assert margin > 10
-    assert page == 201
+    assert page is not None
+    assert np.abs(page.astype(int) - 201).max() <= 1
+
+
+def test_the_margin_of_a_shaded_crop_is_as_bright_as_the_page_near_it() -> None:
+    even = picture(strokes(110, 12), 220, DARK)
+    crop = np.asarray(even * np.linspace(1, 0.6, len(even))[:, None], np.uint8)
+    margin, page = lacking_margin(crop)
+    assert page is not None
+    framed = laid_around(crop, page, margin)
+    assert framed.shape == tuple(side + 2 * margin for side in crop.shape)
+    assert (framed[margin:-margin, margin:-margin] == crop).all()
+    top, bottom = framed[0, 0], framed[-1, -1]
+    assert top > 190
+    assert bottom < 165
 
 
 def test_what_has_room_around_it_gets_no_margin() -> None:

@@ -16,20 +16,29 @@ def seen() -> SeenDigits:
 
 def test_each_digit_is_seen_once_in_each_scene(seen: SeenDigits) -> None:
     digits = some_digits()
-    assert seen.labels.tolist() == digits.labels.tolist() * len(CALIBRATED)
-    assert seen.sources.tolist() == list(range(len(digits.labels))) * len(CALIBRATED)
+    once = len(digits.labels) * len(CALIBRATED)
+    assert seen.labels[:once].tolist() == digits.labels.tolist() * len(CALIBRATED)
+    assert seen.sources[:once].tolist() == list(range(len(digits.labels))) * len(CALIBRATED)
+    assert len(seen.labels) > once
+    assert {*seen.kinds[once:].tolist()} == {Kind.CROPPED}
     assert len(seen.forms) == seen.ways.sum()
     assert seen.forms.shape[1:] == (28, 28)
     assert set(seen.kinds.tolist()) <= {str(kind) for kind in Kind}
 
 
 def test_scenes_look_as_what_they_are(seen: SeenDigits) -> None:
-    kinds = dict(zip(CALIBRATED, seen.kinds.reshape(len(CALIBRATED), -1).tolist(), strict=True))
+    kinds = dict(
+        zip(
+            CALIBRATED,
+            seen.kinds[: 20 * len(CALIBRATED)].reshape(len(CALIBRATED), -1).tolist(),
+            strict=True,
+        )
+    )
     for scene, kind in (
         ("scan", Kind.PLAIN),
         *(("tight crop", Kind.CROPPED), ("faint ink", Kind.FAINT)),
     ):
-        assert kinds[scene].count(kind) >= 8, (scene, kinds[scene])
+        assert kinds[scene].count(kind) >= 6, (scene, kinds[scene])
     assert {*kinds["thumbnail"]} <= {Kind.CLEAN, Kind.SMALL}
     for scene in ("printed box", "graph paper", "ruled paper", "form cell"):
         assert Kind.LINED in kinds[scene]
