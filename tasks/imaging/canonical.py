@@ -18,7 +18,7 @@ from tasks.imaging.form import (
     Polarity,
     Prepared,
 )
-from tasks.imaging.plain import plain_form
+from tasks.imaging.plain import is_even_page, plain_form
 from tasks.imaging.ways import is_residue, ways_to_see
 
 Pixels = NDArray[np.uint8]  # any picture
@@ -74,8 +74,9 @@ def _or_as_it_is(found: Prepared, grey: Grey) -> Prepared:
     if found.ink.blank:
         return found
     rim = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-    form = np.asarray(255 - grey if np.median(rim) > 127 else grey, np.uint8)
-    if not differs(form, found.form):
+    page = float(np.median(rim))
+    form = np.asarray(255 - grey if page > 127 else grey, np.uint8)
+    if not is_even_page(page) or not differs(form, found.form):
         return found
     ink = found.ink._replace(doubts=_listed(found.ink.doubts, "page"))
     return found._replace(ink=ink, others=(*found.others, form))

@@ -90,6 +90,8 @@ def test_a_picture_of_28x28_is_seen_as_it_is_where_its_page_is_disturbed() -> No
     assert "page" in found.ink.doubts
     assert np.array_equal(found.others[-1], striped)
     assert prepared(PLAIN).others == ()
+    bright = np.asarray(np.minimum(PLAIN.astype(int) + 100, 255), np.uint8)
+    assert prepared(bright).others == ()  # its page is no MNIST's
 
 
 def test_every_doubt_has_its_words() -> None:
