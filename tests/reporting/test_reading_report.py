@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.inference.batch import Seconds
 from tasks.outcomes import MEANINGS, Reason
-from tasks.reporting.document import to_html, to_markdown
+from tasks.reporting.document import MISSING, to_html, to_markdown
 from tasks.reporting.reading_report import STAGES, Sample, Unshown, reading_report
 from tasks.results.summary import Summary
 from tasks.timing import OTHER, WAIT
@@ -55,7 +55,27 @@ SAMPLES = [
 
 def test_a_reading_report_says_what_the_model_promised() -> None:
     outcome = reading_report(Summary.from_dict(SUMMARY), SAMPLES).sections[0]
-    assert "Threshold 0.6: at most 0.10 % errors among what is read (95 % sure)" in outcome.text
+    assert "Threshold 0.6: at most 0.08 % errors among what is read (95 % sure)" in outcome.text
+
+
+def test_where_kinds_are_told_apart_the_report_says_what_is_promised_and_found_of_each() -> None:
+    threshold = asdict(bar_threshold())
+    counts = {"found": 5, "read": 4, "review": 1, "rejected": 0}
+    none = dict.fromkeys(counts, 0)
+    facts = {
+        **SUMMARY,
+        "promise": "At most 0.40 % errors",
+        "kinds": [
+            {"kind": "clean", "threshold": threshold, **counts},
+            {"kind": "faint", "threshold": None, **none},
+        ],
+    }
+    report = reading_report(Summary.from_dict(facts), SAMPLES)
+    assert "At most 0.40 % errors." in report.sections[0].text
+    assert table(report, "Kinds of pictures") == [
+        ["clean", "0.6", "0.08 %", "98 %", "5", "4", "80 %"],
+        ["faint", "none", MISSING, "0 %", "0", "0", MISSING],
+    ]
 
 
 def test_the_counts_of_a_reading_add_up_and_are_explained() -> None:
