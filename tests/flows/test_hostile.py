@@ -93,7 +93,10 @@ HOSTILE: dict[bytes, tuple[bytes, set[str]]] = {
     b"one pixel.png": (encoded(np.zeros((1, 1), np.uint8)), {"blank"}),
     b"a thread.png": (encoded(np.full((1, 20_000), 255, np.uint8)), {"blank"}),
     b"picture with a tail.png": (PNG + b"<script>" * 1000, {"ok"}),
-    b"jpeg named.png": (encoded(bar(3), "JPEG", quality=95), {"ok", "low_confidence"}),
+    b"jpeg named.png": (
+        encoded(bar(3), "JPEG", quality=95),
+        {"ok", "low_confidence", "ambiguous"},
+    ),
     b"x" * 236 + b".png": (PNG, {"ok"}),
     b"line\nfeed\r\x1b[31m.png": (PNG, {"ok"}),
     b"caf\xe9.png": (PNG, {"ok"}),
