@@ -27,7 +27,7 @@ SHIPPED = Path(tasks.registry.registry.__file__).parent / "bundled_model" / ONNX
 OF_EACH = 80
 SETTINGS = GateSettings(
     min_slice_pictures=OF_EACH,
-    floors=dict.fromkeys(KINDS, 0.7),
+    floors=dict.fromkeys(KINDS, 0.55),
     recall_floors=dict.fromkeys(KINDS, 0.0),
     coverage_floors={name: 0.5 * floor for name, floor in KINDS.items()},
 )
@@ -85,10 +85,12 @@ def test_what_breaks_a_promise_is_refused_on_every_kind(
     assert {f"{broken}{name}" for name in KINDS} <= found
 
 
-def test_a_kind_that_is_not_promised_fails_for_its_coverage_alone(
+def test_a_kind_that_is_not_promised_is_as_accurate_as_before_and_fails_for_its_coverage(
     world: World, tmp_path: Path
 ) -> None:
     mutant = mutants.mutant(
         SHIPPED, tmp_path / "mutant.onnx", mutants.promises_clean_pictures_alone
     )
-    assert world.failed(mutant) == {f"coverage of {name}" for name in KINDS}
+    found = world.failed(mutant)
+    assert found >= {f"coverage of {name}" for name in KINDS}
+    assert not {name for name in found if name.startswith("accuracy")}
