@@ -13,6 +13,7 @@ from tasks.imaging.form import (
     FAINT_CONTRAST,
     SIDE,
     SMALL_SIDE,
+    TINY_SIDE,
     Ink,
     Kind,
     Polarity,
@@ -57,7 +58,9 @@ def prepared(
     if max(picture.shape[:2]) <= SMALL_SIDE:
         plain = plain_form(picture)
         if plain is not None:
-            return Prepared(*plain)
+            form, ink = plain
+            tiny = max(picture.shape[:2]) < TINY_SIDE
+            return Prepared(form, ink._replace(kind=Kind.TINY) if tiny else ink)
     if picture.ndim == 3 and picture.shape[2] == 4:
         picture = background.flatten_alpha(picture)
     side = side or max(picture.shape[:2])
@@ -87,7 +90,7 @@ def _kind(ink: Ink, side: int) -> Kind:
     if ink.kind == Kind.LINED:
         return ink.kind
     if side <= SMALL_SIDE:
-        return Kind.SMALL
+        return Kind.SMALL if side >= TINY_SIDE else Kind.TINY
     if ink.touches_edge:
         return ink.kind if ink.kind == Kind.CROPPED else Kind.EDGE
     return Kind.FAINT if ink.contrast < FAINT_CONTRAST else Kind.PLAIN

@@ -33,12 +33,14 @@ class Kind(StrEnum):
     CLEAN = "clean"  # 28x28 px as MNIST has them: ink on an even page, in its frame
     LINED = "lined"  # printed lines were taken out: ruled or graph paper, a cell, a box
     SMALL = "small"  # of at most SMALL_SIDE px
+    TINY = "tiny"  # of less than TINY_SIDE px
     CROPPED = "cropped"  # cut to its ink
     EDGE = "at the edge"  # ink reaches the edge, not on all sides
     FAINT = "faint"
     PLAIN = "plain paper"
 
 
+TINY_SIDE = 16  # px: a picture whose longer side is less is tiny
 SMALL_SIDE = 40  # px: a picture whose longer side is no longer is small
 FAINT_CONTRAST = 60  # of 255: fainter ink is faint
 

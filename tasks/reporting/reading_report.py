@@ -158,7 +158,7 @@ def _kinds(kinds: Sequence[SummaryKind]) -> Section:
         rows.append(
             (
                 each.kind,
-                f"{promised.confidence:g}" if promised else "none",
+                f"{promised.confidence:g}" if promised else "strictest" if each.read else "none",
                 percent(promised.bound if promised else None),
                 percent(promised.coverage if promised else 0, 0),
                 f"{each.found:,}",

@@ -46,6 +46,8 @@ def cropped() -> Pixels:
         (Kind.CLEAN, lambda: 255 - PLAIN),
         (Kind.SMALL, lambda: cv2.resize(PLAIN, (36, 36))),
         (Kind.SMALL, lambda: cv2.resize(on_paper(), (24, 24), interpolation=cv2.INTER_AREA)),
+        (Kind.TINY, lambda: cv2.resize(PLAIN[3:25, 3:25], (14, 14), interpolation=cv2.INTER_AREA)),
+        (Kind.TINY, lambda: cv2.resize(cropped(), (8, 8), interpolation=cv2.INTER_AREA)),
         (Kind.PLAIN, on_paper),
         (Kind.FAINT, lambda: on_paper(0.15)),
         (Kind.CROPPED, cropped),
