@@ -61,7 +61,7 @@ def log_calibration(calibration: Calibration, log: ProgressLog) -> None:
         f"{calibration.error_before:.4f} before, {calibration.error_after:.4f} after",
     )
     lowest = {
-        kind: min(guarantee.bound for guarantee in curve.guarantees(len(calibration.curves)))
+        kind: min(guarantee.bound for guarantee in curve.guarantees())
         for kind, curve in calibration.curves.items()
     }
     words = ", ".join(f"{bound:.2%} on {kind}" for kind, bound in lowest.items())

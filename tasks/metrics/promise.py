@@ -81,7 +81,7 @@ def promise_for(max_error: float, curves: Mapping[str, RiskCurve]) -> Promise:
     Raises:
         InputError: no kind can keep it, as far as the calibration pictures can tell.
     """
-    guarantees = {kind: curve.guarantees(len(curves)) for kind, curve in curves.items()}
+    guarantees = {kind: curve.guarantees() for kind, curve in curves.items()}
     found = {
         kind: next((each for each in some if each.bound <= max_error), None)
         for kind, some in guarantees.items()
@@ -118,7 +118,7 @@ def strictest(curves: Mapping[str, RiskCurve]) -> list[Threshold]:
     Args:
         curves: by kind of picture, with the same thresholds.
     """
-    guarantees = [curve.guarantees(len(curves)) for curve in curves.values()]
+    guarantees = [curve.guarantees() for curve in curves.values()]
     return [
         max(same, key=lambda each: (each.bound, -each.coverage))
         for same in zip(*guarantees, strict=True)

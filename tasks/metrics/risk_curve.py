@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SURE = 0.95  # how sure a bound is
+KINDS = 10  # of pictures at most, whose bounds hold together
 FIRST = 0.5  # of what the lowest threshold accepts: as much reaches the first that is tested
 BOUND_TOLERANCE = 1e-12  # of an error rate
 MOST_DIGITS = 10**9  # in a calibration; a larger number is that of a damaged file
@@ -98,7 +99,7 @@ class RiskCurve:
             wrong=tuple(map(sum, zip(*(part.wrong for part in parts), strict=True))),
         )
 
-    def guarantees(self, together: int = 1) -> list[Threshold]:
+    def guarantees(self) -> list[Threshold]:
         """Return what each threshold guarantees, the lowest first.
 
         Thresholds are tested in a fixed sequence, from a high one downwards, each with the whole
@@ -106,13 +107,10 @@ class RiskCurve:
         2021). So the bound of a threshold is the highest of those from the first one down to it. It
         holds for an error that was chosen before, and needs thresholds that were fixed before, as
         those of GRID are. Where the sequence begins depends on how sure the answers are, not on
-        whether they are right.
-
-        Args:
-            together: curves whose bounds hold all at once, of which this is one: each takes an
-                equal share of the risk (Bonferroni).
+        whether they are right. The bounds of as many as KINDS curves hold all at once: each takes
+        an equal share of the risk (Bonferroni).
         """
-        risk = (1 - SURE) / together
+        risk = (1 - SURE) / KINDS
         alone = [
             error_bound(wrong, accepted, risk)
             for wrong, accepted in zip(self.wrong, self.accepted, strict=True)

@@ -209,7 +209,7 @@ def _calibration(calibration: CardCalibration | None) -> Section:
             percent(guarantee.coverage),
         )
         for kind, curve in curves.items()
-        for guarantee in curve.guarantees(len(curves))
+        for guarantee in curve.guarantees()
     ]
     digits = sum(curve.digits for curve in curves.values())
     score = calibration.min_digit_score

@@ -7,6 +7,7 @@ import pytest
 from tasks.errors import InputError
 from tasks.metrics.calibration import EVERY
 from tasks.metrics.promise import NEVER, promise_for, strictest
+from tasks.metrics.risk_curve import KINDS as KINDS_AT_MOST
 from tasks.metrics.risk_curve import RiskCurve, Threshold, error_bound
 
 
@@ -24,7 +25,7 @@ def test_the_lowest_threshold_that_keeps_the_promise_is_chosen() -> None:
     assert alone(0.05, some).confidence == 0
     chosen = alone(0.005, some)
     assert (chosen.confidence, chosen.accepted, chosen.wrong) == (0.6, 3900, 5)
-    assert chosen.bound == error_bound(5, 3900) <= 0.005
+    assert chosen.bound == error_bound(5, 3900, 0.05 / KINDS_AT_MOST) <= 0.005
     assert chosen.coverage == 3895 / 4000
     assert alone(0.002, some).confidence == 0.9
 
@@ -62,7 +63,7 @@ def test_each_kind_has_the_lowest_threshold_that_keeps_its_own_error() -> None:
     assert promise.confidences == {"clean": 0.6, "ruled paper": 0.9, "faint": NEVER}
     assert (promise.unread, promise.strictest) == (("faint",), NEVER)
     for kind, threshold in promise.thresholds.items():
-        assert threshold.bound == error_bound(0, 3000, 0.05 / 3) <= 0.005, kind
+        assert threshold.bound == error_bound(0, 3000, 0.05 / KINDS_AT_MOST) <= 0.005, kind
     assert promise.expectation() == "clean 98 %, ruled paper 75 %, faint none"
     whole = promise.whole
     assert (whole.accepted, whole.wrong, whole.digits) == (6900, 0, 8000)
@@ -89,7 +90,7 @@ def test_for_programs_that_cannot_tell_kinds_apart_the_worst_counts() -> None:
     found = strictest(KINDS)
     assert [each.confidence for each in found] == [0.0, 0.6, 0.9]
     assert [each.wrong for each in found] == [300, 90, 60]
-    worst = HOPELESS.guarantees(3)
+    worst = HOPELESS.guarantees()
     assert [each.bound for each in found] == [each.bound for each in worst]
     assert [each.bound for each in strictest({"clean": GOOD})] == [
         each.bound for each in GOOD.guarantees()

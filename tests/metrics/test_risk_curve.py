@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.metrics.risk_curve import GRID, RiskCurve, error_bound, risk_curve
+from tasks.metrics.risk_curve import GRID, KINDS, RiskCurve, error_bound, risk_curve
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_the_curve_counts_what_each_threshold_lets_through() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("max_error", [0.02, 0.05, 0.1])
+@pytest.mark.parametrize("max_error", [0.05, 0.1, 0.15])
 @pytest.mark.parametrize("worse", [1.0, 1.6])
 def test_a_promise_is_broken_as_rarely_as_it_claims(max_error: float, worse: float) -> None:
     random = np.random.default_rng(3)
@@ -84,7 +84,9 @@ def test_a_bound_is_the_worst_from_the_first_threshold_down() -> None:
         1000, (0.0, 0.5, 0.9, 0.95, 0.99), (1000, 900, 800, 600, 300), (90, 1, 9, 0, 3)
     )
     bounds = [each.bound for each in curve.guarantees()]
-    alone = [error_bound(w, a) for w, a in zip(curve.wrong, curve.accepted, strict=True)]
+    alone = [
+        error_bound(w, a, 0.05 / KINDS) for w, a in zip(curve.wrong, curve.accepted, strict=True)
+    ]
     # 0.99 is reached by too few to begin there; 0.5 is no better than 0.9, which was tested before
     assert bounds == [alone[0], alone[2], alone[2], alone[3], alone[3]]
 
@@ -97,10 +99,3 @@ def test_curves_are_pooled_count_by_count() -> None:
         RiskCurve.pooled([one, RiskCurve(1, (0.5,), (1,), (0,))])
     with pytest.raises(ValueError, match="0 curves"):
         RiskCurve.pooled([])
-
-
-def test_more_curves_together_have_wider_bounds() -> None:
-    curve = RiskCurve(4000, (0.0, 0.9), (4000, 3000), (20, 1))
-    alone, together = curve.guarantees(), curve.guarantees(8)
-    for one, of_eight in zip(alone, together, strict=True):
-        assert one.bound < of_eight.bound == error_bound(one.wrong, one.accepted, 0.05 / 8)
