@@ -16,12 +16,11 @@ from tasks.decoding.decode_memory import bytes_a_pixel
 from tasks.decoding.limits import MAX_MEMORY, MAX_PIXELS
 from tasks.outcomes import Reason, Undecodable
 from tests.bars import encoded
-from tests.decoder_peaks import measured
+from tests.decoder_peaks import BESIDE, measured
 from tests.heifs import deep_heif, heif
 from tests.pdfs import Sheet, document, picture, picture_of, scan
 
 SIDE = 2400  # px: large enough that a picture stands out of what every decoder takes
-BESIDE = 64 * 2**20  # bytes: libraries, tiles on their way to 8 bits, the page before
 SLOPE = np.add.outer(np.arange(SIDE), np.arange(SIDE)).astype(np.uint16)
 GREY = Image.fromarray((SLOPE // 32).astype(np.uint8))
 RGB, RGBA = GREY.convert("RGB"), GREY.convert("RGBA")
