@@ -212,13 +212,11 @@ def guarantee_of(session: SessionFacts, max_error: float, registry: Registry) ->
     """
     calibration = Calibration.from_json(session.calibration)
     promise, thresholds = guaranteed(max_error, calibration)
-    bounds = ErrorBounds.of(strictest(calibration.curves))
-    return Guarantee(
-        session, promise, thresholds, bounds_by_model(session.version, bounds, registry)
-    )
+    bounds_of = bounds_by_model(session.version, calibration, registry)
+    return Guarantee(session, promise, thresholds, bounds_of)
 
 
-def bounds_by_model(reading: str, bounds: ErrorBounds, registry: Registry) -> BoundsOf:
+def bounds_by_model(reading: str, calibration: Calibration, registry: Registry) -> BoundsOf:
     """Return what gives the error bounds of the model that reads, and of registered ones.
 
     They are those of its strictest kind of picture, for rows that do not say of which they are.
@@ -227,10 +225,10 @@ def bounds_by_model(reading: str, bounds: ErrorBounds, registry: Registry) -> Bo
     @cache
     def bounds_of(version: str) -> ErrorBounds | None:
         if version == reading:
-            return bounds
+            return ErrorBounds.of(strictest(calibration.curves))
         try:
-            calibration = registry.load(version).card.calibration
-            return ErrorBounds.of(strictest(calibration.curves())) if calibration else None
+            theirs = registry.load(version).card.calibration
+            return ErrorBounds.of(strictest(theirs.curves())) if theirs else None
         except (ModelError, TypeError, ValueError):  # gone, or a curve that cannot be
             return None
 

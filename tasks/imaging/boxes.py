@@ -22,9 +22,8 @@ def box_inside(mask: Grey) -> Box | None:
     if tree is None:
         return None
     least = LEAST * max(mask.shape)
-    family = tree[
-        0
-    ].tolist()  # of each contour: the next, the one before, its first hole, what it is in
+    # of each contour: the next, the one before, its first hole, what it is in
+    family = tree[0].tolist()
     found = []
     for contour, (_, _, first_hole, within) in zip(contours, family, strict=True):
         if within >= 0 or first_hole < 0 or min(cv2.boundingRect(contour)[2:]) < least:

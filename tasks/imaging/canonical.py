@@ -13,11 +13,11 @@ from tasks.imaging.form import (
     FAINT_CONTRAST,
     SIDE,
     SMALL_SIDE,
-    TINY_SIDE,
     Ink,
     Kind,
     Polarity,
     Prepared,
+    small_kind,
 )
 from tasks.imaging.plain import is_even_page, plain_form
 from tasks.imaging.ways import is_residue, ways_to_see
@@ -58,9 +58,7 @@ def prepared(
     if max(picture.shape[:2]) <= SMALL_SIDE:
         plain = plain_form(picture)
         if plain is not None:
-            form, ink = plain
-            tiny = max(picture.shape[:2]) < TINY_SIDE
-            return Prepared(form, ink._replace(kind=Kind.TINY) if tiny else ink)
+            return Prepared(*plain)
     if picture.ndim == 3 and picture.shape[2] == 4:
         picture = background.flatten_alpha(picture)
     side = side or max(picture.shape[:2])
@@ -76,8 +74,7 @@ def _or_as_it_is(found: Prepared, grey: Grey) -> Prepared:
     """See a picture of MNIST's size also as it is: its frame may be right, its page disturbed."""
     if found.ink.blank:
         return found
-    rim = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
-    page = float(np.median(rim))
+    page = crops.rim_grey(grey)
     form = np.asarray(255 - grey if page > 127 else grey, np.uint8)
     if not is_even_page(page) or not differs(form, found.form):
         return found
@@ -90,7 +87,7 @@ def _kind(ink: Ink, side: int) -> Kind:
     if ink.kind == Kind.LINED:
         return ink.kind
     if side <= SMALL_SIDE:
-        return Kind.SMALL if side >= TINY_SIDE else Kind.TINY
+        return small_kind(side)
     if ink.touches_edge:
         return ink.kind if ink.kind == Kind.CROPPED else Kind.EDGE
     return Kind.FAINT if ink.contrast < FAINT_CONTRAST else Kind.PLAIN
@@ -154,7 +151,7 @@ def _in_grey(grey: Grey, side: int) -> Prepared:
         frame = uncut.ink.blank
     framed = crops.laid_around(grey, page, margin)
     found = _search(
-        background.enlarge(background.shrink(np.asarray(framed, np.uint8), background.WORK_SIDE)),
+        background.enlarge(background.shrink(framed, background.WORK_SIDE)),
         round(max(framed.shape) * factor),
     )
     left, top, width, height = found.ink.box

@@ -32,16 +32,16 @@ def lacking_margin(grey: Grey) -> tuple[int, Grey | None]:
     """
     small = max(grey.shape) <= SMALL_SIDE and _margin_of_small(grey)
     if small:
-        return small, np.full_like(grey, round(float(np.median(_rim(grey)))))
+        return small, np.full_like(grey, round(rim_grey(grey)))
     page = _page_of_crop(grey)
     return (round(MARGIN * max(grey.shape)), _smooth(grey, page)) if page is not None else (0, None)
 
 
 def _smooth(grey: Grey, page: Grey) -> Grey:
     """How bright the page is, (h, w), by its pixels nearby; `page` is 255 where they are."""
-    reach, rim = odd(SMOOTH * max(grey.shape)), cv2.BORDER_CONSTANT
-    seen = cv2.blur(page.astype(np.float32), (reach, reach), borderType=rim)
-    light = cv2.blur(cv2.min(grey, page).astype(np.float32), (reach, reach), borderType=rim)
+    reach, outside = odd(SMOOTH * max(grey.shape)), cv2.BORDER_CONSTANT  # nothing is seen there
+    seen = cv2.blur(page.astype(np.float32), (reach, reach), borderType=outside)
+    light = cv2.blur(cv2.min(grey, page).astype(np.float32), (reach, reach), borderType=outside)
     even = float(np.median(grey[page > 0]))
     return np.asarray(np.where(seen > 1, 255 * light / np.maximum(seen, 1), even), np.uint8)
 
@@ -51,6 +51,11 @@ def laid_around(grey: Grey, page: Grey, margin: int) -> Grey:
     framed = cv2.copyMakeBorder(page, *(margin,) * 4, cv2.BORDER_REPLICATE)
     framed[margin:-margin, margin:-margin] = grey
     return np.asarray(framed, np.uint8)
+
+
+def rim_grey(picture: Grey) -> float:
+    """Return the middle grey of the outermost pixels."""
+    return float(np.median(_rim(picture)))
 
 
 def _rim(picture: Grey) -> Grey:

@@ -32,8 +32,8 @@ class Kind(StrEnum):
 
     CLEAN = "clean"  # 28x28 px as MNIST has them: ink on an even page, in its frame
     LINED = "lined"  # printed lines were taken out: ruled or graph paper, a cell, a box
-    SMALL = "small"  # of at most SMALL_SIDE px
     TINY = "tiny"  # of less than TINY_SIDE px
+    SMALL = "small"  # of at most SMALL_SIDE px
     CROPPED = "cropped"  # cut to its ink
     EDGE = "at the edge"  # ink reaches the edge, not on all sides
     FAINT = "faint"
@@ -43,6 +43,12 @@ class Kind(StrEnum):
 TINY_SIDE = 16  # px: a picture whose longer side is less is tiny
 SMALL_SIDE = 40  # px: a picture whose longer side is no longer is small
 FAINT_CONTRAST = 60  # of 255: fainter ink is faint
+
+
+def small_kind(side: int) -> Kind:
+    """Return what kind a picture is of whose longer side has at most SMALL_SIDE px."""
+    return Kind.TINY if side < TINY_SIDE else Kind.SMALL
+
 
 Box = tuple[int, int, int, int]  # left, top, width, height, px
 Polarity = Literal["dark_on_light", "light_on_dark", "canonical", "none"]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.imaging.form import BOX, SIDE, Box, Ink, Kind, Polarity
+from tasks.imaging.form import BOX, SIDE, Box, Ink, Kind, Polarity, small_kind
 
 Pixels = NDArray[np.uint8]
 Number = Any  # of one picture, or an array of them
@@ -88,7 +88,7 @@ def plain_ink(
         share=inked / (height * width),
         box=box,
         groups=1,
-        kind=Kind.CLEAN if in_frame else Kind.SMALL,
+        kind=Kind.CLEAN if in_frame else small_kind(max(shape)),
         touches_edge=min(x, y, width - x - w, height - y - h) < 1,
     )
 

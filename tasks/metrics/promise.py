@@ -18,7 +18,6 @@ class Promise:
     Of a kind whose error cannot be bound so, nothing is read: it goes to review.
     """
 
-    max_error: float  # that is accepted among what is read, of each kind
     thresholds: Mapping[str, Threshold]  # by kind, of those that keep it; at least one
     unread: tuple[str, ...]  # kinds that cannot keep it
     bounds: Mapping[str, ErrorBounds]  # by kind, of all
@@ -90,7 +89,6 @@ def promise_for(max_error: float, curves: Mapping[str, RiskCurve]) -> Promise:
     if not thresholds:
         raise InputError(_too_little(max_error, guarantees))
     return Promise(
-        max_error,
         thresholds,
         tuple(kind for kind, threshold in found.items() if threshold is None),
         {kind: ErrorBounds.of(some) for kind, some in guarantees.items()},

@@ -60,7 +60,7 @@ class SummaryKind(Contract):
     """What is promised for one kind of picture, and what became of those that were found."""
 
     kind: str
-    threshold: SummaryThreshold | None  # None: its error cannot be bound so, nothing is read
+    threshold: SummaryThreshold | None  # None: nothing was promised for it
     found: int
     read: int
     review: int

@@ -24,16 +24,17 @@ Random = np.random.Generator
 Images = NDArray[np.uint8]
 
 LEARNED = {
-    **{
-        "sheet": 0.28,
-        "thumbnail": 0.03,
-        "noisy thumbnail": 0.03,
-        "scan": 0.1,
-        "photo": 0.13,
-        "faint ink": 0.05,
-    },
-    **{"ruled paper": 0.1, "graph paper": 0.1, "form cell": 0.07, "printed box": 0.03},
-    **{"tight crop": 0.08},
+    "sheet": 0.28,
+    "thumbnail": 0.03,
+    "noisy thumbnail": 0.03,
+    "scan": 0.1,
+    "photo": 0.13,
+    "faint ink": 0.05,
+    "ruled paper": 0.1,
+    "graph paper": 0.1,
+    "form cell": 0.07,
+    "printed box": 0.03,
+    "tight crop": 0.08,
 }
 """Share of the digits that are learned in each scene."""
 FOUND = 0.55  # overlap of boxes from which the digit, not something else, was found
