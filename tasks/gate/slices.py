@@ -105,8 +105,8 @@ DRAWN: dict[str, Draw] = {
 }
 
 # Lower bounds that a model has to reach: of all pictures, and of the worst digit. Two seeds of the
-# recipe before this one reached 0.02 to 0.04 more, and 0.05 to 0.1 more of the worst digit; the model
-# that ships reaches 0.02 to 0.1 more on the nine scenes of KINDS.
+# recipe before this one reached 0.02 to 0.04 more, and 0.05 to 0.1 more of the worst digit; the
+# model that ships reaches 0.02 to 0.1 more on the nine scenes of KINDS.
 FLOORS: dict[str, tuple[float, float]] = {
     "scans": (0.76, 0.55),
     "photos": (0.70, 0.45),
