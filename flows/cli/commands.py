@@ -243,7 +243,7 @@ class Credentials(Command):
 
     def run(self) -> None:
         """Print them, for `export $(digitflow credentials)`; without such a server fail."""
-        from flows.orchestration.server_process import running_server
+        from flows.server.server_process import running_server
 
         server = running_server()
         if server is None:

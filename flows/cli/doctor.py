@@ -6,7 +6,7 @@ import platform
 import shutil
 from dataclasses import dataclass
 
-from flows.orchestration.server_process import running_server, without_login
+from flows.server.server_process import running_server, without_login
 from tasks.device import Device, cpu, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DigitflowError
 from tasks.provenance import package_versions

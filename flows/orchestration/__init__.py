@@ -1,1 +1,1 @@
-"""The flows as Prefect flows, and the servers they run on."""
+"""The flows as Prefect flows, what is shown of their runs, and `digitflow up`."""

@@ -9,9 +9,9 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from flows.console import quietly
-from flows.orchestration.credentials import new_login
-from flows.orchestration.defaults import set_defaults
-from flows.orchestration.server_process import (
+from flows.server.credentials import new_login
+from flows.server.defaults import set_defaults
+from flows.server.server_process import (
     Server,
     listening_socket,
     running_server,
@@ -62,7 +62,7 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
     with uncollected():
         from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-        from flows.orchestration.server_check import require_usable, said_in_words
+        from flows.server.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()
     ours = _server(configured)

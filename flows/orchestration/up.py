@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from flows.orchestration.credentials import kept_login, private_folder
-from flows.orchestration.defaults import set_defaults
-from flows.orchestration.descendants import adopt_orphans, end_descendants
-from flows.orchestration.server_process import (
+from flows.server.credentials import kept_login, private_folder
+from flows.server.defaults import set_defaults
+from flows.server.descendants import adopt_orphans, end_descendants
+from flows.server.server_process import (
     CODE,
     STOP_S,
     Server,
@@ -152,7 +152,7 @@ def _prefect(
 ) -> subprocess.Popen[bytes]:
     """Start a Prefect command, of which nothing outlives this process."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [sys.executable, "-m", "flows.orchestration.subreaper", "prefect", *arguments],
+        [sys.executable, "-m", "flows.server.subreaper", "prefect", *arguments],
         cwd=CODE,
         env=environment,
         stdin=subprocess.PIPE,  # held open as long as this process lives

@@ -25,7 +25,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from flows.orchestration.defaults import set_defaults
+from flows.server.defaults import set_defaults
 from tests.bench.predict_vs_keras import write_pictures
 from tests.bench.watched import Processes
 

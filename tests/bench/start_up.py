@@ -19,12 +19,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows.orchestration.defaults import set_defaults
+from flows.server.defaults import set_defaults
 from tests.bench.predict_vs_keras import write_pictures
 
 FILES = 10
 EMPTY = """
-from flows.orchestration.defaults import set_defaults
+from flows.server.defaults import set_defaults
 set_defaults()
 from prefect import flow
 flow(lambda: None, name="empty")()

@@ -32,7 +32,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def starts(command: str) -> bool:
-    return "flows.orchestration.server" in command
+    return "flows.server.app" in command
 
 
 def reads(command: str) -> bool:

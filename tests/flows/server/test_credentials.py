@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.orchestration.credentials import (
+from flows.server.credentials import (
     LOGIN_FILE,
     kept_login,
     new_login,

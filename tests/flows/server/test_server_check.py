@@ -13,11 +13,11 @@ from prefect.settings import (
 )
 
 from flows.cli.main import main
-from flows.orchestration import server_check
-from flows.orchestration.credentials import kept_login
-from flows.orchestration.server_check import said_in_words
+from flows.server import server_check
+from flows.server.credentials import kept_login
+from flows.server.server_check import said_in_words
 from tasks.errors import DigitflowError
-from tests.flows.orchestration.fake_server import Fake, serving
+from tests.flows.server.fake_server import Fake, serving
 from tests.helpers import free_port
 
 pytestmark = pytest.mark.server

@@ -17,8 +17,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import IO
 
-from flows.orchestration.credentials import write_private
-from flows.orchestration.guard import KEY_VARIABLE, PROOF_PATH, proof
+from flows.server.credentials import write_private
+from flows.server.guard import KEY_VARIABLE, PROOF_PATH, proof
 from tasks.errors import DigitflowError, InputError
 from tasks.settings import home
 
@@ -104,7 +104,7 @@ def start_server(
     server: Server, listening: socket.socket, environment: Mapping[str, str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     """Start the process of a server; it ends with this one."""
-    command = [sys.executable, "-P", "-m", "flows.orchestration.server", str(listening.fileno())]
+    command = [sys.executable, "-P", "-m", "flows.server.app", str(listening.fileno())]
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
         command,
         env={

@@ -33,7 +33,7 @@ def kept(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.
     """Return a keeper of a program that has started another one."""
     (tmp_path / "program.py").write_text(request.param)
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.orchestration.subreaper", "program"],
+        [sys.executable, "-m", "flows.server.subreaper", "program"],
         cwd=tmp_path,
         env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
         stdin=subprocess.PIPE,

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.orchestration.credentials import kept_login, write_private
-from flows.orchestration.guard import proof
-from flows.orchestration.server_process import (
+from flows.server.credentials import kept_login, write_private
+from flows.server.guard import proof
+from flows.server.server_process import (
     SERVER_FILE,
     Server,
     announced,
@@ -28,7 +28,7 @@ from flows.orchestration.server_process import (
     without_login,
 )
 from tasks.errors import DigitflowError, InputError
-from tests.flows.orchestration.fake_server import Fake, serving
+from tests.flows.server.fake_server import Fake, serving
 from tests.helpers import free_port
 
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from flows.orchestration.defaults import DEFAULTS
-from flows.orchestration.server_process import (
+from flows.server.defaults import DEFAULTS
+from flows.server.server_process import (
     Server,
     listening_socket,
     start_server,

@@ -1,6 +1,6 @@
 """Runs a program so that nothing of it outlives it, nor the process that has this one as a child.
 
-python -m flows.orchestration.subreaper MODULE ARGUMENTS...
+python -m flows.server.subreaper MODULE ARGUMENTS...
 
 Its stdin is a pipe, see `tasks.processes.parent`.
 """
@@ -11,7 +11,7 @@ import subprocess
 import sys
 from types import FrameType
 
-from flows.orchestration.descendants import adopt_orphans, end_descendants
+from flows.server.descendants import adopt_orphans, end_descendants
 from tasks.processes.parent import end_with_parent
 
 GRACE = 5.0  # seconds for what the program leaves behind to end by itself

@@ -22,7 +22,7 @@ print(left.pid, flush=True)
 """
 BEGIN = """
 import subprocess, sys, time
-from flows.orchestration.descendants import adopt_orphans, end_descendants
+from flows.server.descendants import adopt_orphans, end_descendants
 
 def started(code, program=sys.executable):
     process = subprocess.Popen([program, "-c", code], stdout=subprocess.PIPE)

@@ -12,7 +12,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.orchestration.server_process import without_login
+from flows.server.server_process import without_login
 from tasks.errors import DigitflowError
 
 ANSWER_S = 20.0

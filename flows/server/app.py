@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tasks.processes.parent import end_with_parent
 
 if TYPE_CHECKING:
-    from flows.orchestration.guard import Guard
+    from flows.server.guard import Guard
 
 
 def app() -> "Guard":
@@ -26,7 +26,7 @@ def app() -> "Guard":
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
-    from flows.orchestration.guard import KEY_VARIABLE, Guard
+    from flows.server.guard import KEY_VARIABLE, Guard
 
     origins = get_current_settings().server.api.cors_allowed_origins
     return Guard(create_app(final=True), origins.split(","), os.environ.pop(KEY_VARIABLE, ""))

@@ -18,10 +18,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from flows.cli.commands import Up
-from flows.orchestration.credentials import new_login
-from flows.orchestration.defaults import DEFAULTS
-from flows.orchestration.guard import Guard
-from flows.orchestration.server_process import (
+from flows.server.credentials import new_login
+from flows.server.defaults import DEFAULTS
+from flows.server.guard import Guard
+from flows.server.server_process import (
     Server,
     listening_socket,
     start_server,
@@ -284,7 +284,7 @@ def test_others_see_no_secret_and_no_database(
 ) -> None:
     server, process = started
     command = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode()
-    assert "flows.orchestration.server" in command
+    assert "flows.server.app" in command
     assert str(server.login) not in command
     assert server.key not in command
     database = [file for file in home.iterdir() if file.name.startswith("prefect.db")]

@@ -1,0 +1,1 @@
+"""The Prefect servers that digitflow starts: who gets in, and how they begin and end."""
