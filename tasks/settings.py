@@ -242,7 +242,9 @@ class ReadSettings(FlowSettings):
         0.005, gt=0, le=1, description="Share of errors you accept; what is less sure is reviewed."
     )
     decode_timeout: float = Field(
-        30, gt=0, description="Seconds after which a file that is still being decoded is rejected."
+        30,
+        gt=0,
+        description="Seconds that a page may take to decode, and a tenth of what a whole file may.",
     )
 
     @field_validator("source", mode="after")

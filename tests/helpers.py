@@ -137,6 +137,9 @@ class NoWatchdog:
     def decode(self, number: int) -> None:
         """Do nothing."""
 
+    def next_page(self) -> None:
+        """Do nothing."""
+
     def decode_together(self) -> None:
         """Do nothing."""
 

@@ -80,7 +80,10 @@ class BatchWatchdog(Protocol):
         """Fetching the content of a file of the batch begins; storage may be slow."""
 
     def decode(self, number: int) -> None:
-        """The content is there, and its time begins."""
+        """The content is there, and the time of its first page begins."""
+
+    def next_page(self) -> None:
+        """A page is done, and the time of the next one begins."""
 
     def decode_together(self) -> None:
         """The time of many small files begins, which takes less than one may."""
@@ -230,7 +233,9 @@ def _read(
     fetched = perf_counter()
     chunk.seconds.read += fetched - start
     watchdog.decode(number)
-    pages.extend(_decoded(first, content.data, fetched, chunk.seconds))
+    for page in _decoded(first, content.data, fetched, chunk.seconds):
+        pages.append(page)
+        watchdog.next_page()
     watchdog.stop()
 
 

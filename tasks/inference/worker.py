@@ -39,7 +39,7 @@ class WorkerStart:
 
     model: Model
     device: Device
-    decode_timeout: float  # seconds for one file
+    decode_timeout: float  # seconds for one page; see `Watchdog.start_file`
     network_timeout: float = NETWORK_S  # seconds for one network batch
 
 
@@ -110,7 +110,10 @@ class _BatchWatchdog:
         self._watchdog.mark(number)
 
     def decode(self, number: int) -> None:
-        self._watchdog.start(number, self._start.decode_timeout)
+        self._watchdog.start_file(number, self._start.decode_timeout)
+
+    def next_page(self) -> None:
+        self._watchdog.next_page()
 
     def decode_together(self) -> None:
         self._watchdog.start(TOGETHER, self._start.decode_timeout)

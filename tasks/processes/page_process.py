@@ -63,7 +63,7 @@ class PageSettings:
     """What every job has in common."""
 
     files: Files
-    decode_timeout: float  # seconds for one file
+    decode_timeout: float  # seconds for one page; see `Watchdog.start_file`
     thumbnails: bool = False
 
 
@@ -204,14 +204,14 @@ def do_job(parent: Connection, watchdog: Watchdog, job: PageJob) -> None:
     for number, request in enumerate(job.requests):
         watchdog.mark(number)  # storage may be slow
         content = next(contents)
-        watchdog.start(number, settings.decode_timeout)
-        pages_of_file = _pages_in(content, request.pages, settings.thumbnails)
+        watchdog.start_file(number, settings.decode_timeout)
+        pages_of_file = _pages_in(content, request.pages, settings.thumbnails, watchdog)
         watchdog.stop()
         parent.send(pages_of_file)
 
 
 def _pages_in(
-    content: Content | Undecodable, numbers: Sequence[int], thumbnails: bool
+    content: Content | Undecodable, numbers: Sequence[int], thumbnails: bool, watchdog: Watchdog
 ) -> PagesOfFile:
     if isinstance(content, Undecodable):
         return dict.fromkeys(numbers, content)
@@ -221,6 +221,7 @@ def _pages_in(
             found[number] = _decoded(page, thumbnails) if isinstance(page, Picture) else page
         if number == numbers[-1]:
             break
+        watchdog.next_page()
     return found
 
 

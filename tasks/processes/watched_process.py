@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,6 +29,8 @@ from tasks.processes.parent import end_with_parent
 HEAP = {f"MALLOC_{what}_THRESHOLD_": str(64 * 1024 * 1024) for what in ("TRIM", "MMAP")}  # bytes
 IDLE = -1  # no item; those of a caller are 0 or more, or numbers of its own below this one
 ITEM = struct.Struct("q")
+FILE_PAGES = 10  # times as long as one page all pages of a file may take
+AT_ONCE = 1e-3  # seconds: a timer of none would be no timer
 
 
 class ProcessDied(Exception):
@@ -150,6 +153,7 @@ class Watchdog:
     def __init__(self, memory: mmap.mmap) -> None:
         """Take the memory that is shared with the parent."""
         self._memory = memory
+        self._page_seconds = self._until = 0.0  # of the file in work
 
     def mark(self, item: int) -> None:
         """Mark an item, for as long as it takes."""
@@ -159,6 +163,20 @@ class Watchdog:
         """Mark an item; SIGALRM, which nobody handles, ends the process when time is up."""
         ITEM.pack_into(self._memory, 0, item)
         signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    def start_file(self, item: int, page_seconds: float) -> None:
+        """Mark a file, whose first page may take so long, and all pages FILE_PAGES times as much.
+
+        A long scan takes its time, page by page; one that never ends is still ended.
+        """
+        self._page_seconds = page_seconds
+        self._until = time.monotonic() + FILE_PAGES * page_seconds
+        self.start(item, page_seconds)
+
+    def next_page(self) -> None:
+        """Give the next page of the file its time."""
+        left = max(AT_ONCE, self._until - time.monotonic())
+        signal.setitimer(signal.ITIMER_REAL, min(left, self._page_seconds))
 
     def stop(self) -> None:
         """Stop the timer, and mark that no item is in work."""

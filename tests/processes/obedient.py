@@ -39,6 +39,13 @@ def work(parent: Connection, watchdog: Watchdog, start: Any) -> None:
                 watchdog.start(number, seconds)
                 while True:
                     pass
+            case ("pages", number, limit, page_seconds, pages):
+                watchdog.start_file(number, limit)
+                for _ in range(pages):
+                    time.sleep(page_seconds)
+                    watchdog.next_page()
+                watchdog.stop()
+                parent.send("done")
             case ("quick", number):
                 watchdog.start(number, 0.05)
                 watchdog.stop()

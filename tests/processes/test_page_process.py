@@ -62,9 +62,13 @@ class Told:
         """Be told what is fetched."""
         self.marks.append(("fetch", number))
 
-    def start(self, number: int, _seconds: float) -> None:
+    def start_file(self, number: int, _page_seconds: float) -> None:
         """Be told what is decoded."""
         self.marks.append(("decode", number))
+
+    def next_page(self) -> None:
+        """Be told that a page is decoded."""
+        self.marks.append(("page", self.marks[-1][1]))
 
     def stop(self) -> None:
         """Be told that nothing is."""
@@ -109,6 +113,11 @@ def test_a_file_is_marked_while_it_is_fetched_and_timed_only_while_it_is_decoded
     told = decoded(Few(a=encoded(bar(1))), PageRequest(b"a"), PageRequest(b"gone"))
     each = [("fetch", 0), ("decode", 0), ("idle", IDLE), ("fetch", 1), ("decode", 1)]
     assert told.marks == [*each, ("idle", IDLE)]
+
+
+def test_each_page_before_the_last_that_is_asked_for_gives_the_next_its_time() -> None:
+    told = decoded(Few(many=MANY_PAGES), PageRequest(b"many", (1, 2)))
+    assert told.marks[1:] == [("decode", 0), ("page", 0), ("page", 0), ("idle", IDLE)]
 
 
 def test_a_small_original_comes_only_where_it_was_asked_for() -> None:

@@ -83,6 +83,20 @@ def test_what_takes_longer_than_it_may_is_ended_though_it_never_gives_way() -> N
     assert (died.item, died.timed_out) == (5, True)
 
 
+def test_each_page_of_a_file_has_its_own_time() -> None:
+    with process() as one:
+        one.send(("pages", 8, 0.4, 0.1, 6))  # longer than a page may take, all together
+        assert one.receive() == "done"
+
+
+@pytest.mark.parametrize("pages", [(0.3, 1), (0.02, 1000)], ids=["one", "all"])
+def test_a_page_has_no_more_than_its_time_and_all_have_ten_times_as_much(
+    pages: tuple[float, int],
+) -> None:
+    died = death(("pages", 8, 0.1, *pages))
+    assert (died.item, died.timed_out) == (8, True)
+
+
 def test_the_timer_stops_with_the_work() -> None:
     with process() as one:
         one.send(("quick", 6))
