@@ -237,7 +237,10 @@ def bounds_by_model(reading: str, calibration: Calibration, registry: Registry) 
 
 def run_key(settings: PredictSettings, inputs: Inputs, session: SessionFacts) -> dict[str, Any]:
     """Return what two runs have in common when the second goes on where the first was stopped."""
-    asked = {"include", "exclude", "again", "retry_rejected", "by_content", "max_error"}
+    asked = {
+        *("include", "exclude", "max_error"),
+        *("again", "retry_rejected", "retry_review", "by_content"),
+    }
     root, *more = inputs.roots.names
     return {
         "root": root if not more else [root, *more],
@@ -249,7 +252,11 @@ def run_key(settings: PredictSettings, inputs: Inputs, session: SessionFacts) ->
 def reprocess_policy(settings: PredictSettings, resumed: list[str]) -> ReprocessPolicy:
     """Return which files that were read before are read again."""
     return ReprocessPolicy(
-        settings.again, settings.retry_rejected, settings.by_content, tuple(resumed)
+        settings.again,
+        settings.retry_rejected,
+        settings.retry_review,
+        settings.by_content,
+        tuple(resumed),
     )
 
 

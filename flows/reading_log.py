@@ -26,7 +26,10 @@ def log_pending(pending: Pending, choice: ReprocessPolicy, log: ProgressLog) -> 
         log.log("Resumed", f"{plural(pending.resumed, 'file')} stay as read by {runs}")
     if earlier := pending.unchanged - pending.resumed:
         files = plural(earlier, "file")
-        log.log("Up to date", f"{files} as read before (--again reads all of them again)")
+        if choice.retries:
+            log.log("Left alone", f"{files} without a picture that is asked for again")
+        else:
+            log.log("Up to date", f"{files} as read before (--again reads all of them again)")
 
 
 def log_reading(summary: Summary, run: Path, log: ProgressLog) -> None:

@@ -288,6 +288,9 @@ class PredictSettings(ReadSettings):
         examples=[ALL, *(reason for reason in Reason if STATUSES[reason] == Status.REJECTED)],
         description="Only read again what was rejected: for this reason, or all of it.",
     )
+    retry_review: Once[bool] = Field(
+        False, description="Only read again what is in review, as by a model that serves since."
+    )
     workers: int = Field(
         0, ge=0, le=256, description="Processes that read pictures; 0: one per CPU core."
     )

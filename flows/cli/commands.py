@@ -110,7 +110,7 @@ class Predict(PredictSettings, Flow):
     alone = (("retry_rejected", ALL),)
     headings = (
         ("Reading", ("model", "max_error", "device", "include", "exclude", "allow_empty")),
-        ("What is read again", ("again", "retry_rejected", "by_content")),
+        ("What is read again", ("again", "retry_rejected", "retry_review", "by_content")),
         ("Output", ("out", "strict", "as_json")),
         ("Processes", ("workers", "decode_timeout", "runner", "address", "no_prefect")),
     )

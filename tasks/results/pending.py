@@ -35,8 +35,23 @@ class ReprocessPolicy:
 
     again: bool = False  # all of them
     retry_rejected: str | None = None  # those that were rejected: for this reason, or `all`
+    retry_review: bool = False  # those that are in review
     by_content: bool = False  # those whose bytes have changed, whatever size and time say
     resumed: tuple[str, ...] = ()  # interrupted runs of the same choice: what they read stays
+
+    @property
+    def retries(self) -> bool:
+        """Tell whether only files are read that have a row for which they are asked for again."""
+        return self.retry_review or self.retry_rejected is not None
+
+    def retried(self) -> list[Reason]:
+        """Return the reasons of such rows, of any page of a file."""
+        return [reason for reason in REASONS if self._retries(reason, STATUSES[reason])]
+
+    def _retries(self, reason: Reason, status: Status) -> bool:
+        if status == Status.REVIEW:
+            return self.retry_review
+        return status == Status.REJECTED and self.retry_rejected in (ALL, reason)
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,7 @@ class _Known:
 
     paths: NDArray[Any]  # KEY (N,)
     undecidable: NDArray[np.bool_]  # of a page nobody can say at which error it is read
+    retried: NDArray[np.bool_]  # a page has a reason for which it is asked for again
     sizes: NDArray[np.int64]
     mtimes: NDArray[np.int64]
     contents: NDArray[Any]  # KEY (N,), first half of the content's hash
@@ -87,12 +103,11 @@ def find_pending(
         bounds_of: the error bounds of models that rows of earlier versions are from. A row whose
             model is gone cannot be held against the error that is accepted: it is read again.
     """
-    if not is_table(table):
-        return Pending(listing, 0)
     roots = listing.roots
-    known = _known(table, roots, policy, bounds_of)
-    if not len(known.paths):
-        return Pending(listing, 0)
+    known = _known(table, roots, policy, bounds_of) if is_table(table) else None
+    if known is None or not len(known.paths):
+        nothing = Pending(replace(listing, count=0, size=0), listing.count)
+        return nothing if policy.retries else Pending(listing, 0)
     count = resumed = size = 0
     with atomic_write(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
         waiting = LISTING_SCHEMA.empty_table()
@@ -129,10 +144,8 @@ def _wanted(
     done[read_before] = known.resumed[places[read_before]]
     if policy.again:
         return ~done
-    if policy.retry_rejected:
-        wanted = np.zeros(len(places), bool)
-        wanted[read_before] = _rejected(policy.retry_rejected)[known.reasons[places[read_before]]]
-        return wanted & ~done
+    if policy.retries:
+        return read_before & known.retried[places] & ~done
     if policy.by_content:
         contents = _hashes_of_contents(batch, inputs)
         stays = read_before & (known.contents[places] == contents) & ~known.undecidable[places]
@@ -154,16 +167,21 @@ def _known(table: str, roots: Roots, policy: ReprocessPolicy, bounds_of: BoundsO
     batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
     parts = [_columns(batch, policy, bounds_of) for batch in batches]
     if not parts:
-        return _Known(*(np.empty(0, kind) for kind in (KEY, bool, int, int, KEY, int, bool)))
+        kinds = (KEY, bool, bool, int, int, KEY, int, bool)
+        return _Known(*(np.empty(0, kind) for kind in kinds))
     paths, ranked, pages, *others = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.lexsort((pages, ranked, paths))
     by_path, by_rank = paths[order], ranked[order]
     begins = np.append(True, by_path[1:] != by_path[:-1])
     first_pages = np.flatnonzero(begins | np.append(True, by_rank[1:] != by_rank[:-1]))
-    any_page = np.logical_or.reduceat(others[0][order], first_pages)
+    of_any_page = [np.logical_or.reduceat(values[order], first_pages) for values in others[:2]]
     last = np.append(begins[first_pages][1:], True)  # of the readings of a path
     current = order[first_pages[last]]
-    return _Known(paths[current], any_page[last], *(values[current] for values in others[1:]))
+    return _Known(
+        paths[current],
+        *(values[last] for values in of_any_page),
+        *(values[current] for values in others[2:]),
+    )
 
 
 def _columns(
@@ -171,24 +189,19 @@ def _columns(
 ) -> tuple[NDArray[Any], ...]:
     """Return paths, ranks and pages of rows, and what `_Known` holds of them in its order."""
     places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
+    retried = pc.is_in(batch["reason"], pa.array(policy.retried(), pa.string()))
     theirs = pc.is_in(batch["run_id"], pa.array(policy.resumed, pa.string()))
     return (
         _hashes(file_names(batch).to_pylist()),
         ranks(batch).to_numpy(zero_copy_only=False),
         batch["page"].to_numpy(),
         undecidable(batch, bounds_of),
+        retried.to_numpy(zero_copy_only=False),
         _filled(batch["size"], UNREAD),
         _filled(batch["mtime_ns"], UNREAD),
         _content_keys(batch["content_hash"].to_pylist()),
         places.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int8),
         theirs.to_numpy(zero_copy_only=False),
-    )
-
-
-def _rejected(asked: str) -> NDArray[np.bool_]:
-    """Tell for each of REASONS whether it is a rejection that is asked for."""
-    return np.array(
-        [STATUSES[reason] == Status.REJECTED and asked in (ALL, reason) for reason in REASONS], bool
     )
 
 

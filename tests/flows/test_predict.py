@@ -264,9 +264,25 @@ def test_only_rejected_files_are_read_again_where_that_is_asked_for(
         "dangling.png",
         "linked",
         "pipe",
+        "pages.tif",  # of which one page is rejected
     }
     cut = read(mixed, model_file, retry_rejected="truncated")
     assert outcomes(cut, run=cut.run_id) == {("cut.jpg", 0): ("truncated", None)}
+
+
+def test_what_is_in_review_is_read_again_by_a_model_that_may_be_surer(
+    mixed: Path, model_file: Path
+) -> None:
+    (mixed / "faint.png").write_bytes(encoded(bar(4) // 3))
+    before = read(mixed, model_file, max_error=0.005)
+    waiting = table.select(before.results, table.Query(status="review"), ["path"])
+    assert set(waiting["path"].to_pylist())
+    (mixed / "new.png").write_bytes(encoded(bar(4)))
+    again = read(mixed, model_file, retry_review=True)
+    assert {path for path, _ in outcomes(again, run=again.run_id)} == set(
+        waiting["path"].to_pylist()
+    )
+    assert again.unchanged == again.listed - again.files
 
 
 def test_by_content_a_file_that_was_merely_touched_is_not_read_again(

@@ -183,6 +183,33 @@ def test_rejected_files_are_read_again_for_the_reason_that_was_asked_for(told: R
     assert told.paths(inputs, retry_rejected=Reason.OK) == []
 
 
+def test_files_in_review_are_read_again_with_any_page_in_review_and_no_others(
+    told: Results,
+) -> None:
+    review = {"status": "review", "reason": "low_confidence"}
+    inputs = Listed(dict.fromkeys((b"a", b"b", b"c", b"d", b"new"), (5, 6)))
+    assert told.paths(inputs, retry_review=True) == []  # nothing was read yet
+    told.read(
+        {"path": "a"},
+        rejected("b", Reason.BLANK),
+        {"path": "c", "status": "review", "reason": "ambiguous"},
+        *({"path": "d", "page": page} | (review if page == 1 else {}) for page in range(3)),
+    )
+    assert told.paths(inputs, retry_review=True) == [b"c", b"d"]
+    assert told.paths(inputs, retry_review=True, retry_rejected="all") == [b"b", b"c", b"d"]
+    elsewhere = Listed({b"c": (5, 6)}, root="/elsewhere")
+    assert told.paths(elsewhere, retry_review=True) == []
+    run = told.read({"path": "c"} | review)
+    assert told.paths(inputs, retry_review=True, resumed=(run,)) == [b"d"]
+    told.read({"path": "d"})
+    assert told.paths(inputs, retry_review=True) == [b"c"]
+
+
+def test_a_file_with_any_page_rejected_is_tried_again(told: Results) -> None:
+    told.read({"path": "a"}, rejected("a", Reason.TRUNCATED, page=1), {"path": "b"})
+    assert told.paths(THREE, retry_rejected="all") == [b"a"]
+
+
 def test_a_rejection_that_was_tried_again_is_not_tried_twice_after_an_interruption(
     told: Results,
 ) -> None:

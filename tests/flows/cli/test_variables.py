@@ -45,6 +45,7 @@ SETTINGS = {
 # what is said each time or not at all, though somebody sets a variable of that name
 ONCE = {
     **{"SOURCE": "in", "OUT": "a.csv", "AGAIN": "1", "RETRY_REJECTED": "truncated", "LIMIT": "7"},
+    **{"RETRY_REVIEW": "1"},
     **{"RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
     **{"VERSION": "v", "REASON": "blank", "OVERRIDE": "1", "FIRST": "v", "SECOND": "w"},
     **{"KEEP": "1", "EVEN_REFERENCED": "1", "FOLDER": "in", "NAME": "mine", "FLOOR": "0.5"},
