@@ -7,6 +7,7 @@ from tasks.contracts.verdict import Verdict
 from tasks.registry.card import Card
 from tasks.registry.registry import Registry
 from tasks.reporting.document import Report, as_markdown, to_markdown
+from tasks.reporting.training_report import verdict_report
 from tasks.settings import FlowSettings
 from tasks.task import in_flow_run
 from tasks.visible import visible
@@ -42,20 +43,9 @@ def _shown(value: str | int | None) -> str | int | None:
     return visible(value) if isinstance(value, str) else value
 
 
-def publish_verdict(judgement: "Judgement") -> None:
-    """Show every check as a table under one plain sentence, and what real pictures would change."""
-    rows = [
-        {
-            "check": check.name,
-            "required": check.requirement,
-            "measured": check.measured,
-            "pictures": check.count,
-            "verdict": "passed" if check.passed else "FAILED",
-            "what it is": check.explanation,
-        }
-        for check in sorted(judgement.verdict.checks, key=lambda check: check.passed)
-    ]
-    publish_table("verdict", rows, judgement.verdict.sentence)
+def publish_verdict(judgement: "Judgement", version: str) -> None:
+    """Show the verdict with every check, and what real pictures would change."""
+    publish_report("verdict", verdict_report(judgement.verdict, version))
     publish_report("flips", judgement.changes_report)
 
 

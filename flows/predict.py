@@ -39,7 +39,7 @@ from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import Report, plural, to_html
 from tasks.reporting.reading_report import reading_report
-from tasks.reporting.samples import load_samples
+from tasks.reporting.samples import load_rejected, load_samples
 from tasks.results import table as results
 from tasks.results.commit import writer_of
 from tasks.results.compact import MANY, compact, small_files
@@ -318,7 +318,8 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
 def write_report(run: Run, summary: Summary, counted: Tally, workers: WorkerPool) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
     samples = load_samples(counted.samples(), run.inputs, workers.acquire)
-    report = reading_report(summary, samples.shown, samples.unshown)
+    rejected = load_rejected(counted.by_reason, run.inputs, workers.acquire)
+    report = reading_report(summary, samples.shown, samples.unshown, rejected)
     write_text(run.folder / SUMMARY_FILE, json.dumps(summary.to_dict(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))
     return report

@@ -222,7 +222,7 @@ def make_version(
     outcome = promote_or_refuse(registry, registered, snapshot, settings, run)
     report = write_report(snapshot, registered, judgement.changes_report, run)
     publish_report("training-report", report)
-    publish_verdict(judgement)
+    publish_verdict(judgement, version)
     publish_history(registry)
     console.log("Verdict", outcome.sentence)
     console.log("Model", registry.where(registered))

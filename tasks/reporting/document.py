@@ -8,6 +8,7 @@ import functools
 import html
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ from tasks.visible import visible
 
 MARKDOWN_LIMIT = 200_000  # bytes; larger artifacts make the Prefect UI slow or fail to load
 LONGEST_WORDS = 1000  # characters of one cell or paragraph in markdown
+# characters of a row in markdown: the Prefect UI never breaks a cell, and has 708 px for it where
+# the window has 1280; a character takes 7.5 px, the margins of a column 24 px
+MARKDOWN_WIDTH = 94
+MARKDOWN_MARGINS = 3.2
+NARROWEST = 12  # characters of a column whose words are broken
 MISSING = "\u2013"  # en dash: a value that is not there
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 NUMBER = re.compile(r"[-+]?[\d.,]+([eE][-+]?\d+)?( %| s)?|" + MISSING)
@@ -115,7 +121,7 @@ def _shown(value: object) -> object:
     return value if isinstance(value, markupsafe.Markup) else visible(str(value))
 
 
-def to_markdown(report: Report) -> str:
+def to_markdown(report: Report, link: str = "") -> str:
     """Return the report as markdown below `MARKDOWN_LIMIT` bytes.
 
     Where it would be larger, the largest figures and tables are left out, and it says which.
@@ -123,6 +129,7 @@ def to_markdown(report: Report) -> str:
     pieces: list[tuple[str, str]] = [
         ("", f"# {as_markdown(report.title)}\n\n**{as_markdown(report.lead)}**")
     ]
+    pieces += [("", f"[Open the whole report as a page]({link})")] if link else []
     for section in report.sections:
         pieces.append(("", f"## {as_markdown(section.title)}"))
         pieces += [("", as_markdown(section.text))] if section.text else []
@@ -154,16 +161,47 @@ def _image(figure: Figure) -> str:
 
 def _table(table: Table) -> str:
     rule = ["---:" if numeric else "---" for numeric in table.numeric()]
-    rows = [[as_markdown(cell.words) for cell in row] for row in table.cells()]
+    widths = _widths(table)
+    rows = [
+        [_broken(cell.words, width) for cell, width in zip(row, widths, strict=True)]
+        for row in table.cells()
+    ]
     if table.total and rows:
         rows[-1] = [f"**{words}**" if words else "" for words in rows[-1]]
     lines = [[as_markdown(column) for column in table.columns], rule, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def _widths(table: Table) -> list[int]:
+    """Return how many characters a line of each column has, so that a row fits the page."""
+    columns = zip(table.columns, *(map(_words, row) for row in table.cells()), strict=True)
+    longest = [max(map(len, column)) for column in columns]
+    room = MARKDOWN_WIDTH - MARKDOWN_MARGINS * len(longest)
+    widths = [min(length, LONGEST_WORDS) for length in longest]
+    while sum(widths) > room and max(widths) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _words(cell: Cell) -> str:
+    return visible(cell.words)
+
+
+def _broken(words: str, width: int) -> str:
+    """Return the words of a cell in lines of at most so many characters."""
+    if len(words) <= width:
+        return as_markdown(words)
+    lines = textwrap.wrap(_middle_cut(visible(words)), width, replace_whitespace=False)
+    return "<br>".join(map(as_markdown, lines))
+
+
+def _middle_cut(words: str) -> str:
+    if len(words) <= LONGEST_WORDS:
+        return words
+    return f"{words[: LONGEST_WORDS // 2]} … {words[-LONGEST_WORDS // 2 :]}"
+
+
 def as_markdown(words: str) -> str:
     """Return words that markdown shows as they are: its syntax escaped, the middle cut."""
-    if len(words) > LONGEST_WORDS:
-        words = f"{words[: LONGEST_WORDS // 2]} … {words[-LONGEST_WORDS // 2 :]}"
     # backslashes, since the Prefect UI shows numeric entities as they are written
-    return html.escape(MARKDOWN_SYNTAX.sub(r"\\\g<0>", visible(words)), quote=False)
+    return html.escape(MARKDOWN_SYNTAX.sub(r"\\\g<0>", visible(_middle_cut(words))), quote=False)

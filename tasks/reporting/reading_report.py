@@ -19,7 +19,7 @@ from tasks.reporting.document import (
     percent,
     plural,
 )
-from tasks.reporting.svg import Tile, Tone, bars, digit_strips
+from tasks.reporting.svg import Tile, Tone, bars, digit_grid, digit_strips
 from tasks.results.summary import Summary, SummaryKind
 
 OUTCOMES: dict[Status, tuple[str, Tone]] = {
@@ -28,6 +28,8 @@ OUTCOMES: dict[Status, tuple[str, Tone]] = {
     Status.REJECTED: ("rejected", "bad"),
 }
 
+REJECTED_SIDE = 96  # units of a rejected picture
+LONGEST_NAME = 15  # characters below one
 
 STAGES = {
     "list": "listing the files, and finding those to read",
@@ -56,6 +58,18 @@ class Sample:
     confidence: float | None
     status: str
     reason: str
+    page: int = 0
+
+
+@dataclass(frozen=True)
+class RejectedPage:
+    """A picture that was rejected; the first of a file may be shown as it is (uint8 (h, w, 3))."""
+
+    path: str
+    page: int
+    reason: str
+    detail: str
+    picture: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,10 @@ class Unshown:
 
 
 def reading_report(
-    summary: Summary, samples: Sequence[Sample], unshown: Sequence[Unshown] = ()
+    summary: Summary,
+    samples: Sequence[Sample],
+    unshown: Sequence[Unshown] = (),
+    rejected: Sequence[RejectedPage] = (),
 ) -> Report:
     """Return what became of the pictures of one run.
 
@@ -76,6 +93,7 @@ def reading_report(
         summary: of the run.
         samples: pictures to show; each section shows the least sure first.
         unshown: pictures that were to be shown.
+        rejected: some of those that were rejected.
     """
     unaccounted = summary.found - sum(summary.count_of(status) for status in Status)
     tone: Tone = "good" if summary.read == summary.found else "warn"
@@ -85,7 +103,7 @@ def reading_report(
         _reasons(summary.reasons),
         _digits(summary.digits),
         _review(summary, _of(samples, Status.REVIEW)),
-        _rejected(summary),
+        *_rejected(summary, rejected),
         _read(summary, _of(samples, Status.READ)),
         *([unshown_section(unshown)] if unshown else []),
         _time(summary.stages),
@@ -199,9 +217,17 @@ def _digits(counts: Sequence[int]) -> Section:
 
 
 def _of(samples: Sequence[Sample], status: Status) -> list[Sample]:
-    """Return the samples of a status, the least sure first."""
-    chosen = [sample for sample in samples if sample.status == status]
-    return sorted(chosen, key=lambda sample: _sureness(sample.confidence))
+    """Return the samples of a status, the least sure first, the pages of a file together."""
+    chosen = sorted(
+        (sample for sample in samples if sample.status == status),
+        key=lambda sample: _sureness(sample.confidence),
+    )
+    files = {path: place for place, path in enumerate(dict.fromkeys(each.path for each in chosen))}
+    return sorted(chosen, key=lambda sample: files[sample.path])
+
+
+def _named(sample: Sample) -> str:
+    return f"{sample.path}, page {sample.page}" if sample.page else sample.path
 
 
 def _sureness(confidence: float | None) -> float:
@@ -215,7 +241,7 @@ def _tiles(samples: Sequence[Sample], tone: Tone = "") -> list[Tile]:
             MISSING if sample.digit is None else str(sample.digit),
             note=percent(sample.confidence, 1),
             tone=tone,
-            hint=sample.path,
+            hint=_named(sample),
         )
         for sample in samples
     ]
@@ -226,7 +252,7 @@ def _review(summary: Summary, samples: Sequence[Sample]) -> Section:
         return Section("For review", "No picture waits for a person.")
     rows = [
         (
-            sample.path,
+            _named(sample),
             MISSING if sample.digit is None else str(sample.digit),
             percent(sample.confidence, 1),
             sample.reason,
@@ -247,15 +273,59 @@ def _shown(shown: int, of: int) -> str:
     return "" if shown >= of else f", {shown:,} of them shown"
 
 
-def _rejected(summary: Summary) -> Section:
+def _rejected(summary: Summary, pages: Sequence[RejectedPage]) -> list[Section]:
+    """Return a section for each reason, the most frequent first."""
     if not summary.rejected:
-        return Section("Rejected", "Every picture could be read.")
-    rows = [(reject.path, reject.reason, reject.detail or "") for reject in summary.rejects]
+        return [Section("Rejected", "Every picture could be read.")]
+    by_reason: dict[str, list[RejectedPage]] = {}
+    for page in pages:
+        by_reason.setdefault(page.reason, []).append(page)
+    if not by_reason:  # read before, and decided anew
+        return [Section("Rejected", f"{plural(summary.rejected)} could not be read.")]
+    codes = sorted(by_reason, key=lambda code: -summary.reasons.get(code, 0))
+    return [_rejected_for(code, by_reason[code], summary) for code in codes]
+
+
+def _rejected_for(code: str, pages: Sequence[RejectedPage], summary: Summary) -> Section:
+    by_file: dict[str, list[RejectedPage]] = {}
+    for page in pages:
+        by_file.setdefault(page.path, []).append(page)
+    several = any(page.page for page in pages)
+    rows, tiles = [], []
+    for path, some in by_file.items():
+        details = "; ".join(dict.fromkeys(page.detail for page in some if page.detail))
+        listed = [_ranges([page.page for page in some])] if several else []
+        rows.append((path, *listed, details))
+        alone = f"page {some[0].page}" if some[0].page else ""
+        note = alone if len(some) == 1 else plural(len(some), "page")
+        tiles += [
+            Tile(255 - page.picture, _end(path), note=note, tone="bad", hint=path)
+            for page in some
+            if page.picture is not None
+        ]
+    meanings = {reason.value: meaning for reason, meaning in MEANINGS.items()}
+    count = summary.reasons.get(code, len(pages))
     return Section(
-        "Rejected",
-        f"{plural(summary.rejected)} could not be read{_shown(len(rows), summary.rejected)}.",
-        Table(("File", "Reason", "Detail"), rows) if rows else None,
+        f"Rejected: {code}",
+        f"{plural(count)}: {meanings.get(code, MISSING)}{_shown(len(pages), count)}.",
+        Table(("File", *(["Pages (from 0)"] if several else []), "Detail"), rows),
+        [digit_grid(f"Rejected: {code}", tiles, size=REJECTED_SIDE)] if tiles else [],
     )
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return numbers in order as `0, 3 to 7`."""
+    runs: list[list[int]] = []
+    for each in numbers:
+        if runs and each == runs[-1][-1] + 1:
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+
+
+def _end(path: str) -> str:
+    return path if len(path) <= LONGEST_NAME else "…" + path[1 - LONGEST_NAME :]
 
 
 def _read(summary: Summary, samples: Sequence[Sample]) -> Section:

@@ -1,6 +1,6 @@
 """Pages of files that were read, decoded again for a report, which never waits long for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tasks.errors import DigitflowError
@@ -12,11 +12,12 @@ from tasks.processes.page_process import (
     PageRequest,
     PageSettings,
 )
-from tasks.reporting.reading_report import Sample, Unshown
+from tasks.reporting.reading_report import RejectedPage, Sample, Unshown
 from tasks.results.picture_row import PictureRow
 
 FILE_S = 10.0  # seconds for one file: what takes longer is not shown
 ALL_S = 30.0  # seconds for all files of a report together
+SHOWN_OF_A_REASON = 5  # rejected files with their picture
 
 PageKey = tuple[bytes, int]  # path below the root, page
 
@@ -50,9 +51,58 @@ def load_samples(
         if isinstance(page, str):
             samples.unshown.append(Unshown(name, row.page, page))
             continue
-        sample = Sample(name, page.form, row.digit, row.confidence, row.status, row.reason)
-        samples.shown.append(sample)
+        decision = (row.digit, row.confidence, row.status, row.reason)
+        samples.shown.append(Sample(name, page.form, *decision, row.page))
     return samples
+
+
+def load_rejected(
+    by_reason: Mapping[str, Sequence[PictureRow]],
+    inputs: Inputs,
+    acquire: AcquireProcess | None = None,
+    seconds: float = ALL_S,
+) -> list[RejectedPage]:
+    """Return rejected rows, some files of each reason with the picture of their first page.
+
+    Args:
+        by_reason: rows of the results table.
+        inputs: where the paths lie.
+        acquire: acquires a process that can decode, where there are some already.
+        seconds: for all pictures; what takes longer is not shown.
+    """
+    rows = [row for some in by_reason.values() for row in in_order(some)]
+    shown = [row for some in by_reason.values() for row in _first_pages(some)[:SHOWN_OF_A_REASON]]
+    places = [(inputs.roots.path(row.root, row.path), row.page) for row in shown]
+    pages = pages_at(inputs, places, acquire=acquire, thumbnails=True, seconds=seconds)
+    pictures = {
+        row: page.thumbnail
+        for row, page in zip(shown, pages, strict=True)
+        if isinstance(page, DecodedPage)
+    }
+    return [
+        RejectedPage(
+            inputs.roots.shown(row.root, row.path),
+            row.page,
+            row.reason,
+            row.detail or "",
+            pictures.get(row),
+        )
+        for row in rows
+    ]
+
+
+def in_order(rows: Sequence[PictureRow]) -> list[PictureRow]:
+    """Return rows with the pages of a file one after another."""
+    return sorted(rows, key=lambda row: (row.root, row.path, row.page))
+
+
+def _first_pages(rows: Sequence[PictureRow]) -> list[PictureRow]:
+    """Return one row of each file: its first that is a picture."""
+    first: dict[tuple[str, str], PictureRow] = {}
+    for row in in_order(rows):
+        if row.kind is not None:
+            first.setdefault((row.root, row.path), row)
+    return list(first.values())
 
 
 def pages_at(

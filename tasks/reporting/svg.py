@@ -40,6 +40,7 @@ TINY = 1e-9  # values below it are drawn as zero
 FLAT = 1e-4  # a smaller share of the largest value is no difference worth an axis
 MARGIN_X, MARGIN_Y = 8, 6
 STRIP = 5  # pictures side by side in one figure
+JPEG_QUALITY = 85
 SMALL = {"font_size": 11, "fill": MUTED}
 
 
@@ -86,11 +87,13 @@ def digit_strips(title: str, tiles: Sequence[Tile]) -> list[Figure]:
 
 def _tile(tile: Tile, left: int, top: int, size: int) -> str:
     middle, below = left + size / 2, top + size
+    enlarged = max(tile.picture.shape[:2]) < size
     style = {"font_weight": 600, "fill": TONES[tile.tone]} | MIDDLE
     return (
         f"<g><title>{_escaped(tile.hint or tile.caption)}</title>"
         f'<image x="{left}" y="{top}" width="{size}" height="{size}" '
-        f'style="image-rendering:pixelated" href="{_png(255 - tile.picture)}"/>'
+        + ('style="image-rendering:pixelated" ' if enlarged else "")
+        + f'href="{_encoded(255 - tile.picture)}"/>'
         + _rect(left, top, size, size, fill="none", stroke=LINE)
         + _text(middle, below + 15, tile.caption, **style)
         + (_text(middle, below + 29, tile.note, **MIDDLE, **SMALL) if tile.note else "")
@@ -285,11 +288,14 @@ def _figure(title: str, width: float, height: float, parts: Iterable[str]) -> Fi
     return Figure(title, svg)
 
 
-def _png(picture: NDArray[np.uint8]) -> str:
-    done, data = cv2.imencode(".png", picture)
+def _encoded(picture: NDArray[np.uint8]) -> str:
+    """Return a picture as a data URI; JPEG keeps small what has colours: photos and scans."""
+    kind = "jpeg" if picture.ndim == 3 else "png"
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if kind == "jpeg" else []
+    done, data = cv2.imencode(f".{kind}", picture, options)
     if not done:
-        raise ValueError(f"a picture of shape {picture.shape} does not encode as PNG")
-    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+        raise ValueError(f"a picture of shape {picture.shape} does not encode as {kind}")
+    return f"data:image/{kind};base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def _text(x: float, y: float, words: str, **style: Any) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.contracts.training import Answer, Epoch
-from tasks.contracts.verdict import Verdict
+from tasks.contracts.verdict import Check, Verdict
 from tasks.registry.card import Card
 from tasks.registry.card_parts import (
     CardCalibration,
@@ -56,6 +56,7 @@ def training_report(
         lead=_lead(card),
         tone="good" if card.verdict.accepted else "bad",
         sections=[
+            _gate(card.verdict),
             _first_labels(card, pictures),
             _data(card.dataset),
             Section(
@@ -69,7 +70,7 @@ def training_report(
             _sample(card.sample, pictures),
             _mistakes(card.metrics, pictures),
             _parity(card.parity),
-            _gate(card.verdict),
+            _checks(card.verdict),
             *_changes(changes),
             _provenance(card),
         ],
@@ -121,13 +122,17 @@ def _sample(sample: Answer | None, pictures: TrainingPictures) -> Section:
 def _data(dataset: CardDataset | None) -> Section:
     if not dataset or not dataset.counts:
         return Section("Data", "The card does not say what it was fitted on.")
-    counts = {part: [*numbers, sum(numbers)] for part, numbers in dataset.counts.items()}
-    counts["total"] = [sum(column) for column in zip(*counts.values(), strict=True)]
+    parts = {part: [*numbers, sum(numbers)] for part, numbers in dataset.counts.items()}
+    parts["all"] = [sum(numbers) for numbers in zip(*parts.values(), strict=True)]
+    rows = [
+        (name, *(f"{numbers[row]:,}" for numbers in parts.values()))
+        for row, name in enumerate([*map(str, range(10)), "all"])
+    ]
     twice = ", ".join(
         f"{n:,} {DUPLICATES.get(kind, kind)}" for kind, n in (dataset.duplicates or {}).items()
     )
     words = [
-        f"{dataset.name}, {plural(counts['total'][-1])} from {dataset.source}.",
+        f"{dataset.name}, {plural(parts['all'][-1])} from {dataset.source}.",
         f"Licence: {dataset.licence or 'not stated'}.",
         *([f"Converted: {'; '.join(dataset.converted)}."] if dataset.converted else []),
         f"Exact duplicates: {twice or 'not counted'}.",
@@ -136,11 +141,7 @@ def _data(dataset: CardDataset | None) -> Section:
     return Section(
         "Data",
         " ".join(words),
-        Table(
-            ("Part", *map(str, range(10)), "All"),
-            [(name, *(f"{n:,}" for n in numbers)) for name, numbers in counts.items()],
-            total=True,
-        ),
+        Table(("Digit", *parts), rows, total=True),
     )
 
 
@@ -254,17 +255,25 @@ def _mistakes(metrics: CardMetrics | None, pictures: TrainingPictures) -> Sectio
     )
 
 
+def verdict_report(verdict: Verdict, version: str) -> Report:
+    """Return what the gate found about a version, the failed checks first."""
+    return Report(
+        title=f"Verdict on {version}",
+        lead=f"{verdict.sentence}.",
+        tone="good" if verdict.accepted else "bad",
+        sections=[_gate(verdict), _checks(verdict)],
+    )
+
+
 def _gate(verdict: Verdict) -> Section:
     rows = [
         (
-            check.name,
-            check.requirement,
-            check.measured,
-            f"{check.count:,}" if check.count is not None else "",
             Cell("passed", "good") if check.passed else Cell("failed", "bad"),
-            check.explanation,
+            check.name,
+            check.measured,
+            check.requirement,
         )
-        for check in sorted(verdict.checks, key=lambda check: check.passed)
+        for check in _failed_first(verdict)
     ]
     against = f" It was {verdict.comparison}." if verdict.comparison else ""
     serves = (
@@ -275,8 +284,24 @@ def _gate(verdict: Verdict) -> Section:
     return Section(
         "Gate",
         f"{serves}{against} Shares are lower bounds (95 %).",
-        Table(("Check", "Required", "Measured", "Pictures", "Verdict", "What it is"), rows),
+        Table(("Verdict", "Check", "Measured", "Required"), rows),
     )
+
+
+def _checks(verdict: Verdict) -> Section:
+    rows = [
+        (check.name, f"{check.count:,}" if check.count is not None else "", check.explanation)
+        for check in _failed_first(verdict)
+    ]
+    return Section(
+        "What the gate checks",
+        "What each check is, and on how many pictures it was measured.",
+        Table(("Check", "Pictures", "What it is"), rows),
+    )
+
+
+def _failed_first(verdict: Verdict) -> list[Check]:
+    return sorted(verdict.checks, key=lambda check: check.passed)
 
 
 def _changes(changes: Report | None) -> list[Section]:

@@ -17,6 +17,7 @@ class PictureRow:
     detail: str | None
     digit: int | None  # None: rejected
     confidence: float | None
+    kind: str | None = None  # None: no picture came of it, or an earlier digitflow read it
 
 
 COLUMNS = [field.name for field in fields(PictureRow)]

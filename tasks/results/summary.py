@@ -19,6 +19,7 @@ from tasks.results.picture_row import COLUMNS, PictureRow, picture_rows
 from tasks.task import task
 
 MOST_REJECTS = 50  # listed by name in a summary; all are in the table
+OF_A_REASON = 100  # rejected rows of each reason that are kept for the report
 LEAST_SURE = 20  # rows of review, and of the least sure readings, that are kept for the report
 EVENLY_SPREAD = 40  # rows with a digit, from the whole run
 
@@ -161,6 +162,7 @@ class Tally:
     digits: Counter[int] = field(default_factory=Counter)
     kinds: Counter[tuple[str, str]] = field(default_factory=Counter)  # and status
     rejects: list[PictureRow] = field(default_factory=list)
+    by_reason: dict[str, list[PictureRow]] = field(default_factory=dict)  # some of the rejected
     least_sure: pa.Table | None = None
     spread: list[PictureRow] = field(default_factory=list)
 
@@ -181,6 +183,10 @@ class Tally:
         rejected = rows.filter(pc.field("status") == Status.REJECTED)
         room = MOST_REJECTS - len(self.rejects)
         self.rejects += picture_rows(rejected.slice(0, room))
+        for reason in _counts(rejected["reason"]):
+            kept = self.by_reason.setdefault(reason, [])
+            of_it = rejected.filter(pc.field("reason") == reason)
+            kept += picture_rows(of_it.slice(0, OF_A_REASON - len(kept)))
         answered = rows.filter(pc.field("status") != Status.REJECTED)
         places = range(first, answered.num_rows, every)
         self.spread += picture_rows(answered.take(pa.array(places, pa.int64())))
@@ -211,7 +217,7 @@ def tally(table: str, run_id: str, expected: int) -> Tally:
     found = Tally()
     if expected:
         every = max(1, expected // EVENLY_SPREAD)
-        for batch in results.scan(table, [*COLUMNS, "kind"], pc.field("run_id") == run_id):
+        for batch in results.scan(table, COLUMNS, pc.field("run_id") == run_id):
             found.add(batch, every)
     if found.files != expected:
         raise DigitflowError(

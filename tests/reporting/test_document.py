@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from tasks.registry.card import Card
 from tasks.reporting.document import (
     MARKDOWN_LIMIT,
+    MARKDOWN_MARGINS,
+    MARKDOWN_WIDTH,
     Cell,
     Report,
     Section,
@@ -23,7 +25,7 @@ from tasks.reporting.svg import Figure
 from tasks.reporting.training_report import training_report
 from tasks.results.summary import Summary
 from tests.reporting.rendered import HOSTILE, Words, changed
-from tests.reporting.test_reading_report import SAMPLES, SUMMARY
+from tests.reporting.test_reading_report import REJECTED, SAMPLES, SUMMARY
 from tests.reporting.test_training_report import CARD, PICTURES
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -62,11 +64,13 @@ def test_the_page_asks_nothing_from_elsewhere() -> None:
 
 
 def test_hostile_names_are_shown_and_harmless_in_both_renderings() -> None:
-    report = reading_report(Summary.from_dict(changed(SUMMARY, root=HOSTILE)), SAMPLES)
+    summary = Summary.from_dict(changed(SUMMARY, root=HOSTILE))
+    report = reading_report(summary, SAMPLES, [], REJECTED)
     page, text = Words(to_html(report)), to_markdown(report)
     assert "script" not in page.elements
     assert r"a|<script>alert('x')</script>" + r'"&`*_[x](y)\n\xff\u202e.png' in page.words
     assert "<script" not in text
+    assert set(re.findall("<[^>]*>", text)) == {"<br>"}
     rejected = text.split("## Rejected")[1].split("##")[0]
     rows = [row.replace(r"\|", "") for row in rejected.splitlines() if row.startswith("|")]
     assert all(row.count("|") == 4 for row in rows)
@@ -90,3 +94,21 @@ def test_markdown_stays_small_by_leaving_out_the_largest_and_says_so() -> None:
     assert len(text.encode()) < MARKDOWN_LIMIT
     assert "Left out to stay small: large" in text
     assert "![small]" in text
+
+
+def test_rows_are_broken_so_that_they_fit_the_page_of_prefects_ui() -> None:
+    rows = [["passed", f"check {'of something ' * 5}", "0.99" * 20, "a requirement of 28 chars"]]
+    text = to_markdown(Report("t", "l", [Section("s", "", Table(["a", "b", "c", "d"], rows))]))
+    cells = text.strip().splitlines()[-1].strip("| ").split(" | ")
+    longest = [max(map(len, cell.split("<br>"))) for cell in cells]
+    assert sum(longest) <= MARKDOWN_WIDTH - MARKDOWN_MARGINS * len(cells)
+    assert "".join(cells[2].split("<br>")) == "0.99" * 20
+    assert cells[0] == "passed"
+
+
+def test_a_link_to_the_page_stands_below_the_lead() -> None:
+    report = Report("t", "lead", [Section("first")])
+    assert "](" not in to_markdown(report)
+    text = to_markdown(report, "/digitflow/reports/predict-1")
+    link = "[Open the whole report as a page](/digitflow/reports/predict-1)"
+    assert text.index("**lead**") < text.index(link) < text.index("## first")

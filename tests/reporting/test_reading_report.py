@@ -9,7 +9,13 @@ import numpy as np
 from tasks.inference.batch import Seconds
 from tasks.outcomes import MEANINGS, Reason
 from tasks.reporting.document import MISSING, to_html, to_markdown
-from tasks.reporting.reading_report import STAGES, Sample, Unshown, reading_report
+from tasks.reporting.reading_report import (
+    STAGES,
+    RejectedPage,
+    Sample,
+    Unshown,
+    reading_report,
+)
 from tasks.results.summary import Summary
 from tasks.timing import OTHER, WAIT
 from tests.bars import bar_threshold
@@ -43,6 +49,10 @@ SUMMARY: dict[str, Any] = {
     "rejects": [{"path": HOSTILE, "reason": "truncated", "detail": HOSTILE}] * 5,
     "started_at": "2025-11-23T06:43:02+00:00",
 }
+REJECTED = [
+    RejectedPage(HOSTILE, 0, "truncated", HOSTILE),
+    *(RejectedPage("many.pdf", page, "truncated", "ends early") for page in (0, 1, 2, 7)),
+]
 SAMPLES = [
     Sample(f"{name}.png", np.zeros((28, 28), np.uint8), digit, sure, status, reason)
     for name, digit, sure, status, reason in [
@@ -110,6 +120,44 @@ def test_known_digits_give_the_lead_an_accuracy() -> None:
 def test_pictures_for_review_come_least_sure_first() -> None:
     rows = table(reading_report(Summary.from_dict(SUMMARY), SAMPLES), "For review")
     assert [row[0] for row in rows] == ["a.png", "b.png"]
+
+
+def test_pages_of_one_file_stay_together_and_are_named() -> None:
+    blank = np.zeros((28, 28), np.uint8)
+    pages = [("a.tif", 0.2, 3), ("b.png", 0.4, 0), ("a.tif", 0.6, 0)]
+    samples = [Sample(path, blank, 1, sure, "review", "ok", page) for path, sure, page in pages]
+    rows = table(reading_report(Summary.from_dict(SUMMARY), samples), "For review")
+    assert [row[0] for row in rows] == ["a.tif, page 3", "a.tif", "b.png"]
+
+
+def test_rejects_are_told_by_reason_with_the_pages_of_a_file_in_one_row() -> None:
+    report = reading_report(Summary.from_dict(SUMMARY), [], [], REJECTED)
+    assert table(report, "Rejected: truncated") == [
+        [HOSTILE, "0", HOSTILE],
+        ["many.pdf", "0 to 2, 7", "ends early"],
+    ]
+    assert MEANINGS[Reason.TRUNCATED] in to_html(report)
+
+
+def test_the_most_frequent_reason_comes_first_and_each_shows_its_pictures() -> None:
+    ink = np.zeros((60, 90, 3), np.uint8)
+    reasons = changed(SUMMARY, rejected=9, reasons={"ok": 196, "blank": 7, "not_a_digit": 2})
+    rejected = [
+        RejectedPage("a-name-that-is-long.png", 0, "not_a_digit", "0.1", ink),
+        RejectedPage("b.pdf", 0, "blank", "", ink),
+        RejectedPage("b.pdf", 1, "blank", ""),
+        RejectedPage("c.pdf", 4, "blank", "", ink),
+    ]
+    report = reading_report(Summary.from_dict(reasons), [], [], rejected)
+    sections = [each for each in report.sections if each.title.startswith("Rejected")]
+    assert [each.title for each in sections] == ["Rejected: blank", "Rejected: not_a_digit"]
+    assert sections[0].text == "7 pictures: no ink was found, 3 of them shown."
+    blank, other = (each.figures[0].svg for each in sections)
+    assert blank.count("<image") == 2
+    assert "data:image/jpeg" in blank
+    for words in ("b.pdf", "2 pages", "page 4"):
+        assert f">{words}<" in blank
+    assert ">…at-is-long.png<" in other
 
 
 def test_a_reading_of_nothing_and_without_samples_is_reported() -> None:

@@ -16,7 +16,7 @@ from tasks.inputs.open import open_inputs
 from tasks.inputs.path_filter import PathFilter
 from tasks.processes.page_process import DecodedPage
 from tasks.reporting.reading_report import Sample
-from tasks.reporting.samples import load_samples, pages_at
+from tasks.reporting.samples import SHOWN_OF_A_REASON, load_rejected, load_samples, pages_at
 from tasks.results.picture_row import PictureRow
 from tests.bars import bar, encoded
 from tests.deadly import CRASH, HANG, InMemory
@@ -97,6 +97,24 @@ def test_a_page_is_shown_with_its_size_and_a_small_original(tmp_path: Path) -> N
         "the file has no such page any more",
         AnyOf("vanished"),
     ]
+
+
+def test_rejects_are_shown_one_picture_a_file_and_listed_page_by_page(tmp_path: Path) -> None:
+    pages = encoded(bar(1), "TIFF", save_all=True, append_images=[Image.fromarray(bar(8))])
+    (tmp_path / "pages.tif").write_bytes(pages)
+    for number in range(SHOWN_OF_A_REASON):
+        (tmp_path / f"{number}.png").write_bytes(encoded(bar(number)))
+    row = replace(BLANK, status="rejected", reason="blank", digit=None, kind="clean")
+    rows = [replace(row, path="pages.tif", page=page) for page in (1, 0)]
+    rows += [replace(row, path=f"{number}.png") for number in range(SHOWN_OF_A_REASON)]
+    broken = replace(row, path="gone.png", reason="truncated", detail="ends", kind=None)
+    by_reason = {"blank": rows, "truncated": [broken]}
+    found = load_rejected(by_reason, open_inputs(str(tmp_path)))
+    assert len(found) == len(rows) + 1
+    shown = [(page.path, page.page) for page in found if page.picture is not None]
+    assert shown == [(f"{number}.png", 0) for number in range(SHOWN_OF_A_REASON)]
+    found = load_rejected({"blank": rows[:2]}, open_inputs(str(tmp_path)))
+    assert [(page.page, page.picture is None) for page in found] == [(0, False), (1, True)]
 
 
 class AnyOf(str):

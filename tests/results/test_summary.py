@@ -14,6 +14,7 @@ from tasks.results.summary import (
     EVENLY_SPREAD,
     LEAST_SURE,
     MOST_REJECTS,
+    OF_A_REASON,
     FileCounts,
     RunFacts,
     Summary,
@@ -72,6 +73,21 @@ def test_rejects_are_named_up_to_a_limit_and_all_counted(table: str) -> None:
     found = summary_of(table, count)
     assert len(found.rejects) == MOST_REJECTS
     assert found.rejected == count
+
+
+def test_some_rejects_of_each_reason_are_kept_however_rare_it_is(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rare = {**read_row("z.png"), "status": "rejected", "reason": "blank", "kind": "clean"}
+    rows = [rejected_row(f"{number:03}") for number in range(OF_A_REASON + 5)]
+    store(table, *rows, rare)
+    for batch in (summary.results.ROW_BATCH, 7):
+        monkeypatch.setattr(summary.results, "ROW_BATCH", batch)
+        kept = tally(table, "run-1", len(rows) + 1).by_reason
+        assert {reason: len(some) for reason, some in kept.items()} == {
+            **{"empty_file": OF_A_REASON, "blank": 1},
+        }
+        assert [(row.path, row.kind) for row in kept["blank"]] == [("z.png", "clean")]
 
 
 @pytest.mark.parametrize("files", [1, 3])
