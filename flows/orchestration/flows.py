@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from prefect import State, flow
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from flows import predict as reading
 from flows import train as training
 from flows.orchestration.run_console import RunConsole
+from flows.orchestration.run_errors import failing_in_one_line
 from flows.orchestration.run_names import (
     counts,
     name_of_reading,
@@ -27,6 +28,7 @@ from tasks.visible import visible
 
 
 @flow(name="train", flow_run_name=name_while_it_runs)
+@failing_in_one_line
 def train(settings: TrainSettings) -> Any:
     """Train a network, judge it, and let it serve if it passes.
 
@@ -40,6 +42,7 @@ def train(settings: TrainSettings) -> Any:
 
 
 @flow(name="predict", flow_run_name=name_while_it_runs)
+@failing_in_one_line
 def predict(settings: PredictSettings) -> Any:
     """Read every picture of the source into the results table.
 
@@ -52,6 +55,7 @@ def predict(settings: PredictSettings) -> Any:
 
 
 @flow(name="predict", flow_run_name=name_while_it_runs)
+@failing_in_one_line
 def read_inbox(settings: InboxSettings) -> Any:
     """Read the inbox of where this runs, or what the run is told to read instead.
 
@@ -69,8 +73,5 @@ def read_inbox(settings: InboxSettings) -> Any:
 def _read(settings: PredictSettings) -> State[Any]:
     summary = reading.predict(settings, RunConsole(), PrefectRunner())
     rename_run(name_of_reading(settings, summary))
-    try:
-        reading.require_none_rejected(summary)
-    except reading.PicturesRejected as error:  # a state in one line, without a traceback in the log
-        return Failed(message=str(error), data=error)
+    reading.require_none_rejected(summary)
     return Completed(message=counts(summary), data=summary)

@@ -144,11 +144,11 @@ def test_a_command_whose_output_nobody_reads_is_told_so_while_a_deployment_goes_
         assert flows.predict(settings).read == 1
 
 
-def log_of(server: SyncPrefectClient, run: UUID) -> str:
-    """Return the log that the server has of a run, once its report is in it."""
+def log_of(server: SyncPrefectClient, run: UUID, last: str = "\nReport: ") -> str:
+    """Return the log that the server has of a run and its task runs, once a line is in it."""
     wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
     deadline = time.monotonic() + RECORDED_S
-    while "\nReport: " not in (
+    while last not in (
         log := "\n".join(line.message for line in server.read_logs(log_filter=wanted))
     ):
         assert time.monotonic() < deadline, log
@@ -156,13 +156,33 @@ def log_of(server: SyncPrefectClient, run: UUID) -> str:
     return log
 
 
-def test_a_folder_that_is_missing_fails_the_run_with_our_error(
-    server: SyncPrefectClient, home: Path, tmp_path: Path, model_file: Path
+@pytest.mark.parametrize(("name", "why"), [("none", "does not exist"), ("empty", "has no files")])
+def test_an_input_error_is_one_line_in_the_state_and_in_the_log(
+    server: SyncPrefectClient, home: Path, tmp_path: Path, model_file: Path, name: str, why: str
 ) -> None:
     register_champion(home, model_file)
-    with pytest.raises(InputError, match="does not exist"):
-        flows.predict(PredictSettings(source=str(tmp_path / "none")))
-    assert last_run(server, f"read {tmp_path / 'none'}").state.is_failed()
+    folder = tmp_path / name
+    if name == "empty":  # which a task run finds out
+        folder.mkdir()
+    with pytest.raises(InputError, match=why) as raised:
+        flows.predict(PredictSettings(source=str(folder)))
+    run = last_run(server, f"read {folder}")
+    assert run.state.is_failed()
+    assert run.state.message == str(raised.value)
+    lines = log_of(server, run.id, "Finished in state Failed").splitlines()
+    assert "Traceback" not in str(lines)
+    assert lines.count(str(raised.value)) == 1
+
+
+def test_an_error_that_nobody_expected_keeps_its_traceback(
+    server: SyncPrefectClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows.reading, "predict", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        flows.predict(PredictSettings(source=str(tmp_path)))
+    log = log_of(server, last_run(server, f"read {tmp_path}").id, "Finished in state Failed")
+    assert "Traceback" in log
+    assert "ZeroDivisionError" in log
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1:9", "ray://127.0.0.1:x"])
@@ -200,5 +220,6 @@ def test_a_refused_candidate_is_a_completed_run_named_refused(
     assert {"training-report", "flips", "model-history"} <= set(artifacts)
     verdict = artifacts["verdict"]
     assert verdict.description.startswith("Refused: accuracy on test part 0.")
-    assert '"verdict": "FAILED"' in verdict.data
+    assert verdict.data.startswith("# Verdict on ")
+    assert "| failed |" in verdict.data
     assert '"action": "refuse"' in artifacts["model-history"].data
