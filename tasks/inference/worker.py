@@ -74,6 +74,11 @@ class Worker(WatchedProcess):
             self._session_facts = facts
         return self._session_facts
 
+    def send(self, job: object) -> None:
+        """Hand something over, once the model is loaded; raise ProcessDied if it has ended."""
+        self.session_facts()
+        super().send(job)
+
     def read(
         self, plan: "ReadPlan", entries: Sequence[Entry], prior: "PriorAttempts"
     ) -> Iterator[ChunkRows]:
@@ -89,7 +94,6 @@ class Worker(WatchedProcess):
             ModelError: the model answers with something else than its contract says.
             DigitflowError: reading failed, which is a defect.
         """
-        self.session_facts()
         # columns of plain values: named tuples are pickled one by one
         self.send((plan, tuple(zip(*entries, strict=True)), prior))
         done = 0

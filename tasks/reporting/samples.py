@@ -132,7 +132,8 @@ def pages_at(
     found: dict[PageKey, DecodedPage | str] = {}
     late = f"there was no time left of {seconds} s for all pictures"
     try:
-        for request, answer in zip(requests, processes.decode(requests, seconds), strict=False):
+        # asked for first, so that it comes to its end, and gives its process back
+        for answer, request in zip(processes.decode(requests, seconds), requests, strict=False):
             for page in request.pages:
                 there = answer.get(page, "the file has no such page any more")
                 found[request.path, page] = there if isinstance(there, DecodedPage) else str(there)

@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.device import cpu
+from tasks.inference.model_file import model_in
+from tasks.inference.worker import WorkerStart
+from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Content, printable
 from tasks.inputs.local import Folder
 from tasks.inputs.open import open_inputs
@@ -138,6 +142,19 @@ def test_a_file_is_decoded_once_for_all_of_its_pages(tmp_path: Path) -> None:
         bar(digit).tolist() for digit in (7, 2, 9)
     ]
     assert (tmp_path / "opened").read_text() == "many.tif\n"
+
+
+def test_workers_of_a_reading_that_have_just_started_decode_pages_and_are_given_back(
+    tmp_path: Path, model_file: Path
+) -> None:
+    (tmp_path / "3.png").write_bytes(encoded(bar(3)))
+    inputs = open_inputs(str(tmp_path))
+    with WorkerPool(WorkerStart(model_in(model_file), cpu(), 600)) as workers:
+        [started] = workers.pids()
+        for _ in "twice":
+            [page] = pages_at(inputs, [(b"3.png", 0)], acquire=workers.acquire)
+            assert isinstance(page, DecodedPage)
+        assert workers.pids() == [started]
 
 
 @pytest.mark.slow
