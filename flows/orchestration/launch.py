@@ -60,8 +60,10 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
     """
     set_defaults()
     with uncollected():
+        from prefect import tags
         from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+        from flows.orchestration.automations import TAG
         from flows.server.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()
@@ -72,7 +74,7 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
     inherited = _inherited(ours.client_environment() if ours else {})
     with quietly(on=quiet), temporary_settings(settings), inherited:
         require_usable()
-        with said_in_words():
+        with said_in_words(), tags(TAG):
             yield
 
 

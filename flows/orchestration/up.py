@@ -70,10 +70,10 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
             say("Server", f"starting, log in {log.name}")
             wait_until_it_answers(server, process, SERVER_START_S, log)
             _deploy(environment)
-            arguments = ["worker", "start", "--pool", POOL, "--name", f"digitflow-{port}"]
+            program = ["prefect", "worker", "start", "--pool", POOL, "--name", f"digitflow-{port}"]
             with (
                 _log("worker") as worker_log,
-                _stopped(_prefect(environment, arguments, worker_log)) as worker,
+                _stopped(_module(environment, program, worker_log)) as worker,
                 announced(server),
             ):
                 _welcome(server, say)
@@ -133,26 +133,27 @@ def _stopped(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[byte
 
 
 def _deploy(environment: dict[str, str]) -> None:
-    """Make the work pool and apply prefect.yaml, and see that what it declares is there."""
-    for arguments in (
-        ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
-        ["deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
+    """Make the work pool, apply prefect.yaml and the automations, and see that they are there."""
+    for module, *arguments in (
+        ["prefect", "--no-prompt", "work-pool", "create", POOL, "--type", "process", "--overwrite"],
+        ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
+        ["flows.orchestration.automations"],
     ):
         with _log("deploy") as log:
             log.truncate(0)
-            with _stopped(_prefect(environment, ["--no-prompt", *arguments], log)) as process:
+            with _stopped(_module(environment, [module, *arguments], log)) as process:
                 if process.wait():
                     raise DigitflowError(
-                        f"`prefect {' '.join(arguments)}` failed: {trouble_in(log)}"
+                        f"`{' '.join([module, *arguments])}` failed: {trouble_in(log)}"
                     )
 
 
-def _prefect(
+def _module(
     environment: dict[str, str], arguments: list[str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    """Start a Prefect command, of which nothing outlives this process."""
+    """Start a Python module as a program, of which nothing outlives this process."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [sys.executable, "-m", "flows.server.subreaper", "prefect", *arguments],
+        [sys.executable, "-m", "flows.server.subreaper", *arguments],
         cwd=CODE,
         env=environment,
         stdin=subprocess.PIPE,  # held open as long as this process lives

@@ -122,7 +122,9 @@ def test_a_strict_run_with_rejected_pictures_failed_and_says_why_in_one_line(
 
     # the command prints the summary, and says by itself what its exit code means
     assert run_predict(strict, quiet=True).rejected_now == 1
-    assert last_run(server, f"{folder}: nothing new").state.is_failed()
+    of_command = last_run(server, f"{folder}: nothing new")
+    assert of_command.state.is_failed()
+    assert of_command.tags == ["digitflow"]  # by which an automation knows it
 
 
 def test_a_command_whose_output_nobody_reads_is_told_so_while_a_deployment_goes_on(

@@ -1,0 +1,86 @@
+"""The automations of digitflow, and how they get onto a Prefect server.
+
+python -m flows.orchestration.automations
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+
+TAG = "digitflow"  # of what is ours: automations, deployments, and so their runs
+UNHEARD = timedelta(seconds=90)  # three heartbeats
+
+# what an event of a run of ours is related to
+_OURS = ResourceSpecification(
+    {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
+)
+
+# Any event of a run is a sign of life, not only those of Prefect's own names: a training that was
+# refused has completed as Refused. And a run whose last event was missed is left as it has ended:
+# unless it is forced to, Prefect makes no run crashed that is over.
+CRASHED = AutomationCore(
+    name="digitflow: what is not heard of has crashed",
+    description=(
+        "A run whose process was killed, or whose machine was lost, says nothing of it. Its place "
+        "is given back, so that the next run can start."
+    ),
+    tags=[TAG],
+    trigger=EventTrigger(
+        match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+        match_related=_OURS,
+        after={"prefect.flow-run.heartbeat"},  # a run that is set to send none is left alone
+        expect={"prefect.flow-run.*"},
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=UNHEARD,
+    ),
+    actions=[
+        ChangeFlowRunState(
+            state=StateType.CRASHED,
+            message=f"Nothing was heard of this run for {UNHEARD.seconds} s: its process was "
+            "killed, or its machine was lost.",
+        )
+    ],
+)
+
+AUTOMATIONS = (CRASHED,)
+
+
+def apply_automations(declared: Iterable[AutomationCore] = AUTOMATIONS) -> dict[str, str]:
+    """Put automations on the server of Prefect's settings, as often as you like.
+
+    One of that name is brought to what is declared; whether it is paused is left to the people of
+    the server, and so are all others.
+
+    Returns:
+        By name, what was done: created, updated or kept.
+    """
+    with get_client(sync_client=True) as client:
+        return {automation.name: _applied(client, automation) for automation in declared}
+
+
+def _applied(client: SyncPrefectClient, declared: AutomationCore) -> str:
+    there = client.read_automations_by_name(declared.name)
+    differing = [each for each in there if _facts(each) != _facts(declared)]
+    for each in differing:
+        kept_paused = declared.model_copy(update={"enabled": each.enabled})
+        client.update_automation(each.id, kept_paused)
+    if not there:
+        client.create_automation(declared)
+    return "created" if not there else "updated" if differing else "kept"
+
+
+def _facts(automation: AutomationCore) -> dict[str, Any]:
+    """Return what is declared of an automation: all but whether it is paused."""
+    return automation.model_dump(include=set(AutomationCore.model_fields) - {"enabled"})
+
+
+if __name__ == "__main__":
+    apply_automations()

@@ -1,0 +1,63 @@
+"""Automations on a real server: applied once and again, beside those of others."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.actions import DoNothing
+from prefect.events.schemas.automations import AutomationCore
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.console import quietly
+from flows.orchestration.automations import (
+    AUTOMATIONS,
+    CRASHED,
+    apply_automations,
+)
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SyncPrefectClient]:
+    harness = prefect_test_harness(server_startup_timeout=120)
+    with harness, quietly(), get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def no_automations(server: SyncPrefectClient) -> Iterator[None]:
+    yield
+    for automation in server.read_automations():
+        server.delete_automation(automation.id)
+
+
+def declared(name: str, within: int) -> AutomationCore:
+    trigger = CRASHED.trigger.model_copy(update={"within": timedelta(seconds=within)})
+    return CRASHED.model_copy(update={"name": name, "trigger": trigger})
+
+
+def test_applied_twice_each_is_there_once(server: SyncPrefectClient) -> None:
+    assert set(apply_automations().values()) == {"created"}
+    assert set(apply_automations().values()) == {"kept"}
+    there = server.read_automations()
+    assert sorted(each.name for each in there) == sorted(each.name for each in AUTOMATIONS)
+    assert all(each.enabled for each in there)
+
+
+def test_what_changed_is_updated_and_stays_paused(server: SyncPrefectClient) -> None:
+    apply_automations([declared("ours", 90), declared("running", 90)])
+    server.pause_automation(server.read_automations_by_name("ours")[0].id)
+    assert apply_automations([declared("ours", 60)]) == {"ours": "updated"}
+    ours, running = server.read_automations()
+    assert (ours.trigger.within, ours.enabled) == (timedelta(seconds=60), False)
+    assert (running.trigger.within, running.enabled) == (timedelta(seconds=90), True)
+    assert apply_automations([declared("ours", 60)]) == {"ours": "kept"}
+
+
+def test_what_others_have_made_is_left_alone(server: SyncPrefectClient) -> None:
+    theirs = declared("theirs", 60).model_copy(update={"actions": [DoNothing()]})
+    made = server.create_automation(theirs)
+    apply_automations()
+    assert server.read_automation(made).model_dump() == theirs.model_dump() | {"id": made}
