@@ -10,10 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from flows.artifacts import publish_report
 from flows.console import Console
 from flows.reading import Reading, cluster_of, read_all, workers_of
@@ -41,8 +37,10 @@ from tasks.reporting.document import Report, plural, to_html
 from tasks.reporting.reading_report import reading_report
 from tasks.reporting.samples import load_rejected, load_samples
 from tasks.results import table as results
+from tasks.results.arrivals import with_arrivals
 from tasks.results.commit import writer_of
 from tasks.results.compact import MANY, compact, small_files
+from tasks.results.originals import ALL_STAY, Originals
 from tasks.results.pending import ReprocessPolicy, find_pending
 from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_decisions
 from tasks.results.repair import require_sound
@@ -70,6 +68,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Found:
+    """Files that were found before a run, and what becomes of them when it has read them."""
+
+    inputs: Inputs
+    listing: Listing
+    originals: Originals
+
+
+@dataclass(frozen=True)
 class Guarantee:
     """What the model that reads guarantees, by the error that is accepted."""
 
@@ -86,7 +93,10 @@ class PicturesRejected(RejectedInputs):
 
 
 def predict(
-    settings: PredictSettings, console: Console | None = None, runner: Runner | None = None
+    settings: PredictSettings,
+    console: Console | None = None,
+    runner: Runner | None = None,
+    found: Found | None = None,
 ) -> Summary:
     """Read every picture of the source that is not read yet into the results table.
 
@@ -94,6 +104,7 @@ def predict(
         settings: what is read, with which model, and how.
         console: shows what is done; by default on the terminal.
         runner: runs the shards; by default in threads of this program.
+        found: the files, where they are listed already.
 
     Raises:
         InputError: the source, the model, the device, the runner or the output file cannot be
@@ -104,7 +115,11 @@ def predict(
     with Stages() as stages:
         started = datetime.now(UTC)
         runner.require(cluster_of(settings))
-        inputs = open_inputs(settings.source, settings.include, settings.exclude)
+        inputs = (
+            found.inputs
+            if found
+            else open_inputs(settings.source, settings.include, settings.exclude)
+        )
         if settings.out:
             results.check_out(settings.out)
         require_sound(results_table())
@@ -115,7 +130,7 @@ def predict(
         run = Run(folder, inputs, table, device, started, stages, console, runner)
         start = WorkerStart(model, device, settings.decode_timeout)
         with settled(), in_use(Path(model.location)), WorkerPool(start) as workers:
-            listing = discover(inputs, run.folder / LISTING_FILE, allow_empty=settings.allow_empty)
+            listing = found.listing if found else list_files(run, settings)
             console.log("Source", f"{listing.roots}: {plural(listing.count, 'file')}")
             start_early(workers, listing, settings)
             with timed("start"):
@@ -123,7 +138,8 @@ def predict(
             guarantee = guarantee_of(session, settings.max_error, registry)
             log_model(model, session, registry, device, console)
             log_promise(guarantee.promise, console)
-            summary = _read(run, listing, guarantee, workers, settings)
+            originals = found.originals if found else ALL_STAY
+            summary = _read(run, listing, guarantee, workers, settings, originals)
     log_reading(summary, run.folder, console)
     return summary
 
@@ -134,6 +150,7 @@ def _read(
     guarantee: Guarantee,
     workers: WorkerPool,
     settings: PredictSettings,
+    originals: Originals,
 ) -> Summary:
     """Read what is pending of a listing, and account for every file of it."""
     run_id, bounds_of = run.folder.name, guarantee.bounds_of
@@ -145,7 +162,7 @@ def _read(
             listing, run.inputs, run.table, policy, run.folder / PENDING_FILE, bounds_of
         )
         log_pending(pending, policy, run.console)
-        plan = ReadPlan(run_id, run.inputs, guarantee.thresholds)
+        plan = ReadPlan(run_id, run.inputs, guarantee.thresholds, originals=originals)
         reading = Reading(plan, pending.listing, workers, writer, settings)
         others = read_all(reading, run.stages, run.console, run.runner)
         redecided = RedecidedFiles(0, 0)
@@ -170,6 +187,12 @@ def _read(
         report = write_report(run, summary, counted, workers)
         publish_report("reading-report", report)
     return summary
+
+
+def list_files(run: Run, settings: PredictSettings) -> Listing:
+    """Return what there is to read; see `tasks.inputs.listing.discover`."""
+    file = run.folder / LISTING_FILE
+    return with_arrivals(discover(run.inputs, file, allow_empty=settings.allow_empty), run.table)
 
 
 def require_none_rejected(summary: Summary) -> None:
@@ -226,13 +249,18 @@ def bounds_by_model(reading: str, calibration: Calibration, registry: Registry) 
     def bounds_of(version: str) -> ErrorBounds | None:
         if version == reading:
             return ErrorBounds.of(strictest(calibration.curves))
-        try:
-            theirs = registry.load(version).card.calibration
-            return ErrorBounds.of(strictest(theirs.curves())) if theirs else None
-        except (ModelError, TypeError, ValueError):  # gone, or a curve that cannot be
-            return None
+        return bounds_of_registered(version, registry)
 
     return bounds_of
+
+
+def bounds_of_registered(version: str, registry: Registry) -> ErrorBounds | None:
+    """Return the error bounds of a registered model, as `bounds_by_model` gives them."""
+    try:
+        theirs = registry.load(version).card.calibration
+        return ErrorBounds.of(strictest(theirs.curves())) if theirs else None
+    except (ModelError, TypeError, ValueError):  # gone, or a curve that cannot be
+        return None
 
 
 def run_key(settings: PredictSettings, inputs: Inputs, session: SessionFacts) -> dict[str, Any]:
@@ -277,20 +305,9 @@ def run_facts(run: Run, settings: PredictSettings, guarantee: Guarantee) -> RunF
     )
 
 
-def current_rows(
-    table: str, listing: Listing, status: str | None = None, columns: list[str] | None = None
-) -> pa.Table:
-    """Return the current row of every picture that was found, whichever run has read it."""
-    roots = listing.roots
-    rows = results.select(table, results.Query(roots.names, status=status), columns)
-    paths = pq.read_table(listing.file, columns=["path"])["path"].to_pylist()
-    found = pa.array([results.NUL.join(roots.place(path)) for path in paths], pa.string())
-    return rows.filter(pc.is_in(results.file_names(rows), found))
-
-
 def rejected_now(table: str, listing: Listing) -> int:
     """Return how many pictures of those that were found are rejected, whichever run did so."""
-    return int(current_rows(table, listing, Status.REJECTED, ["root", "path"]).num_rows)
+    return int(results.current_rows(table, listing, Status.REJECTED, ["root", "path"]).num_rows)
 
 
 def keep_compact(table: str, console: Console) -> None:
@@ -310,7 +327,7 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
     They are decided by the error that is accepted here, whatever another run has accepted since.
     """
     assert settings.out  # noqa: S101 - asked for
-    rows = with_decisions(current_rows(table, listing), settings.max_error, bounds_of)
+    rows = with_decisions(results.current_rows(table, listing), settings.max_error, bounds_of)
     results.export(rows, settings.out)
 
 

@@ -70,6 +70,13 @@ PASSING = {
 }
 """Reasons that say nothing of the file itself: it is read again in the next run."""
 
+NOT_OF_THE_FILE = PASSING | {
+    Reason.DECODER_CRASHED,
+    Reason.DECODER_TIMEOUT,
+    Reason.NO_ANSWER,
+}
+"""Reasons that may be the machine's or the model's: the file may be read some day."""
+
 BY_CONFIDENCE = (Reason.OK, Reason.LOW_CONFIDENCE)
 """Reasons that the accepted error decides between."""
 

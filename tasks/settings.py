@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationInfo, field_serializer, field_validator
+from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -34,7 +34,14 @@ Orientation = Literal[
     "anti-transposed",
 ]
 Required = Literal["non-inferiority", "improvement"]
+AfterReading = Literal["leave", "move", "delete"]
 
+# of files that browsers, WinSCP, rsync, editors and NFS write before they give them their name
+UNFINISHED = [
+    *("*.part", "*.partial", "*.filepart", "*.crdownload", "*.download", "*.opdownload"),
+    *("*.tmp", "*.temp", "*.swp", ".~*", "~$*", ".nfs*", ".smbdelete*"),
+    *(".*.[a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9]", ".digitflow-*"),
+]
 SEEN = "histories"  # folder of the home: what this machine has seen of each history
 NO_SECRETS = (
     "a URL with a password, key or signature would be written into results, reports and logs: give "
@@ -332,3 +339,56 @@ class InboxSettings(PredictSettings):
         description="A folder, a file, a glob, a list, an archive, a URL, or several of them. By "
         "default `inbox` below DIGITFLOW_HOME where the flow runs, which is made if need be.",
     )
+    allow_empty: bool = Field(True, description="A folder without files is no error.")
+    settle: float = Field(
+        10,
+        ge=0,
+        le=86_400,
+        description="Seconds in which a file may not change before it is read. 0: at once, where "
+        "files get their names when they are whole.",
+    )
+    marker: str = Field(
+        "",
+        description="Ending, such as .done, of a file that says another one is whole: scan.png is "
+        "read once scan.png.done or scan.done is there, and no matter how still it is.",
+    )
+    unfinished: list[str] = Field(
+        UNFINISHED,
+        description="Names that files have while they are being written (patterns, in lower case).",
+    )
+    after: Once[AfterReading] = Field(
+        "leave",
+        description="What becomes of a file once all its pages are read, and in the results: it "
+        "stays, is moved or deleted. What is for review stays.",
+    )
+    move_to: Once[str | None] = Field(
+        None, description="Folder that what was read is moved to, with its sub-folders."
+    )
+    rejected_to: Once[str | None] = Field(
+        None, description="Folder that rejected files are moved to; by default they stay."
+    )
+
+    @field_validator("marker")
+    @classmethod
+    def _an_ending(cls, marker: str) -> str:
+        if marker and (not marker.startswith(".") or "/" in marker or len(marker) < 2):
+            raise ValueError("that is no ending of a name: give one such as .done")
+        return marker
+
+    @field_validator("move_to", "rejected_to")
+    @classmethod
+    def _a_whole_path(cls, folder: str | None) -> str | None:
+        """Refuse what depends on where a worker was started."""
+        if folder is not None and not folder.startswith(("/", "~")):
+            raise ValueError("give the whole path of a local folder")
+        return folder
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> "InboxSettings":
+        if (self.after == "move") != (self.move_to is not None):
+            raise ValueError("after: move and move_to, the folder, belong together")
+        return self
+
+    @field_serializer("move_to", "rejected_to", when_used="json")
+    def _folder_in_json(self, folder: str | None) -> str | None:
+        return folder and encodable(folder)

@@ -1,30 +1,31 @@
 """The two flows as Prefect flows, which `deployments/prefect.yaml` names.
 
 Importing this file imports Prefect, which costs two seconds; without it `flows.train` and
-`flows.predict` run the same stages as plain functions.
+`flows.predict` run the same stages as plain functions. What a flow does is imported when it runs:
+an inbox is looked at every few minutes, and most often nothing is there.
 """
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import State, flow
 from prefect.states import Completed
 
-from flows import predict as reading
-from flows import train as training
 from flows.orchestration.run_console import RunConsole
 from flows.orchestration.run_errors import failing_in_one_line
 from flows.orchestration.run_names import (
     counts,
     name_of_reading,
+    name_of_tick,
     name_of_training,
     name_while_it_runs,
     rename_run,
 )
 from flows.orchestration.task_runners import PrefectRunner
-from tasks.atomic import make_folder
-from tasks.settings import InboxSettings, PredictSettings, TrainSettings, inbox
+from tasks.settings import InboxSettings, PredictSettings, TrainSettings
 from tasks.visible import visible
+
+if TYPE_CHECKING:
+    from tasks.results.summary import Summary
 
 
 @flow(name="train", flow_run_name=name_while_it_runs)
@@ -35,6 +36,8 @@ def train(settings: TrainSettings) -> Any:
     A candidate that the gate refused is a completed run named Refused, not a crash. Who calls
     this gets the `Outcome`, which Prefect takes out of the state.
     """
+    from flows import train as training
+
     outcome = training.train(settings, RunConsole())
     rename_run(name_of_training(outcome))
     name = "Accepted" if outcome.accepted else "Refused"
@@ -51,27 +54,38 @@ def predict(settings: PredictSettings) -> Any:
     Raises:
         PicturesRejected: the run is strict, and complete, and pictures are rejected.
     """
-    return _read(settings)
+    from flows import predict as reading
+
+    summary = reading.predict(settings, RunConsole(), PrefectRunner())
+    rename_run(name_of_reading(settings, summary))
+    return _read(summary, counts(summary))
 
 
 @flow(name="predict", flow_run_name=name_while_it_runs)
 @failing_in_one_line
 def read_inbox(settings: InboxSettings) -> Any:
-    """Read the inbox of where this runs, or what the run is told to read instead.
+    """Read what is new in the inbox of where this runs, or in what the run is told to read instead.
 
     It is the predict flow under the same name, for a schedule: whoever deploys it need not know the
-    home of the worker.
+    home of the worker. Where nothing is new, the run is completed as Nothing new, and leaves no
+    report. A strict run fails only if it found something new.
 
     Raises:
         PicturesRejected: the run is strict, and complete, and pictures are rejected.
+        DigitflowError: what was read could not be moved or deleted.
     """
-    if settings.source == inbox():
-        make_folder(Path(inbox()))
-    return _read(settings)
+    from flows.orchestration.inbox import tick
+
+    done = tick(settings, RunConsole(), PrefectRunner())
+    rename_run(name_of_tick(settings, done))
+    done.require_taken_away()
+    if done.summary is None:
+        return Completed(name="Nothing new", message=visible(done.sentence()))
+    return _read(done.summary, visible(done.sentence(counts(done.summary))))
 
 
-def _read(settings: PredictSettings) -> State[Any]:
-    summary = reading.predict(settings, RunConsole(), PrefectRunner())
-    rename_run(name_of_reading(settings, summary))
+def _read(summary: "Summary", message: str) -> State[Any]:
+    from flows import predict as reading
+
     reading.require_none_rejected(summary)
-    return Completed(message=counts(summary), data=summary)
+    return Completed(message=message, data=summary)

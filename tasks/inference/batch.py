@@ -29,6 +29,7 @@ from tasks.inference.rows import Page, rows_of
 from tasks.inference.session import NETWORK_BATCH, Answers, ModelSession, joined
 from tasks.inputs.base import Content, Entry, Inputs
 from tasks.outcomes import Undecodable
+from tasks.results.originals import ALL_STAY, Originals
 
 CHUNK_S = 0.5  # seconds of reading, after which the rows so far are sent and out of danger
 SMALL_FILE_BYTES = 16_384  # of a PNG file that is kept, to be decoded together with others
@@ -42,6 +43,7 @@ class ReadPlan:
     inputs: Inputs
     thresholds: Thresholds
     shards: int = 1  # that the run is cut into
+    originals: Originals = ALL_STAY  # what becomes of the files
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tasks.inputs.base import Entry
 from tasks.outcomes import Status
 from tasks.processes.watched_process import ProcessDied
 from tasks.results.commit import WriterContext, commit
+from tasks.results.originals import with_fates
 from tasks.results.table_files import is_local
 from tasks.task import task
 
@@ -66,7 +67,8 @@ def read_shard(
         on_files: is told after every chunk.
     """
     entries = files()
-    whole, seconds = read_rows(plan, entries, pool, on_files)
+    rows, seconds = read_rows(plan, entries, pool, on_files)
+    whole = with_fates(rows, plan.originals)
     start = perf_counter()
     committed = commit(whole, f"{plan.run_id}/{number}", writer)
     spent_committing = perf_counter() - start

@@ -11,13 +11,11 @@ from tasks.archives.tar_format import TarMembers, begins_like_tar
 from tasks.archives.unpacking import allowance, beyond
 from tasks.archives.zip_format import ZipMembers, is_zip
 from tasks.errors import InputError
-from tasks.inputs.base import Content, Entry, Inputs, printable
+from tasks.inputs.base import AGAIN, Content, Entry, Inputs, printable
 from tasks.inputs.local import too_large
 from tasks.inputs.name_index import NameIndex
 from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import MAX_BYTES, Reason, Undecodable
-
-AGAIN = b"//"  # before the number of a name that comes again; no clean name has it
 
 
 class Archive(Inputs):

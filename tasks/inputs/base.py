@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 from tasks.errors import error_text
 from tasks.outcomes import Reason, Undecodable
 
+AGAIN = b"//"  # before the number of a name that comes again; no clean name has it
 MOST_NAMED = 3  # roots, in lines that a person reads
 # Backslashes before what reads as a byte spelled out are told apart by their number.
 NO_UTF_8 = re.compile(r"(?<!\\)(\\*+)([\udc80-\udcff])")  # a byte, as Python decodes it (PEP 383)

@@ -62,6 +62,11 @@ def discover(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listin
         InputError: there are no files, in all or in one of several, or the inputs turn out to be
             broken or out of reach.
     """
+    return write_listing(inputs, file, allow_empty=allow_empty)
+
+
+def write_listing(inputs: Inputs, file: Path, *, allow_empty: bool = False) -> Listing:
+    """Write the listing outside a run; see `discover`."""
     count = size = 0
     with atomic_write(file) as temporary:
         with pq.ParquetWriter(temporary, LISTING_SCHEMA, use_dictionary=False) as listing:

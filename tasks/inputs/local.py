@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -17,6 +18,8 @@ SORTED_TOGETHER = 16_384  # names of one folder that are held and sorted; more c
 REST_NS = 100_000_000  # no write() of a picture takes longer
 # O_NONBLOCK: opening a FIFO that nobody writes to must not wait
 OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# which picture under this name, where earlier ones were taken away; see tasks/results/arrivals.py
+ARRIVAL = re.compile(rb"//(\d+)\Z")
 NO_FILE = {errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}  # a loop of links, a socket: no fault
 
 
@@ -124,10 +127,13 @@ def entry_of(base: bytes, path: bytes) -> Entry:
 def read_file(path: bytes) -> Content:
     """Return the bytes of a regular file, all of one moment: a file that changes is read again.
 
+    The number of a name that comes again is none of the file's name.
+
     Raises:
         Undecodable: it cannot be opened, is no regular file, is too large, or changes again.
     """
-    return _read_once(path) or _read_once(path) or _changing(path)
+    name = ARRIVAL.sub(b"", path)
+    return _read_once(name) or _read_once(name) or _changing(name)
 
 
 def _names(folder: bytes) -> Iterator[tuple[bytes, bool, "os.DirEntry[bytes]"]]:
@@ -210,10 +216,11 @@ def _unopened(path: bytes, error: OSError | ValueError) -> Undecodable:
     _, size, time = entry_of(b"", path)
     if isinstance(error, ValueError):  # a NUL byte in the name
         return Undecodable(Reason.VANISHED, str(error))
-    return Undecodable(_reason_of(error), f"{type(error).__name__}: {error.strerror}", size, time)
+    return Undecodable(reason_of(error), f"{type(error).__name__}: {error.strerror}", size, time)
 
 
-def _reason_of(error: OSError) -> Reason:
+def reason_of(error: OSError) -> Reason:
+    """Return why a file that cannot be opened is rejected."""
     if isinstance(error, PermissionError):
         return Reason.PERMISSION_DENIED
     if isinstance(error, FileNotFoundError | NotADirectoryError):

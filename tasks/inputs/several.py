@@ -14,14 +14,14 @@ class Several(Inputs):
 
     def __init__(self, members: Sequence[Inputs]) -> None:
         """Take at least two, in the order in which they are read."""
-        self._members = tuple(members)
-        self.root = self._members[0].root
+        self.members = tuple(members)
+        self.root = self.members[0].root
         self.empty: list[str] = []
 
     @property
     def roots(self) -> Roots:
         """Return the root of each."""
-        return Roots(tuple(inputs.root for inputs in self._members))
+        return Roots(tuple(inputs.root for inputs in self.members))
 
     def entries(self) -> Iterator[Entry]:
         """Yield the files of all; of one that several reach, the first.
@@ -36,18 +36,18 @@ class Several(Inputs):
     def read(self, path: bytes) -> Content:
         """Return a file; see the inputs it is from."""
         number, _, below = path.partition(b"/")
-        return self._members[int(number)].read(below)
+        return self.members[int(number)].read(below)
 
     def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
         """Yield each file or why it cannot be read, in order; see the inputs it is from."""
         split = (path.partition(b"/") for path in paths)
         for number, parts in groupby(split, lambda parts: parts[0]):
-            yield from self._members[int(number)].read_each(below for _, _, below in parts)
+            yield from self.members[int(number)].read_each(below for _, _, below in parts)
 
     def _all(self) -> Iterator[tuple[bytes, Entry]]:
         """Yield each file with its whole name, by which it is known wherever it is found."""
         self.empty = []
-        for number, (base, inputs) in enumerate(zip(self._bases(), self._members, strict=True)):
+        for number, (base, inputs) in enumerate(zip(self._bases(), self.members, strict=True)):
             found = False
             for path, *facts in inputs.entries():
                 found = True
@@ -61,7 +61,7 @@ class Several(Inputs):
         """Tell whether a file can be in two of them: one lies in another, or a list leads there."""
         bases = sorted(self._bases())
         within = any(after.startswith(base) for base, after in pairwise(bases))
-        return within or any(isinstance(inputs, ListFile) for inputs in self._members)
+        return within or any(isinstance(inputs, ListFile) for inputs in self.members)
 
     def _bases(self) -> list[bytes]:
-        return [unprintable(inputs.root).rstrip(b"/") + b"/" for inputs in self._members]
+        return [unprintable(inputs.root).rstrip(b"/") + b"/" for inputs in self.members]

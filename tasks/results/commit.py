@@ -26,6 +26,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from tasks.atomic import make_folder
 from tasks.errors import DigitflowError
+from tasks.outcomes import Reason
 from tasks.results.names import NAMES, rename
 from tasks.results.schema import SCHEMA
 from tasks.results.table import dataset_of, error_text, of_roots, open_table, storage_options
@@ -50,6 +51,7 @@ MORE = "digitflow.more_roots"  # JSON, of a run that reads several
 NUMBER = "digitflow.number"  # of the commit, as its rows have it
 DECIDES = "digitflow.decides"  # see `WriterContext.redecides`
 
+_FILE = ["root", "path"]
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
 
 
@@ -244,17 +246,26 @@ def _note_others(latest: DeltaTable, writer: WriterContext) -> None:
 
 
 def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Table:
-    """Return the rows of files that no other run has read as they are."""
-    key = ["root", "path", "size", "mtime_ns"]
+    """Return the rows of files that no other run has read as they are.
+
+    What another run has read and taken away has not vanished.
+    """
+    key = [*_FILE, "size", "mtime_ns"]
     wanted = (
         of_roots(writer.roots)
         & pc.field("run_id").isin(sorted(writer.other_runs))
         & pc.field("commit_version").isin(sorted(writer.other_commits))
         & pc.field("path").isin(rows["path"].combine_chunks())
     )
-    theirs = dataset_of(latest, writer.table).to_table(columns=key, filter=wanted)
+    theirs = dataset_of(latest, writer.table).to_table(columns=[*key, "original"], filter=wanted)
     known = set(_keys(theirs, key))
-    return rows.filter(pa.array([each not in known for each in _keys(rows, key)], pa.bool_()))
+    taken = set(_keys(theirs.filter(theirs["original"].is_valid()), _FILE))
+    gone = pc.equal(rows["reason"], Reason.VANISHED).to_pylist()
+    fresh = (
+        each not in known and not (vanished and each[: len(_FILE)] in taken)
+        for each, vanished in zip(_keys(rows, key), gone, strict=True)
+    )
+    return rows.filter(pa.array(fresh, pa.bool_()))
 
 
 def _keys(rows: pa.Table, names: list[str]) -> Any:

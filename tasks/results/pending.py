@@ -16,11 +16,21 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.atomic import atomic_write
-from tasks.inputs.base import Inputs, Roots
+from tasks.inputs.base import Inputs
 from tasks.inputs.listing import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status, Undecodable
 from tasks.results.redecide import DECIDED_BY, BoundsOf, undecidable
-from tasks.results.table import NUL, RANKED_BY, file_names, is_table, of_roots, ranks, scan
+from tasks.results.table import (
+    FEW,
+    NUL,
+    RANKED_BY,
+    file_names,
+    is_table,
+    of_roots,
+    paths_of,
+    ranks,
+    scan,
+)
 from tasks.task import task
 
 FILE_BATCH = 16_384  # listed files in memory at once
@@ -103,8 +113,20 @@ def find_pending(
         bounds_of: the error bounds of models that rows of earlier versions are from. A row whose
             model is gone cannot be held against the error that is accepted: it is read again.
     """
+    return pending_of(listing, inputs, table, policy, file, bounds_of)
+
+
+def pending_of(
+    listing: Listing,
+    inputs: Inputs,
+    table: str,
+    policy: ReprocessPolicy,
+    file: Path,
+    bounds_of: BoundsOf,
+) -> Pending:
+    """Write the listing of the files that have to be read, outside a run; see `find_pending`."""
     roots = listing.roots
-    known = _known(table, roots, policy, bounds_of) if is_table(table) else None
+    known = _known(table, listing, policy, bounds_of) if is_table(table) else None
     if known is None or not len(known.paths):
         nothing = Pending(replace(listing, count=0, size=0), listing.count)
         return nothing if policy.retries else Pending(listing, 0)
@@ -157,11 +179,13 @@ def _wanted(
     return np.asarray(~stays, bool)
 
 
-def _known(table: str, roots: Roots, policy: ReprocessPolicy, bounds_of: BoundsOf) -> _Known:
+def _known(table: str, listing: Listing, policy: ReprocessPolicy, bounds_of: BoundsOf) -> _Known:
     """Return the current reading of each file; of several the one that was committed last."""
     facts = ["page", "size", "mtime_ns", "content_hash", "run_id"]
     columns = ["root", *facts, *DECIDED_BY, *RANKED_BY]
-    wanted = of_roots(roots.names)
+    wanted = of_roots(listing.roots.names)
+    if listing.count <= FEW:  # an inbox from which files are taken has few, and many rows
+        wanted &= pc.field("path").isin(pa.array(paths_of(listing), pa.string()))
     if policy.again:
         wanted &= pc.field("run_id").isin(pa.array(policy.resumed, pa.string()))
     batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)

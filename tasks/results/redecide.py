@@ -27,6 +27,7 @@ from tasks.results.table import (
     current,
     dataset_of,
     file_names,
+    is_table,
     of_roots,
     open_table,
     ranks,
@@ -118,6 +119,21 @@ def redecide(
     """
     with reading(writer.table):
         return _redecide(listing, pending, writer, max_error, bounds_of)
+
+
+def would_redecide(listing: Listing, table: str, max_error: float, bounds_of: BoundsOf) -> bool:
+    """Tell whether a file of a listing is decided otherwise by the error that is accepted now.
+
+    Raises:
+        DigitflowError: the table cannot be read.
+    """
+    if not listing.count or not is_table(table):
+        return False
+    with reading(table):
+        latest = open_table(table)
+        writer = WriterContext(table, listing.root, "", latest.version(), more=listing.more)
+        changed = _changed(dataset_of(latest, table), writer, max_error, bounds_of)
+    return bool(_listed(listing, set(file_names(changed).to_pylist())))
 
 
 def _redecide(

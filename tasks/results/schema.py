@@ -44,5 +44,6 @@ SCHEMA = pa.schema(
         ("commit_version", pa.int64()),
         ("doubts", pa.string()),
         ("kind", pa.string()),
+        ("original", pa.string()),  # null: the file stays; see tasks/results/originals.py
     ]
 )

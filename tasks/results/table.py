@@ -23,6 +23,7 @@ from pyarrow.dataset import Dataset
 
 from tasks.atomic import absolute, atomic_write
 from tasks.errors import DigitflowError, InputError
+from tasks.inputs.listing import Listing
 from tasks.results.repair import damages, described
 from tasks.results.schema import SCHEMA
 from tasks.results.table_files import is_local, storage_of
@@ -32,6 +33,7 @@ ORDER = ["root", "path", RANK, "page"]
 BEFORE_COMMITS = 2**62  # more microseconds than a clock says, so that times rank below commits
 RANKED_BY = ("commit_version", "read_at")
 ROW_BATCH = 16_384  # rows in memory at once
+FEW = 16_384  # files that are looked for by their names among all
 NUL = "\0"  # between root and path of a file's name
 # where a spreadsheet may see a cell begin, which it may divide at other characters than commas:
 # before what makes a formula of it (OWASP: CSV injection), and before the mark that says it is none
@@ -141,6 +143,7 @@ class Query:
     status: str | None = None  # `read`, `review` or `rejected`
     reason: str | None = None  # a reason code
     path: str | None = None  # a part of the path
+    paths: Any = None  # Arrow strings: only these, whole
     history: bool = False  # superseded readings, too
 
 
@@ -150,8 +153,8 @@ CURRENT = Query()
 def select(table: str, query: Query = CURRENT, columns: list[str] | None = None) -> pa.Table:
     """Return the rows that a query asks for, ordered by root, path, reading and page.
 
-    Only the current reading of each file counts, which is its last, unless a run is named or the
-    history is asked for.
+    Only the current reading of each file counts, which is its last, or that of the run that is
+    named, unless the history is asked for.
 
     Args:
         table: folder or URL of the table.
@@ -168,17 +171,56 @@ def select(table: str, query: Query = CURRENT, columns: list[str] | None = None)
     if query.path:
         wanted &= pc.match_substring(pc.field("path"), query.path)
     keys = ("root", "path", "page", *RANKED_BY)
+    if query.paths is not None:
+        wanted &= pc.field("path").isin(query.paths)
     needed = columns and [*dict.fromkeys([*columns, *keys, "status", "reason"])]
     dataset = dataset_of(open_table(table), table)
     with reading(table):
         rows: pa.Table = dataset.to_table(columns=needed, filter=wanted)
-    if query.run is None and not query.history:
+    if not query.history:
         rows = current(rows)
     for name, value in (("status", query.status), ("reason", query.reason)):
         if value is not None:
             rows = rows.filter(pc.field(name) == value)
     ordered = rows.append_column(RANK, ranks(rows)).sort_by([(name, "ascending") for name in ORDER])
     return ordered.select(columns or rows.column_names)
+
+
+def current_rows(
+    table: str,
+    files: Listing | pa.Table,
+    status: str | None = None,
+    columns: list[str] | None = None,
+) -> pa.Table:
+    """Return the current row of every picture of some files, whichever run has read it.
+
+    Args:
+        table: folder or URL of the table.
+        files: a listing of them, or a table that has their roots and paths.
+        status: only these.
+        columns: names, all by default; root and path have to be among them.
+    """
+    if isinstance(files, pa.Table):
+        found = file_names(files).combine_chunks()
+        roots, paths = files["root"].unique().to_pylist(), files["path"]
+    else:
+        places = places_of(files)
+        found = pa.array([NUL.join(place) for place in places], pa.string())
+        roots, paths = files.roots.names, pa.array([path for _, path in places], pa.string())
+    asked = Query(roots, status=status, paths=paths if len(paths) <= FEW else None)
+    rows = select(table, asked, columns)
+    return rows.filter(pc.is_in(file_names(rows), value_set=found))
+
+
+def paths_of(listing: Listing) -> list[str]:
+    """Return the paths of a listing as rows have them, without their roots."""
+    return [path for _, path in places_of(listing)]
+
+
+def places_of(listing: Listing) -> list[tuple[str, str]]:
+    """Return root and path of each file of a listing as rows have them."""
+    paths = pq.read_table(listing.file, columns=["path"])["path"].to_pylist()
+    return [listing.roots.place(path) for path in paths]
 
 
 def ranks(rows: pa.Table | pa.RecordBatch) -> pa.Array | pa.ChunkedArray:
