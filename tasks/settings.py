@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -116,12 +116,27 @@ class WithVariables(BaseSettings):
         return init_settings, Variables(settings_cls)
 
 
+def _in_the_order_of_the_form(schema: dict[str, Any], settings: type["FlowSettings"]) -> None:
+    """Put what a person decides first above the rest, as the form in the Prefect UI shows it."""
+    fields = schema["properties"]
+    named = [name for name in settings.first_in_form if name in fields]
+    order = dict.fromkeys([*named, *fields])
+    schema["properties"] = {
+        name: fields[name] | {"position": place} for place, name in enumerate(order)
+    }
+
+
 class FlowSettings(WithVariables):
     """What both flows share."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DIGITFLOW_", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix="DIGITFLOW_",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_extra=_in_the_order_of_the_form,
     )
+    first_in_form: ClassVar[tuple[str, ...]] = ()
 
     device: DeviceChoice = Field(
         "auto", description="Where the network runs; 'cuda' that cannot run is an error."
@@ -209,6 +224,8 @@ class GateSettings(FlowSettings):
 class TrainSettings(GateSettings):
     """Settings of the train flow."""
 
+    first_in_form = ("data", "recipe", "seed", "promote", "orientation", "device")
+
     data: str = Field(
         "mnist",
         description="'mnist', a folder of IDX files, an .npz, a .csv, or a folder with one "
@@ -235,6 +252,8 @@ class TrainSettings(GateSettings):
 
 class ReadSettings(FlowSettings):
     """What decides how a folder is read."""
+
+    first_in_form = ("source", "model", "max_error", "include", "exclude")
 
     source: Once[str | list[str]] = Field(
         description="A folder, read with everything below it; a file, a glob in quotes, a list, an "

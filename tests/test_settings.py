@@ -152,3 +152,16 @@ def test_models_and_results_are_below_the_home_or_where_their_variable_says(
             monkeypatch.setenv(variable, given)
     assert models_place() == expected.format(name="models", **folders)
     assert results_table() == expected.format(name="results", **folders)
+
+
+def test_the_form_of_a_flow_begins_with_what_a_person_decides_first() -> None:
+    def form(settings: type[BaseSettings]) -> list[str]:
+        fields = settings.model_json_schema()["properties"]
+        assert [field["position"] for field in fields.values()] == list(range(len(fields)))
+        assert set(fields) == set(settings.model_fields)
+        return list(fields)
+
+    assert form(TrainSettings)[:4] == ["data", "recipe", "seed", "promote"]
+    assert form(TrainSettings)[-1] == "min_speed"
+    for reads in (PredictSettings, InboxSettings, PreviewSettings):
+        assert form(reads)[:3] == ["source", "model", "max_error"]
