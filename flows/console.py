@@ -102,7 +102,7 @@ class Console:
         self._output.print(table)
 
     @contextmanager
-    def bar(self, title: str, total: int) -> Iterator[Advance]:
+    def bar(self, title: str, total: int, unit: str = "") -> Iterator[Advance]:
         """Show a bar on a terminal, and nothing elsewhere."""
         columns = (
             TextColumn(f"{{task.description:<{LABEL_WIDTH}}}", markup=False),

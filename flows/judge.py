@@ -1,9 +1,13 @@
 """Judge a model file: draw what it is judged on, read it, read it with what serves, decide."""
 
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.console import Console
 from tasks.contracts.verdict import Verdict
 from tasks.data.snapshot import Snapshot
 from tasks.device import cpu, reading_device
@@ -21,6 +25,7 @@ from tasks.gate.steps import (
     try_resources,
 )
 from tasks.inference.model_file import Model, model_in
+from tasks.inference.shard import OnFiles
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured, fails_closed
 from tasks.registry.registry import Registry, serving
@@ -50,13 +55,16 @@ class Judgement:
     evidence: Evidence
 
 
-def judge(candidate: Candidate, settings: GateSettings, run: Path) -> Judgement:
+def judge(
+    candidate: Candidate, settings: GateSettings, run: Path, console: Console | None = None
+) -> Judgement:
     """Return the verdict on a model file, whatever goes wrong on the way.
 
     Args:
         candidate: the file.
         settings: of the gate.
         run: folder of the run; pictures are drawn in it.
+        console: shows how far it is; by default on the terminal.
 
     Raises:
         InputError: the settings name a folder or a slice that there is not.
@@ -69,10 +77,14 @@ def judge(candidate: Candidate, settings: GateSettings, run: Path) -> Judgement:
     champion = find_champion()
     try:
         drawn = draw(snapshot, named, settings, run / SLICES_FOLDER)
-        answers: dict[str, Answers | NotMeasured] = {
-            each.kind: read_candidate(model, each, drawn, settings.max_error) for each in devices
-        }
-        champion_answers = read_champion(champion, device, drawn, settings.max_error)
+        readings = len(devices) + isinstance(champion, Model)
+        pictures = 0 if isinstance(drawn, NotMeasured) else len(drawn.paths)
+        with counting_files(console or Console(), readings * pictures) as on_files:
+            answers: dict[str, Answers | NotMeasured] = {
+                each.kind: read_candidate(model, each, drawn, settings.max_error, on_files)
+                for each in devices
+            }
+            champion_answers = read_champion(champion, device, drawn, settings.max_error, on_files)
     finally:
         shutil.rmtree(run / SLICES_FOLDER, ignore_errors=True)
     changes = read_recent_again(champion, model, device, settings.max_error)
@@ -90,6 +102,21 @@ def judge(candidate: Candidate, settings: GateSettings, run: Path) -> Judgement:
     )
     verdict = decide(evidence, settings)
     return Judgement(verdict, changes_report(changes, candidate.version, verdict.against), evidence)
+
+
+@contextmanager
+def counting_files(console: Console, total: int) -> Iterator[OnFiles]:
+    """Show how many pictures have been read of all that the gate reads, whichever thread does."""
+    done, lock = 0, threading.Lock()
+    with console.bar("Gate", total, "pictures") as advance:
+
+        def on_files(files: int, _rejected: int) -> None:
+            nonlocal done
+            with lock:
+                done += files
+                advance(done)
+
+        yield on_files
 
 
 @fails_closed

@@ -94,7 +94,9 @@ def judge_version(
     parity = compared.parity() if compared else NotMeasured("its card holds none")
     snapshot = snapshot_of(version)
     with in_use(version.onnx):
-        judgement = judge(Candidate(version.name, version.onnx, snapshot, parity), settings, run)
+        judgement = judge(
+            Candidate(version.name, version.onnx, snapshot, parity), settings, run, console
+        )
     if judgement.verdict.sha256 != version.card.files[ONNX_FILE]:
         raise ModelError(f"{version.name}: its file was changed before it was judged: try again")
     log_verdict(judgement.verdict, console)

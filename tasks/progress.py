@@ -14,5 +14,5 @@ class ProgressLog(Protocol):
     def log(self, label: str, text: str) -> None:
         """Write one line with its label."""
 
-    def bar(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        """Show how far something is, of so many units."""
+    def bar(self, title: str, total: int, unit: str = "") -> AbstractContextManager[Advance]:
+        """Show how far something is, of so many units; without a name of them, as a share."""

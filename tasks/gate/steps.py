@@ -28,6 +28,7 @@ from tasks.gate.resources import batches, resources
 from tasks.gate.slices import NAMED_FLOOR, Slice, SliceFiles, copied, draw_slices, required
 from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import Model
+from tasks.inference.shard import OnFiles, tell_nobody
 from tasks.inputs.open import open_inputs
 from tasks.not_measured import NotMeasured, fails_closed
 from tasks.settings import GateSettings, home, results_table
@@ -119,10 +120,14 @@ def draw(
 )
 @fails_closed
 def read_candidate(
-    candidate: Model, device: Device, drawn: Drawn | NotMeasured, max_error: float
+    candidate: Model,
+    device: Device,
+    drawn: Drawn | NotMeasured,
+    max_error: float,
+    on_files: OnFiles = tell_nobody,
 ) -> Answers:
     """Read every slice with the candidate on one device."""
-    return _read(candidate, device, drawn, max_error)
+    return _read(candidate, device, drawn, max_error, on_files)
 
 
 @task(
@@ -136,6 +141,7 @@ def read_champion(
     device: Device,
     drawn: Drawn | NotMeasured,
     max_error: float,
+    on_files: OnFiles = tell_nobody,
 ) -> ChampionAnswers | Outdated | None:
     """Read the same pictures with what serves, as of now: old figures prove nothing."""
     if champion is None:
@@ -143,7 +149,7 @@ def read_champion(
     if isinstance(champion, NotMeasured):
         raise InputError(champion.reason)
     try:
-        answers = _read(champion, device, drawn, max_error)
+        answers = _read(champion, device, drawn, max_error, on_files)
         return ChampionAnswers(ModelFile(champion.name, champion.sha256), answers)
     except OutdatedModel as outdated:
         return Outdated(champion.name, str(outdated))
@@ -193,9 +199,15 @@ def decide(evidence: Evidence, settings: GateSettings) -> Verdict:
     return checks.judge(evidence, settings)
 
 
-def _read(model: Model, device: Device, drawn: Drawn | NotMeasured, max_error: float) -> Answers:
+def _read(
+    model: Model,
+    device: Device,
+    drawn: Drawn | NotMeasured,
+    max_error: float,
+    on_files: OnFiles,
+) -> Answers:
     if isinstance(drawn, NotMeasured):
         raise InputError(f"the slices were not drawn: {drawn.reason}")
     inputs, paths = open_inputs(str(drawn.root)), [path.encode() for path in drawn.paths]
-    answers = answers_of_files(model, device, inputs, paths, max_error)
+    answers = answers_of_files(model, device, inputs, paths, max_error, on_files)
     return {**by_slice(drawn.slices, answers), **drawn.missing}

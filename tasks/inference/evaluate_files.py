@@ -14,7 +14,7 @@ from tasks.errors import ModelError
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import guaranteed_or_review
 from tasks.inference.model_file import Model
-from tasks.inference.shard import read_rows
+from tasks.inference.shard import OnFiles, read_rows, tell_nobody
 from tasks.inference.worker import WorkerStart
 from tasks.inference.worker_pool import WorkerPool, workers_for
 from tasks.inputs.base import Entry, Inputs
@@ -37,7 +37,12 @@ class FileAnswers:
 
 
 def answers_of_files(
-    model: Model, device: Device, inputs: Inputs, paths: Sequence[bytes], max_error: float
+    model: Model,
+    device: Device,
+    inputs: Inputs,
+    paths: Sequence[bytes],
+    max_error: float,
+    on_files: OnFiles = tell_nobody,
 ) -> FileAnswers:
     """Read files as `digitflow predict` does, without writing to the results table.
 
@@ -48,6 +53,7 @@ def answers_of_files(
         paths: of the files, at least one.
         max_error: the error that is accepted. A model that cannot guarantee it reads nothing; what
             it would answer is still known, as of everything in review.
+        on_files: is told how many more files were read, from any thread.
 
     Raises:
         ModelError: the model cannot be used, or an answer is no probability: that proves nothing.
@@ -62,7 +68,7 @@ def answers_of_files(
         size = -(-len(paths) // workers)
         parts = [entries[start : start + size] for start in range(0, len(paths), size)]
         with ThreadPoolExecutor(workers) as threads:
-            read = list(threads.map(lambda part: read_rows(plan, part, pool)[0], parts))
+            read = list(threads.map(lambda part: read_rows(plan, part, pool, on_files)[0], parts))
     rows = pa.concat_tables(read)
     if useless := pc.sum(pc.equal(rows["reason"], Reason.NO_ANSWER)).as_py():
         raise ModelError(

@@ -102,7 +102,7 @@ def fit_model(snapshot: Snapshot, settings: TrainSettings, run: Path, log: Progr
     recipe = RECIPES[settings.recipe]
     log.log("Device", str(device))
     pictures = training_pictures(snapshot, recipe.simulation, settings.seed, log)
-    with log.bar("Training", recipe.epochs) as advance:
+    with log.bar("Training", recipe.epochs, "epochs") as advance:
         model, history = fit(
             pictures,
             snapshot.part(Part.CALIBRATION),
@@ -122,7 +122,7 @@ def training_pictures(
     part = snapshot.part(Part.TRAIN)
     if simulation is None:
         return part
-    with log.bar("Simulating", simulation.digits + simulation.no_digits) as advance:
+    with log.bar("Simulating", simulation.digits + simulation.no_digits, "pictures") as advance:
         pictures = training_set(part, simulation, seed, advance)
     log.log("Simulated", f"{len(pictures[1]):,} pictures to learn from {len(part[1]):,}")
     return pictures

@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from tasks.gate.acceptance_sets import AcceptanceSets
 from tasks.gate.steps import named_slices
 from tasks.inference.model_file import ONNX_FILE
 from tasks.metrics.classification import Parity
+from tasks.progress import Advance
 from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.reporting.document import to_html
@@ -59,7 +61,8 @@ def judged(snapshot: Snapshot, home: Path, tmp_path: Path) -> Judge:
         candidate = mutants.mutant(SHIPPED, tmp_path / "candidate.onnx", mutate)
         chosen = GateSettings.model_validate(LENIENT | settings)
         (tmp_path / "run").mkdir(exist_ok=True)
-        return judge(Candidate("mutant", candidate, snapshot, PARITY), chosen, tmp_path / "run")
+        given = Candidate("mutant", candidate, snapshot, PARITY)
+        return judge(given, chosen, tmp_path / "run", Console(quiet=True))
 
     return run
 
@@ -205,3 +208,23 @@ def test_real_pictures_that_were_read_are_read_again_and_a_change_is_shown(
     shutil.rmtree(mine)
     gone = judged(max_flips=0.1)
     assert "the files of the last batches are gone" in findings(gone)[0]
+
+
+def test_the_progress_of_the_gate_goes_up_to_all_that_it_reads(
+    judged: Judge, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, int, list[float]]] = []
+
+    @contextmanager
+    def bar(_self: Console, title: str, total: int, unit: str = "") -> Iterator[Advance]:
+        told.append((f"{title} {unit}", total, []))
+        yield told[-1][2].append
+
+    monkeypatch.setattr(Console, "bar", bar)
+    register_champion(home, SHIPPED, "serving")
+    judged()
+    [(name, total, done)] = told
+    assert name == "Gate pictures"
+    assert done == sorted(done)
+    assert done[-1] == total > 0
+    assert total % 2 == 0  # by the candidate and by what serves

@@ -28,7 +28,7 @@ class Lines:
         """Keep a line."""
         self.logged.append((label, text))
 
-    def bar(self, title: str, total: int) -> AbstractContextManager[Advance]:
+    def bar(self, title: str, total: int, unit: str = "") -> AbstractContextManager[Advance]:
         """Show nothing."""
         return nullcontext(lambda done: None)
 

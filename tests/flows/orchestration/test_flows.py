@@ -10,8 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterName,
     LogFilter,
@@ -20,7 +23,7 @@ from prefect.client.schemas.filters import (
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.console import quietly
-from flows.orchestration import flows
+from flows.orchestration import flows, run_console
 from flows.orchestration.launch import run_predict
 from flows.predict import PicturesRejected
 from tasks.errors import InputError
@@ -97,6 +100,32 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     assert {"reading", "reading-report"} <= set(artifacts)
     assert "broken.png" in artifacts["reading-report"].data
     assert artifacts["reading"].data == 100.0
+    assert artifacts["reading"].description.startswith("Reading: 100 % of 11 files in ")
+    assert artifacts["reading"].description.endswith(", 1 rejected")
+
+
+def test_a_card_of_progress_moves_while_the_run_works(
+    server: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_console, "ARTIFACT_EVERY", 0.05)
+
+    def card() -> Any:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["moving"]))
+        [found] = server.read_artifacts(artifact_filter=wanted)
+        return found.data, found.description
+
+    @flow
+    def moves() -> None:
+        deadline = time.monotonic() + RECORDED_S
+        with run_console.RunConsole().bar("Moving", 8, "steps") as advance:
+            assert card() == (0.0, "Moving: 0 % of 8 steps")
+            advance(2)
+            while card()[0] != 25.0:
+                assert time.monotonic() < deadline
+            assert card()[1].startswith("Moving: 25 % of 8 steps, ")
+
+    moves()
+    assert card()[0] == 100.0
 
 
 @pytest.mark.usefixtures("environment_stays")

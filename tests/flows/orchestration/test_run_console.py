@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.processes
+from flows.orchestration.run_console import RunProgress
+
+processes = pytest.mark.processes
 
 LEVELS = ("PREFECT_LOGGING_LEVEL", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
 LOGS = """
@@ -27,6 +29,34 @@ Path(sys.argv[1]).write_text("went on")
 """
 
 
+@pytest.mark.parametrize(
+    ("done", "seconds", "sentence"),
+    [
+        (0, 0, "Gate: 0 % of 1,000 pictures"),
+        (0, 9, "Gate: 0 % of 1,000 pictures"),
+        (250, 10, "Gate: 25 % of 1,000 pictures, 25 pictures a second, 30 s left"),
+        (1, 3, "Gate: 0 % of 1,000 pictures, 3 s for one, 50 min left"),
+        (1000, 50, "Gate: 100 % of 1,000 pictures in 50 s, 20 pictures a second"),
+    ],
+)
+def test_progress_is_told_with_percentage_rate_and_time_left(
+    done: float, seconds: float, sentence: str
+) -> None:
+    progress = RunProgress("Gate", 1000, "pictures")
+    progress.done = done
+    assert progress.sentence(seconds) == sentence
+
+
+def test_what_has_no_unit_is_told_as_a_share_and_nothing_to_do_is_done() -> None:
+    data = RunProgress("Data", 100, "")
+    data.done = 50
+    assert data.sentence(300) == "Data: 50 %, 5 min left"
+    assert RunProgress("Reading", 0, "files").sentence(0.2) == (
+        "Reading: 100 % of 0 files in less than 1 s"
+    )
+
+
+@processes
 def test_prefects_log_does_not_end_a_process_whose_worker_has_gone(tmp_path: Path) -> None:
     logs_where_nobody_reads(tmp_path / "ended")
     logs_where_nobody_reads(tmp_path / "lives", "outlive")
