@@ -1,6 +1,7 @@
 """What a flow shows in the Prefect UI: reports and tables as artifacts of its run."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.contracts.verdict import Verdict
@@ -8,6 +9,7 @@ from tasks.registry.card import Card
 from tasks.registry.registry import Registry
 from tasks.reporting.document import Report, as_markdown, to_markdown
 from tasks.reporting.training_report import verdict_report
+from tasks.runs import REPORTS_PATH
 from tasks.settings import FlowSettings
 from tasks.task import in_flow_run
 from tasks.visible import visible
@@ -17,16 +19,46 @@ if TYPE_CHECKING:  # a reading publishes its report, and judges nothing
 
 S = TypeVar("S", bound=FlowSettings)
 
+LOOK_S = 5.0  # seconds until the server has to show a report
 NEWEST = 100  # entries of the history in its artifact
 
 
-def publish_report(key: str, report: Report) -> None:
-    """Make a report a markdown artifact of the flow run, if this is one."""
+def publish_report(key: str, report: Report, file: Path | None = None) -> None:
+    """Make a report a markdown artifact of the flow run, if this is one.
+
+    Args:
+        key: of the artifact.
+        report: what it shows.
+        file: the same as HTML, to which it links where the server shows that file.
+    """
     if not in_flow_run():
         return
     from prefect.artifacts import create_markdown_artifact
 
-    create_markdown_artifact(to_markdown(report), key=key, description=as_markdown(report.lead))
+    text = to_markdown(report, _link_to(file) if file else "")
+    create_markdown_artifact(text, key=key, description=as_markdown(report.lead))
+
+
+def _link_to(file: Path) -> str:
+    """Return where the server of this run shows this very report, or nothing where it does not.
+
+    Servers that digitflow starts do so, and those behind its guard that have the same home.
+    """
+    import httpx
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    if api.url is None or not api.url.endswith("/api"):
+        return ""
+    path = REPORTS_PATH + file.parent.name
+    login = api.auth_string.get_secret_value() if api.auth_string else ""
+    user, _, password = login.partition(":")
+    auth = httpx.BasicAuth(user, password) if login else None
+    try:
+        shown = httpx.get(api.url.removesuffix("/api") + path, auth=auth, timeout=LOOK_S)
+    except httpx.HTTPError:
+        return ""
+    return path if shown.content == file.read_bytes() else ""
 
 
 def publish_table(key: str, rows: Sequence[Mapping[str, str | int | None]], lead: str) -> None:

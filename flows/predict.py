@@ -185,7 +185,7 @@ def _read(
         if settings.out:
             write_out(run.table, listing, settings, bounds_of)
         report = write_report(run, summary, counted, workers)
-        publish_report("reading-report", report)
+        publish_report("reading-report", report, run.folder / REPORT_FILE)
     return summary
 
 

@@ -212,7 +212,7 @@ def make_version(
         log_evaluation(evaluation, console)
         parity = compare_runtimes(snapshot, run, calibration.temperature)
     candidate = Candidate(version, onnx, snapshot, parity)
-    judgement = judge(candidate, settings, run)
+    judgement = judge(candidate, settings, run, console)
     log_verdict(judgement.verdict, console)
 
     measured = Measured(calibration, evaluation, golden, judgement)
@@ -221,7 +221,7 @@ def make_version(
     registered = registry.register(content, onnx, run / KERAS_FILE)
     outcome = promote_or_refuse(registry, registered, snapshot, settings, run)
     report = write_report(snapshot, registered, judgement.changes_report, run)
-    publish_report("training-report", report)
+    publish_report("training-report", report, run / REPORT_FILE)
     publish_verdict(judgement, version)
     publish_history(registry)
     console.log("Verdict", outcome.sentence)

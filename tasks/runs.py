@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,11 +14,13 @@ from tasks.atomic import make_folder, sync_folder, write_text
 from tasks.errors import InputError
 
 REPORT_FILE = "report.html"
+REPORTS_PATH = "/digitflow/reports/"  # below it a server of ours shows them, each by its run id
 SUMMARY_FILE = "summary.json"  # of runs that came to their end
 RUN_KEY_FILE = "purpose.json"
 LISTING_FILE = "listing.parquet"
 BEGAN = "began"  # key in it: the version of the results table that the run found
 NO_VERSION = -1  # in runs of earlier versions of digitflow
+RUN_ID = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 LOOK_BACK = 500  # runs, the newest first, in which interrupted ones are looked for
 
 

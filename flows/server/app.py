@@ -1,7 +1,8 @@
 """A Prefect server that answers its user alone: what `digitflow up` and single commands start.
 
 It is Prefect's own, with the guard in front; by its settings it asks for credentials and CSRF
-tokens. Prefect asks itself, too, as host `prefect-in-memory`: inside, past the guard.
+tokens. Prefect asks itself, too, as host `prefect-in-memory`: inside, past the guard. Beside it
+stand the reports of the runs of its home.
 
 For a server of your own: see deployments/README.md.
 """
@@ -12,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tasks.processes.parent import end_with_parent
+from tasks.settings import home
 
 if TYPE_CHECKING:
     from flows.server.guard import Guard
@@ -27,9 +29,12 @@ def app() -> "Guard":
     from prefect.settings import get_current_settings
 
     from flows.server.guard import KEY_VARIABLE, Guard
+    from flows.server.reports import Reports
 
-    origins = get_current_settings().server.api.cors_allowed_origins
-    return Guard(create_app(final=True), origins.split(","), os.environ.pop(KEY_VARIABLE, ""))
+    settings = get_current_settings().server.api
+    login = settings.auth_string.get_secret_value() if settings.auth_string else None
+    reports, key = Reports(home(), login), os.environ.pop(KEY_VARIABLE, "")
+    return Guard(create_app(final=True), settings.cors_allowed_origins.split(","), key, reports)
 
 
 def main(listening: int) -> None:

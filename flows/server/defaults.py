@@ -13,6 +13,8 @@ DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # the second UI asks an analytics host whatever is set
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
     # relative: a UI on another port would otherwise call port 4200
     "PREFECT_SERVER_UI_API_URL": "/api",
     # 20 seconds by default, too short for the embedded server on a busy machine (#16397)

@@ -14,11 +14,17 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tasks.runs import REPORTS_PATH
+
 PROOF_PATH = "/digitflow/proof"
 KEY_VARIABLE = "DIGITFLOW__SERVER_KEY"  # two underscores: between our processes, no setting
 POLICY = 1008  # the code with which a WebSocket is closed that breaks a rule
 STANDARD_PORTS = {"http": 80, "https": 443}  # which browsers leave out
-UNFRAMED = {"X-Frame-Options": "DENY", "Content-Security-Policy": "frame-ancestors 'none'"}
+# the second UI would ask an analytics host, whatever Prefect's settings say
+OURS_ALONE = {
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "frame-ancestors 'none'; connect-src 'self'",
+}
 NO_LOGIN = (
     "Unauthorized: this server asks for a login. If `digitflow up` runs it, this gives it to "
     "Prefect's commands: export $(digitflow credentials)"
@@ -28,18 +34,21 @@ NO_LOGIN = (
 class Guard:
     """An ASGI application in front of another."""
 
-    def __init__(self, app: ASGIApp, origins: Iterable[str], key: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, origins: Iterable[str], key: str = "", reports: ASGIApp | None = None
+    ) -> None:
         """Answer under the names of some origins, and to their pages.
 
         Args:
             app: what is guarded.
             origins: as `http://127.0.0.1:4200`.
             key: lets who knows it be sure of whom they talk to; none: no proof is given.
+            reports: answers below `REPORTS_PATH`.
 
         Raises:
             ValueError: an origin is none, as `*`.
         """
-        self._app, self._key = app, key
+        self._app, self._key, self._reports = app, key, reports
         self._origins = {origin.strip().rstrip("/").lower() for origin in origins}
         self._hosts: set[str] = set()
         for origin in self._origins:
@@ -59,6 +68,8 @@ class Guard:
         elif self._key and scope["path"] == PROOF_PATH:
             nonce = parse_qs(scope["query_string"].decode("latin-1")).get("nonce", [""])[0]
             await PlainTextResponse(proof(self._key, nonce))(scope, receive, send)
+        elif self._reports and scope["path"].startswith(REPORTS_PATH):
+            await self._reports(scope, receive, send)
         else:
             await self._app(scope, receive, _Answer(scope, receive, send))
 
@@ -88,7 +99,7 @@ class _Answer:
             await _refused(401, NO_LOGIN)(self._scope, self._receive, self._send)
         elif not self._replaced:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(UNFRAMED)
+                MutableHeaders(scope=message).update(OURS_ALONE)
             await self._send(message)
 
 
@@ -108,4 +119,4 @@ def _hosts(origin: str) -> set[str]:
 
 
 def _refused(status: int, why: str) -> Response:
-    return JSONResponse({"exception_message": why}, status, UNFRAMED)
+    return JSONResponse({"exception_message": why}, status, OURS_ALONE)
