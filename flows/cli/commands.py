@@ -79,7 +79,12 @@ class Demo(Flow):
         """Run the demo."""
         from flows.demo import demo
 
-        self.answer(demo(self.train, self.predict, self.console()).to_dict())
+        made = demo(self.train, self.predict, self.console())
+        if not self.no_prefect:
+            from flows.orchestration.launch import where_runs_are_listed
+
+            self.console().log("In the UI", f"both flow runs: {where_runs_are_listed()}")
+        self.answer(made.to_dict())
 
 
 class Train(TrainSettings, Flow):

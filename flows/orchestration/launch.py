@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,15 @@ from flows.console import quietly
 from flows.server.credentials import new_login
 from flows.server.defaults import set_defaults
 from flows.server.server_process import (
+    HOST,
+    PORT,
     Server,
     listening_socket,
     running_server,
     start_server,
     stop,
     wait_until_it_answers,
+    without_login,
 )
 from tasks.gc_control import uncollected
 from tasks.settings import PredictSettings, TrainSettings
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from tasks.results.summary import Summary
 
 EMBEDDED_STOP_S = 5.0
+STATE = ("DIGITFLOW_HOME", "PREFECT_HOME")  # variables for where reports and runs are kept
 
 
 def run_train(settings: TrainSettings, *, quiet: bool = False) -> "Outcome":
@@ -49,6 +54,19 @@ def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
             return cast("Summary", predict(settings))
         except PicturesRejected as error:
             return error.summary
+
+
+def where_runs_are_listed() -> str:
+    """Return the address of the list of runs, or what to do to see it."""
+    from prefect.settings import PREFECT_API_URL
+
+    configured, running = PREFECT_API_URL.value(), running_server()
+    if running and configured in (None, running.api_url):
+        return f"{running.url}/runs"
+    if configured:
+        return f"{without_login(configured).removesuffix('/api')}/runs"
+    places = [f"{name}={shlex.quote(os.environ[name])}" for name in STATE if os.environ.get(name)]
+    return f"`{' '.join([*places, 'digitflow up'])}`, then http://{HOST}:{PORT}/runs"
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from flows.server.guard import KEY_VARIABLE, PROOF_PATH, proof
 from tasks.errors import DigitflowError, InputError
 from tasks.settings import home
 
-HOST = "127.0.0.1"
+HOST, PORT = "127.0.0.1", 4200  # of `digitflow up`, if it is given no other
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds flows/
 SERVER_FILE = "server.json"  # in the home folder while `digitflow up` runs: its server
 ANSWER_S = 5.0

@@ -10,8 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.cli.commands import Up
 from flows.cli.main import INTERRUPTED
+from flows.orchestration import launch
+from flows.server.server_process import Server
 from tests.bars import bar, encoded
 from tests.flows.test_accidents import children_of
 from tests.inference.test_worker import is_running
@@ -92,3 +96,19 @@ def _command(pid: str) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def test_where_runs_are_listed_is_where_they_were_run(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.delenv("DIGITFLOW_HOME")
+    local = f"http://127.0.0.1:{Up.model_fields['port'].default}/runs"
+    monkeypatch.setattr(launch, "running_server", lambda: None)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert launch.where_runs_are_listed().endswith(f"digitflow up`, then {local}")
+        monkeypatch.setenv("DIGITFLOW_HOME", "/my home")
+        assert "DIGITFLOW_HOME='/my home' " in launch.where_runs_are_listed()
+        monkeypatch.setattr(launch, "running_server", lambda: Server(4711, "digitflow:secret"))
+        assert launch.where_runs_are_listed() == "http://127.0.0.1:4711/runs"
+    with temporary_settings({PREFECT_API_URL: "https://me:secret@prefect.example.org/api"}):
+        assert launch.where_runs_are_listed() == "https://prefect.example.org/runs"
