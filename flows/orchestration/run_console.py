@@ -139,7 +139,7 @@ class RunProgress:
 def _rate(per_second: float, unit: str) -> str:
     if per_second >= 1:
         return f"{per_second:,.0f} {unit} a second"
-    return f"{_spent(1 / per_second)} for one"
+    return f"{_spent(1 / per_second)} each"
 
 
 def _spent(seconds: float) -> str:

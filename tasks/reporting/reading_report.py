@@ -29,7 +29,7 @@ OUTCOMES: dict[Status, tuple[str, Tone]] = {
 }
 
 REJECTED_SIDE = 96  # units of a rejected picture
-LONGEST_NAME = 15  # characters below one
+LONGEST_NAME = 12  # characters below one
 
 STAGES = {
     "list": "listing the files, and finding those to read",

@@ -157,7 +157,7 @@ def test_the_most_frequent_reason_comes_first_and_each_shows_its_pictures() -> N
     assert "data:image/jpeg" in blank
     for words in ("b.pdf", "2 pages", "page 4"):
         assert f">{words}<" in blank
-    assert ">…at-is-long.png<" in other
+    assert ">…is-long.png<" in other
 
 
 def test_a_reading_of_nothing_and_without_samples_is_reported() -> None:

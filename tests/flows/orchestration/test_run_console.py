@@ -35,7 +35,7 @@ Path(sys.argv[1]).write_text("went on")
         (0, 0, "Gate: 0 % of 1,000 pictures"),
         (0, 9, "Gate: 0 % of 1,000 pictures"),
         (250, 10, "Gate: 25 % of 1,000 pictures, 25 pictures a second, 30 s left"),
-        (1, 3, "Gate: 0 % of 1,000 pictures, 3 s for one, 50 min left"),
+        (1, 3, "Gate: 0 % of 1,000 pictures, 3 s each, 50 min left"),
         (1000, 50, "Gate: 100 % of 1,000 pictures in 50 s, 20 pictures a second"),
     ],
 )
