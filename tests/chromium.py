@@ -122,11 +122,16 @@ class Page:
 
     def click(self, words: str) -> None:
         """Click on the innermost thing that shows just these words, once it is there."""
-        self.text(words)
-        self.run(
-            f"[...document.querySelectorAll('a, button, div, span, p')].filter("
-            f"each => each.innerText?.trim() === {json.dumps(words)}).at(-1).click()"
+        found = (
+            f"[...document.querySelectorAll('body *')].findLast("
+            f"each => each.innerText?.trim() === {json.dumps(words)})"
         )
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.run(f"Boolean({found})"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nothing shows {words!r} alone:\n{self.text()[:2000]}")
+            time.sleep(0.1)
+        self.run(f"{found}.click()")
 
     def look(self, width: int, height: int, *, dark: bool = False) -> None:
         """Give the window a size in px, and its user a taste."""
