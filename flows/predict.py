@@ -4,7 +4,7 @@ Never loads TensorFlow; ONNX Runtime and OpenCV are for workers and the report a
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from tasks.errors import DigitflowError, ModelError, RejectedInputs
 from tasks.gc_control import settled
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds, guaranteed
-from tasks.inference.model_file import Model
+from tasks.inference.model_file import Model, Unreadable
 from tasks.inference.worker import SessionFacts, WorkerStart
 from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Inputs
@@ -44,7 +44,7 @@ from tasks.results.originals import ALL_STAY, Originals
 from tasks.results.pending import ReprocessPolicy, find_pending
 from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_decisions
 from tasks.results.repair import require_sound
-from tasks.results.summary import FileCounts, RunFacts, Summary, Tally, summarise, tally
+from tasks.results.summary import FileCounts, InsteadOf, RunFacts, Summary, Tally, summarise, tally
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, open_run, resumable_runs, run_lock
 from tasks.settings import PredictSettings, home, models_place, results_table
 from tasks.task import task
@@ -65,6 +65,7 @@ class Run:
     stages: Stages
     console: Console
     runner: Runner
+    instead_of: Unreadable | None  # the champion, where another model reads
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ def predict(
         model = find_model(settings.model, registry)
         device = reading_device(settings.device)
         folder, table = open_run("predict", home()), results_table()
-        run = Run(folder, inputs, table, device, started, stages, console, runner)
+        run = Run(
+            *(folder, inputs, table, device, started, stages, console, runner), model.instead_of
+        )
         start = WorkerStart(model, device, settings.decode_timeout)
         with settled(), in_use(Path(model.location)), WorkerPool(start) as workers:
             listing = found.listing if found else list_files(run, settings)
@@ -223,6 +226,8 @@ def log_model(
 ) -> None:
     """Say what reads, and where it does so against the gate."""
     console.log("Model", f"{model}, by {session.provider} on {device}")
+    if champion := model.instead_of:
+        console.log("", f"in place of the champion: {champion.why}")
     if reason := registry.overridden().get(session.version):
         console.log("", f"promoted against the gate: {reason}")
 
@@ -297,6 +302,7 @@ def run_facts(run: Run, settings: PredictSettings, guarantee: Guarantee) -> RunF
         out=str(settings.out) if settings.out else None,
         model_version=session.version,
         canonical_version=session.canonical_version,
+        instead_of=InsteadOf(**asdict(run.instead_of)) if run.instead_of else None,
         promise=guarantee.promise,
         device=str(run.device),
         provider=session.provider,

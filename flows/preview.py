@@ -57,6 +57,7 @@ def preview(settings: PreviewSettings, console: Console) -> Preview:
         threshold=promise.whole,
         promise=promise.sentence(),
         model_version=reader.version,
+        instead_of=model.instead_of.why if model.instead_of else None,
         report=str(run / REPORT_FILE),
     )
     report = preview_report(found, rows, pictures)

@@ -47,6 +47,8 @@ class ModelError(InputError):
 class OutdatedModel(ModelError):
     """A model that was made for pictures in another canonical form than this digitflow's."""
 
+    cause: str = ""  # the message without its advice
+
 
 class DeviceError(InputError):
     """A device that was asked for by name and cannot run, with the cause."""

@@ -42,6 +42,9 @@ UNFINISHED = [
     *("*.tmp", "*.temp", "*.swp", ".~*", "~$*", ".nfs*", ".smbdelete*"),
     *(".*.[a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9][a-z0-9]", ".digitflow-*"),
 ]
+# what `--model` may say beside a version and a file
+CHAMPION, CHAMPION_OR_SHIPPED = "champion", "champion-or-shipped"
+
 SEEN = "histories"  # folder of the home: what this machine has seen of each history
 NO_SECRETS = (
     "a URL with a password, key or signature would be written into results, reports and logs: give "
@@ -262,7 +265,10 @@ class ReadSettings(FlowSettings):
     include: list[str] = Field([], description="Only files that match one of these patterns.")
     exclude: list[str] = Field([], description="No files that match one of these patterns.")
     model: str = Field(
-        "champion", description="'champion', a version from `digitflow models`, or an .onnx file."
+        CHAMPION,
+        description="'champion', a version from `digitflow models`, or an .onnx file. "
+        "'champion-or-shipped': where the champion was made for another digitflow, the model that "
+        "ships reads, and says so.",
     )
     max_error: float = Field(
         0.005, gt=0, le=1, description="Share of errors you accept; what is less sure is reviewed."

@@ -6,6 +6,7 @@ import platform
 import shutil
 from dataclasses import dataclass
 
+from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.server_process import running_server, without_login
 from tasks.device import Device, cpu, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DigitflowError
@@ -109,7 +110,15 @@ def _models() -> list[Finding]:
         registry.history()
     except (DigitflowError, OSError) as error:
         return [Finding("models", str(error), False, "see DIGITFLOW_MODELS")]
-    return [Finding("models", registry.place), _champion(registry)]
+    return [Finding("models", registry.place), _champion(registry), *_reading()]
+
+
+def _reading() -> list[Finding]:
+    try:
+        trouble = trouble_of_reading()
+    except DigitflowError:  # said of the champion already
+        return []
+    return [Finding("reading", trouble, False, "digitflow models upgrade")] if trouble else []
 
 
 def _champion(registry: Registry) -> Finding:

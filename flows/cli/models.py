@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import Field
 
 from flows.cli.base import Command, print_table
-from flows.cli.commands import GATE_HEADINGS
+from flows.cli.commands import GATE_HEADINGS, Flow
 from tasks.errors import GateRefused
-from tasks.settings import GateSettings, Once
+from tasks.settings import CHAMPION, DeviceChoice, GateSettings, Once
 
 Reason = Field(min_length=1, description="Why; it is written into the history.")
 
@@ -111,6 +111,43 @@ class DiffModels(Command):
         from tasks.registry import catalog
 
         self.table(catalog.differences(self.first, self.second), "no difference")
+
+
+class UpgradeModel(Flow):
+    """Train a version of an earlier digitflow again from its card; the gate decides if it serves.
+
+    The same data, recipe and settings, as far as this digitflow knows them; what it does not know
+    is said. What reads as it is stays as it is.
+    """
+
+    arguments = ("version",)
+
+    version: Once[str] = Field(
+        CHAMPION, description="A version from `digitflow models`; the champion, if not given."
+    )
+    data_at: Once[str | None] = Field(
+        None, description="Where its data is by now, if not where its card says."
+    )
+    device: DeviceChoice | None = Field(
+        None, description="Where the network is trained; as in its card, if not given."
+    )
+
+    def run(self) -> None:
+        """Train it again; a refusal is exit code 3."""
+        from flows.maintenance.upgrade import upgrade_of
+
+        given = {"device": self.device} if self.device else {}
+        console, upgrade = self.console(), upgrade_of(self.version, self.data_at, given)
+        if upgrade.why is None:
+            self.answer({"version": upgrade.version, "upgraded": False})
+            console.log("Upgrade", f"{upgrade.version} reads with this digitflow: it needs none")
+            return
+        upgrade.log(console)
+        outcome = self.train(upgrade.settings)
+        upgrade.log_data(Path(outcome.dataset), console)
+        self.answer(outcome.to_dict() | {"upgraded": outcome.promoted, "instead_of": self.version})
+        if not outcome.accepted:
+            raise GateRefused(outcome.sentence)
 
 
 class JudgeModel(GateSettings, Command):
@@ -220,6 +257,7 @@ MODELS: dict[str, type[Command]] = {
     "rollback": RollbackModel,
     "diff": DiffModels,
     "judge": JudgeModel,
+    "upgrade": UpgradeModel,
     "verify": VerifyModels,
     "gc": CleanModels,
     "reproduce": ReproduceModel,

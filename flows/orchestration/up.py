@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.credentials import kept_login, private_folder
 from flows.server.defaults import set_defaults
 from flows.server.descendants import adopt_orphans, end_descendants
@@ -76,6 +77,7 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
                 _stopped(_module(environment, program, worker_log)) as worker,
                 announced(server),
             ):
+                _say_what_reads(say)
                 _welcome(server, say)
                 _wait({"server": (process, log), "worker": (worker, worker_log)})
     except KeyboardInterrupt:
@@ -181,6 +183,16 @@ def _welcome(server: Server, say: Say) -> None:
     say("", "  prefect deployment run train/weekly")
     say("", """  prefect deployment run predict/inbox -p settings='{"source": "/path/to/scans"}'""")
     say("", "Ctrl-C stops it all.")
+
+
+def _say_what_reads(say: Say) -> None:
+    """Say which model will not read, before a run fails by it."""
+    try:
+        trouble = trouble_of_reading()
+    except DigitflowError as error:
+        trouble = str(error)
+    if trouble:
+        say("Model", trouble)
 
 
 def _wait(watched: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]]) -> None:

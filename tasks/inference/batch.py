@@ -176,6 +176,7 @@ def _finished(
     constants = {
         "model_version": session.version,
         "canonical_version": CANONICAL_VERSION,
+        "instead_of": session.instead_of,
         "run_id": plan.run_id,
         "read_at": datetime.now(UTC),
     }

@@ -17,6 +17,14 @@ ONNX_FILE, KERAS_FILE = "model.onnx", "model.keras"  # in the folder of a run or
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A version that should read, and cannot with this digitflow."""
+
+    version: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Model:
     """An ONNX file as it was when it was read."""
 
@@ -24,6 +32,7 @@ class Model:
     location: str  # where it was read, for people
     onnx: bytes = field(repr=False)
     registered: bool = False  # under this name, which its own metadata have to say, too
+    instead_of: Unreadable | None = None  # the champion that it stands in for
 
     def __str__(self) -> str:
         """Return the name, and where the file lies if it is none that was registered."""

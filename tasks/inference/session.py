@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device
+from tasks.device import CPU_PROVIDER, CUDA_PROVIDER, Device, cpu
 from tasks.errors import DeviceError, ModelError, OutdatedModel
 from tasks.imaging.form import CANONICAL_VERSION
 from tasks.inference.decision import usable
@@ -24,6 +24,11 @@ TRIED = (1, 2, 3)  # pictures in each batch that a model has to answer before it
 # below a device leads nowhere
 OTHER_FILES, NOWHERE = "session.model_external_initializers_file_folder_path", os.devnull
 DIGITS = 10
+# what to do about the champion of another digitflow
+TRAIN_AGAIN = (
+    "`digitflow models upgrade` trains it again; until then `--model champion-or-shipped` reads "
+    "with the model that ships"
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class ModelSession:
             raise DeviceError(f"{device} was chosen, but ONNX Runtime runs on {self.provider}")
         self.metadata = _checked_metadata(self._session, model)
         self.version, self._location = model.name, model.location
+        self.instead_of = model.instead_of.version if model.instead_of else None
         self.calibration = _calibration(self.metadata, model)
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._try()
@@ -113,6 +119,19 @@ class ModelSession:
             )
 
 
+def outdated(model: Model) -> str | None:
+    """Return why this digitflow cannot read with a model of another one; None: it can.
+
+    Raises:
+        ModelError: it can be used by no digitflow.
+    """
+    try:
+        ModelSession(model, cpu())
+    except OutdatedModel as error:
+        return error.cause
+    return None
+
+
 def _checked_metadata(session: Any, model: Model) -> dict[str, str]:
     inputs = {i.name: (i.type, i.shape[1:]) for i in session.get_inputs()}
     outputs = {o.name: (o.type, o.shape[1:]) for o in session.get_outputs()}
@@ -126,16 +145,26 @@ def _checked_metadata(session: Any, model: Model) -> dict[str, str]:
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     form = metadata.get("canonical_version")
     if form != CANONICAL_VERSION or "version" not in metadata:
-        raise (OutdatedModel if form else ModelError)(
-            f"{model.location} was made for canonical form {form or 'unknown'}, this digitflow has "
-            f"{CANONICAL_VERSION}: train again, or use the digitflow it was made with"
-        )
+        raise _of_another_digitflow(model, form)
     if model.registered and metadata["version"] != model.name:
         raise ModelError(
             f"{model.location} is registered as {model.name}, but says that it is "
             f"{metadata['version']}: train and promote another version"
         )
     return metadata
+
+
+def _of_another_digitflow(model: Model, form: str | None) -> ModelError:
+    cause = (
+        f"{model} was made for canonical form {form or 'unknown'}, this digitflow has "
+        f"{CANONICAL_VERSION}"
+    )
+    if form is None:
+        return ModelError(f"{cause}: train again, or use the digitflow it was made with")
+    advice = TRAIN_AGAIN if model.registered else "train again"
+    error = OutdatedModel(f"{cause}: {advice}, or use the digitflow it was made with")
+    error.cause = cause
+    return error
 
 
 def _calibration(metadata: dict[str, str], model: Model) -> Calibration:

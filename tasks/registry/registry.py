@@ -9,13 +9,15 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tasks.atomic import absolute, atomic_write, sha256, write_text
 from tasks.errors import GateRefused, InputError, ModelError
-from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, model_in
+from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, Unreadable, model_in
+from tasks.inference.session import outdated
 from tasks.registry.card import CARD_DIGEST, Card, CardContent, card_of, read_card, sealed
 from tasks.registry.events import entry_of, named_within, overridden, registered, removed, served
 from tasks.registry.open import open_models
@@ -27,6 +29,7 @@ from tasks.registry.serving_rules import (
 )
 from tasks.registry.version import CARD_FILE, Known, Unusable, Version, require_judged, verified
 from tasks.registry.version_lock import unused
+from tasks.settings import CHAMPION, CHAMPION_OR_SHIPPED
 from tasks.storage.journal import Entry
 from tasks.task import task
 
@@ -360,7 +363,7 @@ def serving(registry: Registry) -> Version | None:
 
 
 def find_model(model: str, registry: Registry) -> Model:
-    """Return what `--model` means: `champion`, a version's name, or the path of an ONNX file.
+    """Return what `--model` means: one of the two words, a version's name, or an ONNX file.
 
     The champion is the version that ships with the package until another is promoted. A file reads
     under the name of the version that it is, byte for byte, and else under its hash.
@@ -370,16 +373,25 @@ def find_model(model: str, registry: Registry) -> Model:
     """
     if model.endswith(".onnx"):
         return _of_file(absolute(model), registry)
-    if model == "champion":
+    if model in (CHAMPION, CHAMPION_OR_SHIPPED):
         champion = serving(registry)
         if champion is None:
             raise ModelError(
                 f"no champion yet in {registry.place}: run `digitflow train` (some 15 minutes), "
                 "or give a model with --model FILE.onnx"
             )
-        return champion.model()
+        found = champion.model()
+        return _or_shipped(found) if model == CHAMPION_OR_SHIPPED else found
     ready = bundled_model()
     return (ready if ready and model == ready.name else registry.load(model)).model()
+
+
+def _or_shipped(champion: Model) -> Model:
+    """Return the model that ships where the champion is of another digitflow, and only there."""
+    why, ready = outdated(champion), bundled_model()
+    if why is None or ready is None:
+        return champion
+    return replace(ready.model(), instead_of=Unreadable(champion.name, why))
 
 
 def _of_file(file: Path, registry: Registry) -> Model:

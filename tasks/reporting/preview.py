@@ -34,6 +34,7 @@ class Preview:
     promise: str
     model_version: str
     report: str
+    instead_of: str | None = None  # why it is not the champion, where that could not read
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
@@ -68,12 +69,15 @@ def preview_report(
     ]
     if unshown:
         sections.append(unshown_section(unshown))
+    model = preview.model_version
+    if preview.instead_of:
+        model += f", in place of the champion: {preview.instead_of}"
     return Report(
         title=f"Preview of {preview.folder}",
         lead=f"{preview.shown:,} of {plural(preview.files, 'file')} looked at: {counts}. "
         f"{preview.promise}.",
         sections=sections,
-        note=f"Model {preview.model_version}. Nothing was written to the results table.",
+        note=f"Model {model}. Nothing was written to the results table.",
     )
 
 

@@ -138,6 +138,8 @@ def _lead(summary: Summary, unaccounted: int) -> str:
         lead += f" {plural(before, 'more file')} had not changed since an earlier reading."
     if others := summary.others:
         lead += f" {plural(others, 'more file')} were read by another run meanwhile."
+    if champion := summary.instead_of:
+        lead += f" {summary.model_version} read in place of the champion: {champion.why}."
     if unaccounted:
         lead += f" The counts do not add up: {unaccounted:+,}, which is a defect of digitflow."
     if known := summary.accuracy:
@@ -360,6 +362,7 @@ def _provenance(summary: Summary) -> Section:
         "Results table": summary.results,
         "Also written to": summary.out or "no other file",
         "Model": summary.model_version,
+        **({"In place of": summary.instead_of.version} if summary.instead_of else {}),
         "Canonical form": summary.canonical_version,
         "Ran on": f"{summary.provider}: {summary.device}",
         "Run": summary.run_id,

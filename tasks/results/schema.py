@@ -45,5 +45,6 @@ SCHEMA = pa.schema(
         ("doubts", pa.string()),
         ("kind", pa.string()),
         ("original", pa.string()),  # null: the file stays; see tasks/results/originals.py
+        ("instead_of", pa.string()),
     ]
 )

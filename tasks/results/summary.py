@@ -68,6 +68,13 @@ class SummaryKind(Contract):
     rejected: int
 
 
+class InsteadOf(Contract):
+    """The champion, where another model read."""
+
+    version: str
+    why: str  # it could not
+
+
 class Summary(Contract):
     """What one run found and what became of it: found = read + review + rejected."""
 
@@ -88,6 +95,7 @@ class Summary(Contract):
     rejects: list[Reject]  # the first ones
     model_version: str
     canonical_version: str
+    instead_of: InsteadOf | None = None  # the champion, where that could not read
     threshold: SummaryThreshold  # of all kinds together: the highest, and the highest bound
     promise: str = ""  # in words
     kinds: list[SummaryKind] = Field(default_factory=list)
@@ -131,6 +139,7 @@ class RunFacts:
     out: str | None
     model_version: str
     canonical_version: str
+    instead_of: InsteadOf | None
     promise: Promise
     device: str
     provider: str
@@ -248,6 +257,7 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         ],
         model_version=run.model_version,
         canonical_version=run.canonical_version,
+        instead_of=run.instead_of,
         threshold=SummaryThreshold.from_dict(asdict(run.promise.whole)),
         promise=run.promise.sentence(),
         kinds=_kinds(run.promise, counted),

@@ -22,6 +22,7 @@ THRESHOLDS = Thresholds(0.8, 0.5, 0.6)
 SAME = {
     "model_version": "m",
     "canonical_version": "1",
+    "instead_of": None,
     "run_id": "run-1",
     "read_at": datetime(2026, 1, 2, tzinfo=UTC),
 }

@@ -28,6 +28,7 @@ from tests.results.test_table import read_row, rejected_row, store
 def summary_of(table: str, files: int) -> Summary:
     """Return the summary of a run that read so many files."""
     run = RunFacts(
+        instead_of=None,
         run_id="run-1",
         results=table,
         out=None,

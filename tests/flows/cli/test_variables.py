@@ -48,7 +48,14 @@ ONCE = {
     **{"RETRY_REVIEW": "1"},
     **{"RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
     **{"VERSION": "v", "REASON": "blank", "OVERRIDE": "1", "FIRST": "v", "SECOND": "w"},
-    **{"KEEP": "1", "EVEN_REFERENCED": "1", "FOLDER": "in", "NAME": "mine", "FLOOR": "0.5"},
+    **{
+        "DATA_AT": "digits/",
+        "KEEP": "1",
+        "EVEN_REFERENCED": "1",
+        "FOLDER": "in",
+        "NAME": "mine",
+        "FLOOR": "0.5",
+    },
 }
 
 
