@@ -95,11 +95,42 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def processes_of_run(run: str) -> list[int]:
+    """Return the pids of what a worker has started for a flow run of Prefect, the first first."""
+    return processes_with(f"PREFECT__FLOW_RUN_ID={run}")
+
+
+def processes_with(variable: str) -> list[int]:
+    """Return the pids of those who have `NAME=value` in the environment they were started with."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return sorted(pid for pid in pids if variable.encode() in _parts(pid, "environ"))
+
+
+def words_of(pid: int) -> list[bytes]:
+    """Return the words of the command that a process is."""
+    return _parts(pid, "cmdline")
+
+
+def _parts(pid: int, file: str) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes().split(b"\0")
+    except (*GONE, PermissionError):
+        return []
+
+
+def memory_of(pid: int) -> int:
+    """Return the memory that a process has, bytes; 0 of one that ended."""
+    return _memory(pid, "VmRSS")
+
+
 def _high_water(pid: int) -> int:
-    """Return the most memory that a process has had, bytes; nothing is known of one that ended."""
+    return _memory(pid, "VmHWM")
+
+
+def _memory(pid: int, line: str) -> int:
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except GONE:
         return 0
-    lines = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    lines = [said for said in status.splitlines() if said.startswith(line)]
     return int(lines[0].split()[1]) * 1024 if lines else 0
