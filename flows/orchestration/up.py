@@ -176,7 +176,7 @@ def _welcome(server: Server, say: Say) -> None:
         say("Login", f"{server.login} (shown again by `{show}`)")
     else:
         say("Login", f"shown by `{show}`")
-    say("Schedules", "train/weekly, Sundays 03:00 UTC; predict/inbox, every hour at five past")
+    say("Schedules", "train/weekly, Sundays 03:00 UTC; predict/inbox, every five minutes")
     say("Inbox", inbox())
     say("", "From another terminal:")
     say("", f"  export $({show})")

@@ -108,5 +108,5 @@ def _families(listing: Listing, table: str) -> dict[str, dict[int, Reading]]:
 
 def _bases(batch: pa.RecordBatch) -> pa.Array:
     """Return root and name without its number of each row."""
-    names = pc.replace_substring_regex(batch["path"], NUMBER, "")
-    return pc.binary_join_element_wise(batch["root"], names, NUL)
+    root, path = (batch[name].cast(pa.string()) for name in ("root", "path"))
+    return pc.binary_join_element_wise(root, pc.replace_substring_regex(path, NUMBER, ""), NUL)

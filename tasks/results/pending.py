@@ -26,6 +26,7 @@ from tasks.results.table import (
     RANKED_BY,
     file_names,
     is_table,
+    of_paths,
     of_roots,
     paths_of,
     ranks,
@@ -184,11 +185,12 @@ def _known(table: str, listing: Listing, policy: ReprocessPolicy, bounds_of: Bou
     facts = ["page", "size", "mtime_ns", "content_hash", "run_id"]
     columns = ["root", *facts, *DECIDED_BY, *RANKED_BY]
     wanted = of_roots(listing.roots.names)
-    if listing.count <= FEW:  # an inbox from which files are taken has few, and many rows
-        wanted &= pc.field("path").isin(pa.array(paths_of(listing), pa.string()))
     if policy.again:
         wanted &= pc.field("run_id").isin(pa.array(policy.resumed, pa.string()))
-    batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
+    batches = scan(table, columns, wanted)
+    if listing.count <= FEW:  # an inbox from which files are taken has few, and many rows
+        batches = of_paths(batches, pa.array(paths_of(listing), pa.string()))
+    batches = (batch for batch in batches if batch.num_rows)
     parts = [_columns(batch, policy, bounds_of) for batch in batches]
     if not parts:
         kinds = (KEY, bool, bool, int, int, KEY, int, bool)

@@ -28,7 +28,7 @@ from flows.orchestration.launch import run_predict
 from flows.predict import PicturesRejected
 from tasks.errors import InputError
 from tasks.reporting.document import percent
-from tasks.settings import PredictSettings, TrainSettings
+from tasks.settings import InboxSettings, PredictSettings, TrainSettings
 from tests.bars import bar, encoded
 from tests.flows.test_console import Closed
 from tests.helpers import register_champion
@@ -154,6 +154,33 @@ def test_a_strict_run_with_rejected_pictures_failed_and_says_why_in_one_line(
     of_command = last_run(server, f"{folder}: nothing new")
     assert of_command.state.is_failed()
     assert of_command.tags == ["digitflow"]  # by which an automation knows it
+
+
+def test_a_look_at_an_inbox_that_finds_nothing_is_a_run_that_says_so_and_leaves_nothing(
+    server: SyncPrefectClient, home: Path, tmp_path: Path, model_file: Path
+) -> None:
+    register_champion(home, model_file)
+    folder, read = tmp_path / "post", tmp_path / "read"
+    folder.mkdir()
+    settings = InboxSettings(source=str(folder), settle=0, after="move", move_to=str(read))
+    assert flows.read_inbox(settings) is None
+    run = last_run(server, f"{folder}: nothing new")
+    assert (run.state.type.value, run.state.name) == ("COMPLETED", "Nothing new")
+    artifacts = server.read_artifacts()
+    assert [artifact for artifact in artifacts if artifact.flow_run_id == run.id] == []
+    assert not (home / "runs").exists()
+
+    (folder / "7.png").write_bytes(encoded(bar(7)))
+    (folder / "8.png.part").write_bytes(encoded(bar(8)))
+    assert flows.read_inbox(settings).read == 1
+    run = last_run(server, f"{folder}: 1 read, 0 for review, 0 rejected")
+    counts = "1 read, 0 for review, 0 rejected, 1 file still being written, 1 file moved"
+    assert run.state.message == counts
+    assert [file.name for file in read.iterdir()] == ["7.png"]
+    assert flows.read_inbox(settings) is None
+    assert last_run(
+        server, f"{folder}: nothing new, 1 file still being written"
+    ).state.is_completed()
 
 
 def test_a_command_whose_output_nobody_reads_is_told_so_while_a_deployment_goes_on(

@@ -123,7 +123,7 @@ def test_both_flows_are_deployed_with_a_schedule_and_training_runs_one_at_a_time
 ) -> None:
     train, inbox = running.deployment("train/weekly"), running.deployment("predict/inbox")
     crons = [d["schedules"][0]["schedule"]["cron"] for d in (train, inbox)]
-    assert crons == ["0 3 * * 0", "5 * * * *"]
+    assert crons == ["0 3 * * 0", "*/5 * * * *"]
     assert train["concurrency_limit"] == 1 or train["global_concurrency_limit"]["limit"] == 1
     assert inbox["global_concurrency_limit"]["limit"] == 1
     assert inbox["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
