@@ -155,13 +155,14 @@ class Cleaned:
     kept: dict[str, str]  # old versions that had to stay, with the reason
 
 
-def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
+def clean(keep: int, reason: str, *, referenced: bool, dry_run: bool = False) -> Cleaned:
     """Delete all but the newest versions, none that serves, would serve, reads or has read.
 
     Args:
         keep: how many of the newest stay.
         reason: why, for the history.
         referenced: also delete what rows of the results table refer to.
+        dry_run: delete nothing, and return what would be.
     """
     known = registry()
     with ExitStack() as held:
@@ -175,9 +176,10 @@ def clean(keep: int, reason: str, *, referenced: bool) -> Cleaned:
             elif rows.get(name) and not referenced:
                 kept.setdefault(name, f"it read {plural(rows[name], 'row')} of the results")
         removed = [name for name in old if name not in kept]
-        for name in removed:
+        for name in removed if not dry_run else ():
             known.remove([name], reason, {"rows": rows.get(name, 0)})
-    known.sweep()
+    if not dry_run:
+        known.sweep()
     return Cleaned(removed, {name: kept[name] for name in old if name in kept})
 
 

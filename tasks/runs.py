@@ -4,7 +4,7 @@ import fcntl
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ LISTING_FILE = "listing.parquet"
 BEGAN = "began"  # key in it: the version of the results table that the run found
 NO_VERSION = -1  # in runs of earlier versions of digitflow
 RUN_ID = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
+REMOVED = ".removed-"  # before the name of a folder that is being deleted
 LOOK_BACK = 500  # runs, the newest first, in which interrupted ones are looked for
 
 
@@ -72,31 +73,89 @@ def resumable_runs(run: Path, key: Mapping[str, Any]) -> list[str]:
     kind = run.name.split("-")[0]
     ids = []
     newest = sorted(run.parent.glob(f"{kind}-*"), reverse=True)[:LOOK_BACK]
-    ours = {folder: began for folder in newest if (began := _began(folder, key)) is not None}
-    ours.pop(run, None)
-    ended = {folder: (folder / SUMMARY_FILE).exists() for folder in ours}
-    for folder in sorted(
-        ours, key=lambda other: (ours[other], ended[other], other.name), reverse=True
-    ):
-        if ended[folder]:
+    ours = [
+        (began, folder)
+        for folder in newest
+        if folder != run and (noted := _noted(folder)) and noted[0] == key
+        for began in [noted[1]]
+    ]
+    for folder, ended in _newest_first(ours):
+        if ended:
             break
         if not _is_running(folder):
             ids.append(folder.name)
     return ids
 
 
-def _began(folder: Path, key: Mapping[str, Any]) -> int | None:
-    """Return the version at which a run began, if it has this key."""
+def needed_runs(folders: Iterable[Path]) -> dict[Path, str]:
+    """Return which runs are going on, may be gone on with, or say that others need not be.
+
+    Args:
+        folders: of all runs.
+
+    Returns:
+        The folders that have to stay, each with the reason.
+    """
+    needed = dict[Path, str]()
+    by_key = dict[str, list[tuple[int, Path]]]()
+    for folder in folders:
+        if noted := _noted(folder):
+            key, began = noted
+            by_key.setdefault(json.dumps(key, sort_keys=True), []).append((began, folder))
+    for runs in by_key.values():
+        newest = _newest_first(runs)
+        for place, (folder, ended) in enumerate(newest):
+            if not ended:
+                going_on = _is_running(folder)
+                needed[folder] = "it goes on" if going_on else "it was stopped, and is gone on with"
+                continue
+            if not all(ended for _, ended in newest[place:]):
+                needed[folder] = "without it, runs that were stopped before it were gone on with"
+            break
+    return needed
+
+
+def _newest_first(runs: Iterable[tuple[int, Path]]) -> list[tuple[Path, bool]]:
+    """Return runs, given with the version at which they began, and whether they ended."""
+    ordered = [(began, (folder / SUMMARY_FILE).exists(), folder) for began, folder in runs]
+    ordered.sort(key=lambda run: (run[0], run[1], run[2].name), reverse=True)
+    return [(folder, ended) for _, ended, folder in ordered]
+
+
+@contextmanager
+def lock_of_removal(folder: Path) -> Iterator[bool]:
+    """Tell whether a run is over, and hold its lock meanwhile, so that no other removes it."""
     try:
-        noted = json.loads((folder / RUN_KEY_FILE).read_text(encoding="utf-8"))
-        began = int(noted.pop(BEGAN, NO_VERSION))
+        opened = (folder / RUN_KEY_FILE).open()
+    except FileNotFoundError:  # of a kind of run that holds none
+        yield True
+        return
+    with opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _noted(folder: Path) -> tuple[dict[str, Any], int] | None:
+    """Return the key of a run, and the version at which it began; None: it has noted neither."""
+    try:
+        key = json.loads((folder / RUN_KEY_FILE).read_text(encoding="utf-8"))
+        began = int(key.pop(BEGAN, NO_VERSION))
     except (OSError, ValueError, TypeError, AttributeError):
         return None
-    return began if noted == key else None
+    return key, began
 
 
 def _is_running(folder: Path) -> bool:
-    with (folder / RUN_KEY_FILE).open() as asked:
+    """Tell whether a run goes on, or is being deleted."""
+    try:
+        asked = (folder / RUN_KEY_FILE).open()
+    except FileNotFoundError:
+        return True
+    with asked:
         try:
             fcntl.flock(asked, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -417,3 +417,28 @@ class InboxSettings(PredictSettings):
     @field_serializer("move_to", "rejected_to", when_used="json")
     def _folder_in_json(self, folder: str | None) -> str | None:
         return folder and encodable(folder)
+
+
+class MaintainSettings(WithVariables):
+    """Settings of the maintain flow: how long what stays."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DIGITFLOW_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    keep_days: int = Field(
+        90,
+        ge=1,
+        le=36_500,
+        description="Days that a run stays: on the Prefect server with its log and artifacts, and "
+        "its folder.",
+    )
+    keep_runs: int = Field(
+        50, ge=0, le=200, description="So many of the newest runs of each kind stay, however old."
+    )
+    keep_models: int = Field(
+        10,
+        ge=1,
+        description="So many of the newest versions stay, beside those that something needs.",
+    )
+    dry_run: Once[bool] = Field(False, description="Remove nothing, and say what would be removed.")

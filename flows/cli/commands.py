@@ -12,6 +12,7 @@ from flows.cli.base import Command, print_table
 from tasks.errors import DigitflowError, GateRefused, InputError
 from tasks.outcomes import ALL, Reason
 from tasks.settings import (
+    MaintainSettings,
     Once,
     PredictSettings,
     PreviewSettings,
@@ -70,6 +71,27 @@ class Flow(Command):
         from flows.orchestration.launch import run_predict
 
         return run_predict(settings, quiet=self.as_json)
+
+
+class Maintain(MaintainSettings, Flow):
+    """Remove old runs, files of the results that nothing needs any more, and old models."""
+
+    def run(self) -> None:
+        """Run the maintain flow; what could not be done is said, and is exit code 1."""
+        from flows.maintenance.maintain import Unmaintained, maintain
+
+        settings = self.settings(MaintainSettings)
+        try:
+            if self.no_prefect:
+                done = maintain(settings, self.console())
+            else:
+                from flows.orchestration.launch import run_maintain
+
+                done = run_maintain(settings, quiet=self.as_json)
+        except Unmaintained as error:
+            self.answer(error.maintained.to_dict())
+            raise
+        self.answer(done.to_dict())
 
 
 class Demo(Flow):

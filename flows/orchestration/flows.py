@@ -1,8 +1,8 @@
-"""The two flows as Prefect flows, which `deployments/prefect.yaml` names.
+"""The flows as Prefect flows, which `deployments/prefect.yaml` names.
 
-Importing this file imports Prefect, which costs two seconds; without it `flows.train` and
-`flows.predict` run the same stages as plain functions. What a flow does is imported when it runs:
-an inbox is looked at every few minutes, and most often nothing is there.
+Importing this file imports Prefect, which costs two seconds; without it `flows.train`,
+`flows.predict` and `flows.maintenance` run the same stages as plain functions. What a flow does is
+imported when it runs: an inbox is looked at every few minutes, and most often nothing is there.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from flows.orchestration.run_names import (
     rename_run,
 )
 from flows.orchestration.task_runners import PrefectRunner
-from tasks.settings import InboxSettings, PredictSettings, TrainSettings
+from tasks.settings import InboxSettings, MaintainSettings, PredictSettings, TrainSettings
 from tasks.visible import visible
 
 if TYPE_CHECKING:
@@ -82,6 +82,24 @@ def read_inbox(settings: InboxSettings) -> Any:
     if done.summary is None:
         return Completed(name="Nothing new", message=visible(done.sentence()))
     return _read(done.summary, visible(done.sentence(counts(done.summary))))
+
+
+@flow(name="maintain", flow_run_name=name_while_it_runs)
+@failing_in_one_line
+def maintain(settings: MaintainSettings) -> Any:
+    """Remove old runs here and on the server, files that nothing needs any more, old models.
+
+    Who calls this gets what was removed, which Prefect takes out of the state.
+
+    Raises:
+        Unmaintained: some parts could not be done; the others are.
+    """
+    from flows.maintenance import maintain as maintenance
+    from flows.orchestration.run_history import PART, tidy_server
+
+    maintained = maintenance.maintain(settings, RunConsole(), [(PART, tidy_server)])
+    rename_run(f"maintain: {maintained.sentence()}")
+    return Completed(message=maintained.sentence(), data=maintained)
 
 
 def _read(summary: "Summary", message: str) -> State[Any]:

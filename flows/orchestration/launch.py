@@ -24,9 +24,10 @@ from flows.server.server_process import (
     without_login,
 )
 from tasks.gc_control import uncollected
-from tasks.settings import PredictSettings, TrainSettings
+from tasks.settings import MaintainSettings, PredictSettings, TrainSettings
 
 if TYPE_CHECKING:
+    from flows.maintenance.maintain import Maintained
     from flows.train import Outcome
     from tasks.results.summary import Summary
 
@@ -54,6 +55,15 @@ def run_predict(settings: PredictSettings, *, quiet: bool = False) -> "Summary":
             return cast("Summary", predict(settings))
         except PicturesRejected as error:
             return error.summary
+
+
+def run_maintain(settings: MaintainSettings, *, quiet: bool = False) -> "Maintained":
+    """Run the maintain flow and return what it did."""
+    with _prefect(quiet=quiet):
+        with uncollected():
+            from flows.orchestration.flows import maintain
+
+        return cast("Maintained", maintain(settings))
 
 
 def where_runs_are_listed() -> str:

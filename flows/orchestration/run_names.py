@@ -7,7 +7,7 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from tasks.inputs.base import Roots
-from tasks.settings import PredictSettings, TrainSettings, inbox
+from tasks.settings import MaintainSettings, PredictSettings, TrainSettings, inbox
 from tasks.visible import visible
 
 if TYPE_CHECKING:  # a run that finds nothing new loads none of them
@@ -21,6 +21,8 @@ def name_while_it_runs() -> str:
     settings = flow_run.parameters["settings"]
     if isinstance(settings, TrainSettings):
         return visible(f"train {settings.recipe} on {settings.data}")
+    if isinstance(settings, MaintainSettings):
+        return "maintain"
     return visible(f"read {_source(settings)}")
 
 

@@ -176,7 +176,8 @@ def _welcome(server: Server, say: Say) -> None:
         say("Login", f"{server.login} (shown again by `{show}`)")
     else:
         say("Login", f"shown by `{show}`")
-    say("Schedules", "train/weekly, Sundays 03:00 UTC; predict/inbox, every five minutes")
+    say("Schedules", "train/weekly, Sundays 03:00 UTC; predict/inbox, every five minutes;")
+    say("", "maintain/nightly, 01:30 UTC")
     say("Inbox", inbox())
     say("", "From another terminal:")
     say("", f"  export $({show})")

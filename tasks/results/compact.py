@@ -15,7 +15,14 @@ from deltalake.transaction import AddAction
 from pyarrow.dataset import dataset
 
 from tasks.errors import DigitflowError
-from tasks.results.table import ROW_BATCH, dataset_of, error_text, open_table, storage_options
+from tasks.results.table import (
+    ROW_BATCH,
+    dataset_of,
+    error_text,
+    open_table,
+    reading,
+    storage_options,
+)
 from tasks.results.table_files import (
     DataFile,
     commit_files,
@@ -55,6 +62,17 @@ def compact(table: str) -> bool:
     except (OSError, DeltaError, pa.ArrowException) as error:
         raise DigitflowError(f"{table} cannot be compacted: {error_text(error)}") from error
     return done
+
+
+def replaced_files(table: str) -> list[str]:
+    """Return the files that were replaced a week ago, or when the table says; they may go.
+
+    Raises:
+        DigitflowError: the table cannot be read.
+    """
+    version = open_table(table)
+    with reading(table):
+        return list(version.vacuum(dry_run=True, full=False))
 
 
 def _delete_replaced(table: str) -> None:

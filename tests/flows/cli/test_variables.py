@@ -40,6 +40,7 @@ SETTINGS = {
     **{"MAX_FILE_MIB": "7", "MAX_MEMORY_MIB": "7", "MIN_SPEED": "7", "MAX_ERROR": "0.5"},
     **{"INCLUDE": '["*.png"]', "EXCLUDE": '["old/"]', "MODEL": "mine", "DECODE_TIMEOUT": "7"},
     **{"BY_CONTENT": "1", "STRICT": "1", "ALLOW_EMPTY": "1", "WORKERS": "7"},
+    **{"KEEP_DAYS": "7", "KEEP_RUNS": "7", "KEEP_MODELS": "7"},
     **{"RUNNER": "dask", "ADDRESS": "tcp://there:8786"},
 }
 # what is said each time or not at all, though somebody sets a variable of that name
@@ -49,6 +50,7 @@ ONCE = {
     **{"RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
     **{"VERSION": "v", "REASON": "blank", "OVERRIDE": "1", "FIRST": "v", "SECOND": "w"},
     **{
+        "DRY_RUN": "1",
         "DATA_AT": "digits/",
         "KEEP": "1",
         "EVEN_REFERENCED": "1",
