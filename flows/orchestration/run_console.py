@@ -7,16 +7,16 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Self
 from uuid import UUID
 
-import httpx
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.runtime import deployment
 
+from flows.artifacts import no_answer
 from flows.console import AdvanceBy, Console, is_quiet
 from tasks.progress import Advance
 from tasks.visible import visible
@@ -90,11 +90,13 @@ class RunProgress:
     def __enter__(self) -> Self:
         """Make the artifact."""
         self._began = time.monotonic()
-        artifact = create_progress_artifact(
-            0.0, key=self._title.lower(), description=self.sentence(0.0)
-        )
-        assert isinstance(artifact, UUID)  # noqa: S101 - a coroutine only inside an async flow
-        self._artifact = artifact
+        self._artifact: UUID | None = None
+        with _unless_away():
+            artifact = create_progress_artifact(
+                0.0, key=self._title.lower(), description=self.sentence(0.0)
+            )
+            assert isinstance(artifact, UUID)  # noqa: S101 - a coroutine only inside an async flow
+            self._artifact = artifact
         # in this context, of which the settings by which the server is found are a part
         within = contextvars.copy_context()
         self._keeper = threading.Thread(target=within.run, args=(self._keep_up,), daemon=True)
@@ -132,8 +134,19 @@ class RunProgress:
     def _show(self) -> None:
         share = self.done / self._total if self._total else 1.0
         sentence = self.sentence(time.monotonic() - self._began)
-        with suppress(httpx.HTTPError):  # the server is away: the work goes on, and the next tells
-            update_progress_artifact(self._artifact, 100.0 * share, description=sentence)
+        with _unless_away():
+            if self._artifact:
+                update_progress_artifact(self._artifact, 100.0 * share, description=sentence)
+
+
+@contextmanager
+def _unless_away() -> Iterator[None]:
+    """Go on where the server does not answer: the work counts, and the next look tells."""
+    try:
+        yield
+    except Exception as error:
+        if not no_answer(error):
+            raise
 
 
 def _rate(per_second: float, unit: str) -> str:

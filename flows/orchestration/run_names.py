@@ -6,6 +6,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from flows.artifacts import patiently
 from tasks.inputs.base import Roots
 from tasks.settings import MaintainSettings, PredictSettings, TrainSettings, inbox
 from tasks.visible import visible
@@ -59,7 +60,7 @@ def counts(summary: "Summary") -> str:
 def rename_run(name: str) -> None:
     """Give the flow run around this another name, which the list of runs shows."""
     with get_client(sync_client=True) as client:
-        client.set_flow_run_name(UUID(flow_run.id), visible(name))
+        patiently(lambda: client.set_flow_run_name(UUID(flow_run.id), visible(name)))
 
 
 def _inbox(settings: PredictSettings) -> str:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,15 +14,17 @@ from typing import IO
 
 from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.credentials import kept_login, private_folder
-from flows.server.defaults import set_defaults
-from flows.server.descendants import adopt_orphans, end_descendants
+from flows.server.defaults import prefect_home, set_defaults
+from flows.server.descendants import adopt_orphans, end_descendants, reap_orphans
+from flows.server.only_one import only_one
+from flows.server.restarted import Restarted, Say
 from flows.server.server_process import (
     CODE,
+    HOST,
     STOP_S,
     Server,
     announced,
     listening_socket,
-    running_server,
     start_server,
     stop,
     trouble_in,
@@ -30,19 +32,21 @@ from flows.server.server_process import (
     with_our_code,
 )
 from tasks.atomic import make_folder
-from tasks.errors import DigitflowError, InputError
+from tasks.errors import DigitflowError
 from tasks.settings import home, inbox, models_place, results_table
 
 POOL = "digitflow"
 SERVER_START_S = 180.0  # until the server has to answer
-
-Say = Callable[[str, str], None]
+LOOK_S = 0.5  # between two looks at server and worker
+ENDS = (signal.SIGTERM, signal.SIGHUP)  # that end `up` as Ctrl-C does
 
 
 def up(port: int, say: Say, *, no_auth: bool = False) -> None:
-    """Start everything, say where it is, and stop it again at Ctrl-C or SIGTERM.
+    """Start everything, say where it is, and stop it again at Ctrl-C, SIGTERM or SIGHUP.
 
-    Whatever ends this process, nothing that it has started outlives it.
+    A server or a worker that dies is started again, and the runs go on. Ended, this process ends
+    the runs, the worker and the server. Killed, it takes worker and server with it, and the runs
+    finish their work.
 
     Args:
         port: of the server.
@@ -50,45 +54,88 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
         no_auth: ask nobody for credentials.
 
     Raises:
-        InputError: the port is taken, or `up` runs already for this home.
-        DigitflowError: the server or the worker did not start, or stopped by itself.
+        InputError: the port is taken, or `up` runs already for this home or on Prefect's state.
+        DigitflowError: the server did not start, or server or worker died again and again.
     """
-    listening = listening_socket(port)
-    already = running_server()
-    if already:
-        listening.close()
-        raise InputError(f"`digitflow up` runs for {home()} already: {already.url}")
+    set_defaults()
     private_folder(home())
-    login = (
-        None if no_auth else os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or kept_login(home())
+    url = f"http://{HOST}:{port}"
+    shared = (
+        f"`digitflow up` of another home keeps its runs in {prefect_home()}: set PREFECT_HOME to "
+        "another folder, or end that one"
     )
-    server = Server(port, login)
+    with (
+        only_one(home(), url, f"`digitflow up` runs for {home()} already"),
+        only_one(prefect_home(), url, shared),
+        listening_socket(port) as listening,
+        _log("server") as server_log,
+        _log("worker") as worker_log,
+    ):
+        login = _login(no_auth=no_auth)
+        _run(Server(port, login), listening, say, server_log, worker_log)
+
+
+def _login(*, no_auth: bool) -> str | None:
+    if no_auth:
+        return None
+    return os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or kept_login(home())
+
+
+def _run(
+    server: Server, listening: socket.socket, say: Say, server_log: IO[bytes], worker_log: IO[bytes]
+) -> None:
     environment = _environment(server)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    worker_command = ["flows.orchestration.worker", f"digitflow-{server.port}"]
+    kept: dict[str, Restarted] = {}
+    for number in ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
+            signal.signal(number, _as_interrupt)
     adopt_orphans()
     try:
-        with _log("server") as log, _serving(server, listening, environment, log) as process:
-            say("Server", f"starting, log in {log.name}")
-            wait_until_it_answers(server, process, SERVER_START_S, log)
-            _deploy(environment)
-            program = ["prefect", "worker", "start", "--pool", POOL, "--name", f"digitflow-{port}"]
-            with (
-                _log("worker") as worker_log,
-                _stopped(_module(environment, program, worker_log)) as worker,
-                announced(server),
-            ):
-                _say_what_reads(say)
-                _welcome(server, say)
-                _wait({"server": (process, log), "worker": (worker, worker_log)})
+        kept["server"] = Restarted(
+            "server",
+            lambda: start_server(server, listening, environment, server_log),
+            server_log,
+            say,
+        )
+        say("Server", f"starting, log in {server_log.name}")
+        wait_until_it_answers(server, kept["server"].process, SERVER_START_S, server_log)
+        _deploy(environment)
+        kept["worker"] = Restarted(
+            "worker",
+            lambda: _module(environment, worker_command, worker_log),
+            worker_log,
+            say,
+            may_start=server.answers,
+        )
+        with announced(server):
+            _say_what_reads(say)
+            _welcome(server, say)
+            while True:
+                for each in kept.values():
+                    each.look_after()
+                reap_orphans([each.process.pid for each in kept.values()])
+                time.sleep(LOOK_S)
     except KeyboardInterrupt:
-        say("Stopped", "worker and server have ended")
+        say("Stopped", "runs, worker and server have ended")
     finally:
-        end_descendants(STOP_S)
+        _end(kept)
+
+
+def _end(kept: dict[str, Restarted]) -> None:
+    """End runs and worker, then the server, which is told of it; nothing interrupts that."""
+    for number in (signal.SIGINT, *ENDS):
+        signal.signal(number, signal.SIG_IGN)
+    pids = {name: each.process.pid for name, each in kept.items()}
+    server, worker = ([pids[name]] if name in pids else [] for name in ("server", "worker"))
+    end_descendants(STOP_S, parents=worker, but=server)
+    for each in kept.values():
+        each.stop()
+    end_descendants(STOP_S)
 
 
 def _environment(server: Server) -> dict[str, str]:
     """Return the environment of the worker, and of the runs that it starts."""
-    set_defaults()
     make_folder(Path(inbox()))
     ours = {name: value for name, value in os.environ.items() if name not in _OF_SERVERS}
     return {
@@ -109,16 +156,6 @@ _OF_SERVERS = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY", "PREFECT_SERVER_API
 def _log(name: str) -> IO[bytes]:
     folder = private_folder(home() / "logs")
     return (folder / f"{name}.log").open("ab+")
-
-
-@contextmanager
-def _serving(
-    server: Server, listening: socket.socket, environment: dict[str, str], log: IO[bytes]
-) -> Iterator[subprocess.Popen[bytes]]:
-    with listening:  # the process has its own copy, and the port is free when that ends
-        process = start_server(server, listening, environment, log)
-    with _stopped(process):
-        yield process
 
 
 @contextmanager
@@ -153,9 +190,9 @@ def _deploy(environment: dict[str, str]) -> None:
 def _module(
     environment: dict[str, str], arguments: list[str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    """Start a Python module as a program, of which nothing outlives this process."""
+    """Start a Python module as a program that ends with this process."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-        [sys.executable, "-m", "flows.server.subreaper", *arguments],
+        [sys.executable, "-m", "flows.server.with_parent", *arguments],
         cwd=CODE,
         env=environment,
         stdin=subprocess.PIPE,  # held open as long as this process lives
@@ -194,16 +231,6 @@ def _say_what_reads(say: Say) -> None:
         trouble = str(error)
     if trouble:
         say("Model", trouble)
-
-
-def _wait(watched: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]]) -> None:
-    while True:
-        for name, (process, log) in watched.items():
-            if process.poll() is not None:
-                raise DigitflowError(
-                    f"the {name} stopped by itself (code {process.returncode}): {trouble_in(log)}"
-                )
-        time.sleep(0.5)
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ before Prefect is imported, and a server or a worker that is started inherits th
 """
 
 import os
+from pathlib import Path
 
 from tasks.atomic import absolute, make_folder
 from tasks.errors import InputError
@@ -56,8 +57,13 @@ def set_defaults() -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(names)
 
 
+def prefect_home() -> Path:
+    """Return the folder in which Prefect keeps its state."""
+    return absolute(os.environ.get("PREFECT_HOME") or "~/.prefect")
+
+
 def _require_state() -> None:
-    state = absolute(os.environ.get("PREFECT_HOME") or "~/.prefect")
+    state = prefect_home()
     try:
         make_folder(state)
         problem = None if os.access(state, os.W_OK) else "not writable"

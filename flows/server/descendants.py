@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36  # of linux/prctl.h
@@ -20,22 +21,47 @@ def adopt_orphans() -> None:
         raise OSError(ctypes.get_errno(), "this kernel does not hand orphans over")
 
 
-def end_descendants(grace: float) -> None:
-    """Ask the children to end, and after so many seconds end all that they have left behind."""
-    for pid in _children(os.getpid()):
+def reap_orphans(kept: Collection[int]) -> None:
+    """Let the system forget adopted processes that have ended.
+
+    Args:
+        kept: ids of children that somebody else asks how they have ended.
+    """
+    try:
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if ended.si_pid in kept:
+                return
+            os.waitpid(ended.si_pid, 0)
+    except ChildProcessError:  # there are no children
+        return
+
+
+def end_descendants(grace: float, parents: Collection[int] = (), but: Collection[int] = ()) -> None:
+    """Ask the children to end, and after so many seconds end all that they have left behind.
+
+    What the children have started is left to them to end: who reads does not take the end of its
+    decoder for the fault of a picture.
+
+    Args:
+        grace: seconds.
+        parents: ids of children that do not pass it on, so that their children are asked, too.
+        but: ids of children that stay.
+    """
+    asked = [child for pid in parents for child in _children(pid)]
+    for pid in {*_children(os.getpid()), *asked} - set(but):
         _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while living := _descendants(os.getpid()):
+    while living := _descendants(os.getpid(), but):
         if time.monotonic() > deadline:
             for pid in living:
                 _signal(pid, signal.SIGKILL)
         time.sleep(POLL_S)
 
 
-def _descendants(pid: int) -> list[int]:
+def _descendants(pid: int, but: Collection[int] = ()) -> list[int]:
     """Return the ids of all that a process has started and that still run, at any depth."""
     found = []
-    for child in _children(pid):
+    for child in set(_children(pid)) - set(but):
         found += [child] * _runs(child) + _descendants(child)
     return found
 

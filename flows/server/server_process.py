@@ -174,16 +174,21 @@ def announced(server: Server) -> Iterator[None]:
     try:
         yield
     finally:
-        file.unlink(missing_ok=True)
+        if _announced_in(file) == server:  # and not another one, of an older digitflow
+            file.unlink()
 
 
 def running_server() -> Server | None:
     """Return the server that `digitflow up` runs for this home, if it is that which answers."""
+    server = _announced_in(home() / SERVER_FILE)
+    return server if server and server.answers() else None
+
+
+def _announced_in(file: Path) -> Server | None:
     try:
-        server = Server(**json.loads((home() / SERVER_FILE).read_text(encoding="utf-8")))
+        return Server(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # none, or one of an older digitflow
         return None
-    return server if server.answers() else None
 
 
 def without_login(url: str) -> str:

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def furnished(home: Path, model_file: Path) -> Path:
 
 
 @contextmanager
-def started(home: Path) -> Iterator[Running]:
+def started(home: Path, port: int | None = None) -> Iterator[Running]:
     """Run `digitflow up` in a home, and stop it at last by Ctrl-C."""
     environment = {
         **os.environ,
@@ -82,7 +83,7 @@ def started(home: Path) -> Iterator[Running]:
     }
     environment.pop("PREFECT_API_URL", None)
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli.main", "up", "--port", str(free_port())],
+        [sys.executable, "-m", "flows.cli.main", "up", "--port", str(port or free_port())],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -190,11 +191,13 @@ def test_a_run_with_its_own_folder_can_be_asked_for_from_another_terminal(
     assert "elsewhere.png" in {row["path"] for row in rows}
 
 
-def test_a_command_uses_the_running_server_and_a_taken_port_is_refused(running: Running) -> None:
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def test_a_command_uses_the_running_server_and_a_second_up_is_refused(running: Running) -> None:
+    def command(
+        *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "flows.cli.main", *arguments],
-            env=running.environment,
+            env=environment or running.environment,
             capture_output=True,
             text=True,
             timeout=RUN_DONE,
@@ -208,10 +211,16 @@ def test_a_command_uses_the_running_server_and_a_taken_port_is_refused(running: 
     assert len(running.api.post("/flow_runs/filter", {})) > before
     taken = command("up", "--port", running.api.url.split(":")[2].split("/")[0])
     assert taken.returncode == 2
-    assert "is taken" in taken.stderr
+    assert (
+        f"runs for {running.home} already: {running.api.url.removesuffix('/api')}" in taken.stderr
+    )
     second = command("up", "--port", str(free_port()))
     assert second.returncode == 2
-    assert f"runs for {running.home} already" in second.stderr
+    assert f"process {running.process.pid}" in second.stderr
+    elsewhere = running.environment | {"DIGITFLOW_HOME": f"{running.home}-2"}
+    other_home = command("up", "--port", str(free_port()), environment=elsewhere)
+    assert other_home.returncode == 2
+    assert "set PREFECT_HOME to another folder" in other_home.stderr
 
 
 def test_who_has_not_the_login_is_told_where_it_is(running: Running) -> None:
@@ -238,65 +247,114 @@ def test_the_login_is_for_its_user_alone(running: Running) -> None:
     assert not [file for file in holds if file.stat().st_mode & 0o077]
 
 
-SLEEPS = """
+WAITS = """
 import subprocess, sys, time
 from pathlib import Path
 from prefect import flow
 
 @flow
-def sleeps():
+def waits():
+    here = Path(__file__).parent
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    Path(__file__).with_name("pid").write_text(f"{left.pid}")
-    time.sleep(600)
+    (here / "pid.part").write_text(f"{left.pid}")
+    (here / "pid.part").rename(here / "pid")
+    while not (here / "go").exists():
+        time.sleep(0.1)
+    left.kill()
 """
 
 
-@pytest.mark.timeout(600)  # it starts twice
-def test_killed_or_stopped_it_leaves_no_process_and_starts_again(
+@pytest.mark.timeout(900)  # it starts twice, beside whatever else goes on
+def test_a_run_outlives_worker_server_and_up_and_ends_with_that(
     home: Path, model_file: Path, tmp_path: Path
 ) -> None:
     with started(furnished(home, model_file)) as up:
         environment = up.environment
-        left = [*_descendants(up.process.pid), _run_that_sleeps(up, tmp_path / "first")]
         login = credentials(environment)["PREFECT_API_AUTH_STRING"]
+        outlives = _Waiting(up, tmp_path / "outlives")
+        for program in ("flows.orchestration.worker", "flows.server.app"):
+            _killed_and_started_again(up, program)
+        until(lambda: _worker_is_online(up), STARTED, up.process)
+        outlives.go()
+        until(lambda: outlives.state() == "COMPLETED", RUN_DONE, up.process)
+
+        left_alone = _Waiting(up, tmp_path / "left_alone")
+        ours = [*_children(up, "flows.orchestration.worker"), *_children(up, "flows.server.app")]
         os.kill(up.process.pid, signal.SIGKILL)
         up.process.wait()
-        _wait_for_the_end_of(left)
+        _wait_for_the_end_of(ours)
+        assert is_running(left_alone.pid)
     assert (home / "server.json").exists()
     assert credentials(environment) == {}
-    with started(home) as up:
+
+    port = int(up.api.url.split(":")[2].split("/")[0])
+    with started(home, port) as up:
         assert credentials(environment)["PREFECT_API_AUTH_STRING"] == login
-        left = [*_descendants(up.process.pid), _run_that_sleeps(up, tmp_path / "second")]
-        assert len(left) >= 4  # server, keeper, worker, and what the run has started
-        up.process.send_signal(signal.SIGINT)
+        left_alone.up = up
+        assert left_alone.state() == "RUNNING"
+        left_alone.go()
+        until(lambda: left_alone.state() == "COMPLETED", RUN_DONE, up.process)
+
+        ended = _Waiting(up, tmp_path / "ended")
+        left = [*_descendants(up.process.pid), ended.pid]
+        up.process.send_signal(signal.SIGTERM)
         assert up.process.wait(60) == 0
         _wait_for_the_end_of(left)
         assert not (home / "server.json").exists()
+    with sqlite3.connect(home / "prefect" / "prefect.db") as database:
+        [[state]] = database.execute(
+            "select state_type from flow_run where id = ?", [ended.run]
+        ).fetchall()
+        assert state == "CRASHED"
+    database.close()
 
 
-def _run_that_sleeps(up: Running, folder: Path) -> int:
-    """Let the worker run a flow that starts a process, and return the id of that."""
-    folder.mkdir()
-    (folder / "sleeps.py").write_text(SLEEPS)
-    go_there = {"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}
-    flow = up.api.post("/flows/", {"name": "sleeps"})
-    deployment = up.api.post(
-        "/deployments/",
-        {
-            **{"name": folder.name, "flow_id": flow["id"], "work_pool_name": "digitflow"},
-            **{"pull_steps": [go_there], "entrypoint": "sleeps.py:sleeps"},
-        },
-    )
-    asked = {"state": {"type": "SCHEDULED"}}
-    up.api.post(f"/deployments/{deployment['id']}/create_flow_run", asked)
+class _Waiting:
+    """The run of a flow that has started a process and waits."""
 
-    def sleeps() -> bool:
-        runs = up.flow_runs(f"sleeps/{folder.name}")
-        assert not [r["state"]["message"] for r in runs if r["state_type"] in ("FAILED", "CRASHED")]
-        return (folder / "pid").exists() and bool((folder / "pid").read_text())
+    def __init__(self, up: Running, folder: Path) -> None:
+        self.up, self._folder = up, folder
+        folder.mkdir()
+        (folder / "waits.py").write_text(WAITS)
+        go_there = {"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}
+        flow = up.api.post("/flows/", {"name": "waits"})
+        deployment = up.api.post(
+            "/deployments/",
+            {
+                **{"name": folder.name, "flow_id": flow["id"], "work_pool_name": "digitflow"},
+                **{"pull_steps": [go_there], "entrypoint": "waits.py:waits"},
+            },
+        )
+        asked = {"state": {"type": "SCHEDULED"}}
+        made = up.api.post(f"/deployments/{deployment['id']}/create_flow_run", asked)
+        self.run: str = made["id"]
+        until((folder / "pid").exists, RUN_DONE, up.process)
+        self.pid = int((folder / "pid").read_text())
 
-    until(sleeps, RUN_DONE, up.process)
-    return int((folder / "pid").read_text())
+    def go(self) -> None:
+        (self._folder / "go").touch()
+
+    def state(self) -> str:
+        state: str = self.up.api.ask("GET", f"/flow_runs/{self.run}")["state_type"]
+        return state
+
+
+def _killed_and_started_again(up: Running, program: str) -> None:
+    [before] = _children(up, program)
+    os.kill(before, signal.SIGKILL)
+    until(lambda: _children(up, program) not in ([], [before]), STARTED, up.process)
+
+
+def _children(up: Running, program: str) -> list[int]:
+    """Return the process of a program that `up` has started itself, if it runs."""
+    children = Path(f"/proc/{up.process.pid}/task/{up.process.pid}/children").read_text().split()
+    with suppress(FileNotFoundError):  # it has ended in between
+        return [
+            int(child)
+            for child in children
+            if program.encode() in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+    return []
 
 
 def _wait_for_the_end_of(pids: list[int]) -> None:
