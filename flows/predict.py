@@ -30,7 +30,7 @@ from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.metrics.promise import Promise, strictest
-from tasks.outcomes import Status
+from tasks.outcomes import ALL_STAY, Originals, Status
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import Report, plural, to_html
@@ -40,7 +40,6 @@ from tasks.results import table as results
 from tasks.results.arrivals import with_arrivals
 from tasks.results.commit import writer_of
 from tasks.results.compact import MANY, compact, small_files
-from tasks.results.originals import ALL_STAY, Originals
 from tasks.results.pending import ReprocessPolicy, find_pending
 from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_decisions
 from tasks.results.repair import require_sound

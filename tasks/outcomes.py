@@ -1,5 +1,6 @@
 """Every outcome a picture can have: one status and one reason code, listed here alone."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -89,6 +90,29 @@ _KEPT = {
     Reason.AMBIGUOUS: Status.REVIEW,
 }
 STATUSES: dict[Reason, Status] = {reason: _KEPT.get(reason, Status.REJECTED) for reason in Reason}
+
+
+DELETED = "deleted"  # in the column `original`; else the folder that a file is moved to
+
+
+@dataclass(frozen=True)
+class Originals:
+    """What becomes of files by what became of all their pages; None: they stay.
+
+    A file stays as long as a page of it is for review, or was rejected for a reason that may be the
+    machine's: then nobody knows yet what is on it. One with any other rejected page is rejected.
+    """
+
+    read: str | None = None  # DELETED, or a folder
+    rejected: str | None = None  # a folder
+
+    @property
+    def stay(self) -> bool:
+        """Tell whether all files stay, whatever becomes of them."""
+        return self.read is None and self.rejected is None
+
+
+ALL_STAY = Originals()
 
 
 class Undecodable(Exception):

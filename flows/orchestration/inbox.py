@@ -5,56 +5,26 @@ imports what a reading needs only once there is something to read. It needs no P
 """
 
 import os
-import secrets
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from tasks.atomic import absolute, make_folder
 from tasks.errors import DigitflowError, InputError
-from tasks.inputs.base import Inputs, printable, unprintable
-from tasks.inputs.listing import ROW_GROUP, Listing, bytes_of, write_listing
-from tasks.inputs.local import Files, Folder
-from tasks.inputs.open import open_inputs
+from tasks.inputs.base import printable, unprintable
+from tasks.inputs.local import walk
 from tasks.inputs.path_filter import PathFilter
-from tasks.inputs.several import Several
-from tasks.inputs.stillness import Arriving, has_marker, look, path_on_disk, still
-from tasks.inputs.taking_away import ReadFile, TakenAway, take_away
-from tasks.outcomes import PASSING
-from tasks.results.arrivals import with_arrivals
-from tasks.results.commit import writer_of
-from tasks.results.originals import DELETED, Originals, leaving, mark
-from tasks.results.pending import ReprocessPolicy, pending_of
-from tasks.results.redecide import would_redecide
-from tasks.results.repair import require_sound
-from tasks.results.table import current_rows, is_table
-from tasks.runs import timestamp
-from tasks.settings import InboxSettings, inbox, models_place, results_table
+from tasks.outcomes import DELETED, Originals
+from tasks.settings import InboxSettings, inbox
 
-if TYPE_CHECKING:  # a tick without news loads neither
+if TYPE_CHECKING:  # a tick without news loads none of them
     from flows.console import Console
     from flows.runner import Runner
-    from tasks.metrics.error_bounds import ErrorBounds
     from tasks.results.summary import Summary
 
 BEING_WRITTEN = "still being written"
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What lies in an inbox."""
-
-    held: Sequence[str]  # files that are not whole yet
-    inputs: Inputs | None = None  # None: all that it is is not whole yet
-    listing: Listing | None = None  # of what is whole, or was read before
-    news: bool = False  # there is something to read, or to decide again
 
 
 @dataclass(frozen=True)
@@ -64,12 +34,17 @@ class Tick:
     summary: "Summary | None"  # None: nothing was new
     held: Sequence[str] = ()  # files that are not whole yet
     waits: str = BEING_WRITTEN  # what they are, or wait for
-    taken: TakenAway = field(default_factory=TakenAway)
+    moved: int = 0  # files that were read
+    deleted: int = 0
+    failed: Sequence[str] = ()  # what could not be moved or deleted, and why
 
     def sentence(self, counts: str = "nothing new") -> str:
         """Return in words what came of it, after the counts of what was read."""
-        held, taken = len(self.held), self.taken
-        kinds = ((held, self.waits), (taken.moved, "moved"), (taken.deleted, "deleted"))
+        kinds = (
+            (len(self.held), self.waits),
+            (self.moved, "moved"),
+            (self.deleted, "deleted"),
+        )
         parts = [f"{_files(count)} {what}" for count, what in kinds if count]
         return ", ".join([counts, *parts])
 
@@ -79,10 +54,10 @@ class Tick:
         Raises:
             DigitflowError: some are not; their rows are in the results all the same.
         """
-        if failed := self.taken.failed:
+        if self.failed:
             raise DigitflowError(
-                f"{_files(len(failed))} could not be moved or deleted, which is tried again next "
-                f"time: {_some(failed)}"
+                f"{_files(len(self.failed))} could not be moved or deleted, which is tried again "
+                f"next time: {_some(self.failed)}"
             )
 
 
@@ -101,9 +76,13 @@ def tick(settings: InboxSettings, console: "Console", runner: "Runner") -> Tick:
     if settings.source == inbox():
         make_folder(Path(inbox()))
     originals = originals_of(settings)
+    if _is_empty(settings, originals):
+        return Tick(None)
+    from flows.orchestration.sight import sight_of, take_away_read
+
     waits = f"without {settings.marker} beside" if settings.marker else BEING_WRITTEN
     with tempfile.TemporaryDirectory(prefix="digitflow-") as folder:
-        sight = _sight(settings, originals, Path(folder))
+        sight = sight_of(settings, originals, Path(folder))
         if sight.held:
             console.log("Waiting", f"{_files(len(sight.held))} {waits}: {_some(sight.held)}")
         summary = None
@@ -112,11 +91,30 @@ def tick(settings: InboxSettings, console: "Console", runner: "Runner") -> Tick:
 
             found = Found(sight.inputs, sight.listing, originals)
             summary = predict(settings, console, runner, found)
-        taken = _take_away(sight.listing, settings.marker, originals)
-    done = Tick(summary, sight.held, waits, taken)
-    if taken.moved or taken.deleted:
-        console.log("Taken away", f"{taken.moved:,} moved, {taken.deleted:,} deleted")
+        taken = take_away_read(sight.listing, settings.marker, originals)
+    done = Tick(summary, sight.held, waits, taken.moved, taken.deleted, taken.failed)
+    if done.moved or done.deleted:
+        console.log("Taken away", f"{done.moved:,} moved, {done.deleted:,} deleted")
     return done
+
+
+def _is_empty(settings: InboxSettings, originals: Originals) -> bool:
+    """Tell at once that nothing lies in an inbox that is one folder, and may be used as it is told.
+
+    Whatever else it is takes the longer way, which loads what reads listings and results.
+    """
+    if not settings.allow_empty or not isinstance(settings.source, str):
+        return False
+    name = os.fsencode(absolute(settings.source))
+    if not os.path.isdir(name):  # noqa: PTH112 - bytes
+        return False
+    if not originals.stay:
+        targets = (unprintable(place) for place in (originals.read, originals.rejected) if place)
+        if os.path.realpath(name) in map(os.path.realpath, targets):
+            return False
+        if not os.access(name, os.W_OK | os.X_OK):
+            return False
+    return next(walk(name.rstrip(b"/") + b"/", PathFilter()), None) is None
 
 
 def originals_of(settings: InboxSettings) -> Originals:
@@ -141,176 +139,6 @@ def _target(name: str, given: str) -> str:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{name}: {folder} may not be written by this user")
     return printable(os.fsencode(folder))
-
-
-def _sight(settings: InboxSettings, originals: Originals, folder: Path) -> Sight:
-    """Return what lies in an inbox; listings are kept in a folder.
-
-    Raises:
-        InputError: the inbox cannot be used, or its files cannot be taken away.
-    """
-    try:
-        inputs = _opened(settings, originals)
-        arriving = _arriving(inputs, settings, originals)
-        listing = write_listing(arriving, folder / "found", allow_empty=settings.allow_empty)
-    except InputError:
-        if growing := _growing(settings):  # half an archive
-            return Sight(growing)
-        raise
-    table, bounds_of = results_table(), cache(_bounds_of)
-    require_sound(table)
-    listing = with_arrivals(listing, table)
-    asked = {"again", "retry_rejected", "retry_review", "by_content"}
-    policy = ReprocessPolicy(**settings.model_dump(include=asked))
-    new = pending_of(listing, inputs, table, policy, folder / "pending", bounds_of).listing
-    whole, held = _whole(new, settings)
-    if held:
-        listing = _without(listing, held, folder / "whole")
-    news = bool(whole if policy.again or policy.retries else _readable(whole, listing, table))
-    if not news:
-        news = would_redecide(listing, table, settings.max_error, bounds_of)
-    names = [*arriving.held, *(listing.roots.shown(*listing.roots.place(path)) for path in held)]
-    return Sight(names, inputs, listing, news)
-
-
-def _opened(settings: InboxSettings, originals: Originals) -> Inputs:
-    """Return the files of the inbox without the folders that they are moved to.
-
-    Raises:
-        InputError: it cannot be used, or not as it is told to.
-    """
-    inputs = open_inputs(settings.source, settings.include, settings.exclude)
-    if originals.stay and not settings.marker:
-        return inputs
-    for each in inputs.members if isinstance(inputs, Several) else [inputs]:
-        if not isinstance(each, Folder | Files):
-            raise InputError(
-                f"{each.root} is no local folder: what lies elsewhere, in an archive or in a list "
-                "can be read, and not moved, deleted or told by a marker"
-            )
-        if not (originals.stay or os.access(unprintable(each.root), os.W_OK | os.X_OK)):
-            raise InputError(
-                f"{each.root} may not be written by this user, who is to take files from it"
-            )
-        for target in _targets(originals):
-            if target == os.path.realpath(unprintable(each.root)):
-                raise InputError(f"{each.root} is the folder that its own files are to be moved to")
-    if isinstance(inputs, Several):
-        return inputs
-    patterns = [_pattern(target, unprintable(inputs.root)) for target in _targets(originals)]
-    exclude = [*settings.exclude, *(pattern for pattern in patterns if pattern)]
-    return open_inputs(settings.source, settings.include, exclude)
-
-
-def _targets(originals: Originals) -> list[bytes]:
-    """Return the folders that files are moved to."""
-    places = (place for place in (originals.read, originals.rejected) if place)
-    return [os.path.realpath(unprintable(place)) for place in places if place != DELETED]
-
-
-def _pattern(folder: bytes, root: bytes) -> str | None:
-    """Return the pattern that excludes a folder below a root, so that it is not gone through."""
-    base = os.path.realpath(root)
-    if not folder.startswith(base.rstrip(b"/") + b"/"):
-        return None
-    below = os.fsdecode(os.path.relpath(folder, base))
-    return "/" + "".join(f"[{sign}]" if sign in "*?[" else sign for sign in below) + "/"
-
-
-def _arriving(inputs: Inputs, settings: InboxSettings, originals: Originals) -> Arriving:
-    """Return what is listed: neither markers nor what lies in folders that files are moved to."""
-    marker, targets = os.fsencode(settings.marker), _targets(originals)
-    bases = {root: os.path.realpath(unprintable(root)) for root in inputs.roots.names}
-
-    def leave_out(path: bytes) -> bool:
-        if marker and path.endswith(marker):
-            return True
-        root, below = inputs.roots.place(path) if targets else ("", "")
-        return any(
-            os.path.join(bases[root], unprintable(below)).startswith(target + b"/")  # noqa: PTH118
-            for target in targets
-        )
-
-    unfinished = PathFilter(settings.unfinished) if settings.unfinished else None
-    return Arriving(inputs, unfinished, leave_out)
-
-
-def _growing(settings: InboxSettings) -> list[str]:
-    """Return which sources are files that somebody is writing."""
-    sources = [settings.source] if isinstance(settings.source, str) else settings.source
-    files = [str(path) for path in map(absolute, sources) if path.is_file()]
-    seen = still(map(os.fsencode, files), settings.settle)
-    return [file for file, whole in zip(files, seen, strict=True) if not whole]
-
-
-def _whole(new: Listing, settings: InboxSettings) -> tuple[list[bytes], list[bytes]]:
-    """Return the paths of new files that are whole, and of those that are not yet."""
-    paths: list[bytes] = pq.read_table(new.file, columns=["path"])["path"].to_pylist()
-    places = {path: path_on_disk(new.roots, path) for path in paths[: new.count]}
-    files = list(dict.fromkeys(place for place in places.values() if place))
-    if settings.marker:
-        seen = [has_marker(file, settings.marker) for file in files]
-    else:
-        seen = still(files, settings.settle)
-    grows = {file for file, whole in zip(files, seen, strict=True) if not whole}
-    held = [path for path, place in places.items() if place in grows]
-    return [path for path, place in places.items() if place not in grows], held
-
-
-def _readable(paths: Sequence[bytes], listing: Listing, table: str) -> list[bytes]:
-    """Return the files but those that still cannot be opened, for the reason in their rows."""
-    refused = {}
-    for path in paths:
-        file = path_on_disk(listing.roots, path)
-        refusal = look(file).refusal if file else None
-        if refusal in PASSING:
-            refused[listing.roots.place(path)] = refusal
-    if not refused or not is_table(table):
-        return list(paths)
-    columns = zip(*refused, strict=True)
-    files = pa.table([pa.array(column, pa.string()) for column in columns], ["root", "path"])
-    rows = current_rows(table, files, columns=["root", "path", "reason"]).to_pylist()
-    known = {(row["root"], row["path"]): row["reason"] for row in rows}
-    return [
-        path
-        for path in paths
-        if (place := listing.roots.place(path)) not in refused or known.get(place) != refused[place]
-    ]
-
-
-def _without(listing: Listing, held: Sequence[bytes], file: Path) -> Listing:
-    """Return a listing without some of its files."""
-    files = pq.read_table(listing.file)
-    left = files.filter(pc.invert(pc.is_in(files["path"], value_set=pa.array(held, pa.binary()))))
-    pq.write_table(left, file, ROW_GROUP)
-    return replace(listing, file=file, count=left.num_rows, size=bytes_of(left))
-
-
-def _take_away(listing: Listing | None, marker: str, originals: Originals) -> TakenAway:
-    """Move or delete what has been read, by this tick or by one that was killed before it did."""
-    table = results_table()
-    if listing is None or originals.stay:
-        return TakenAway()
-    files = leaving(listing, table, originals)
-    if not files.num_rows:
-        return TakenAway()
-    tick_id = f"inbox-{timestamp()}-{secrets.token_hex(2)}"
-    mark(files, tick_id, writer_of(table, listing.roots.names, tick_id))
-    return take_away([_read_file(**row) for row in files.to_pylist()], marker)
-
-
-def _read_file(
-    root: str, path: str, size: int, mtime_ns: int, fate: str, original: str | None
-) -> ReadFile:
-    folder = None if fate == DELETED else Path(os.fsdecode(unprintable(fate)))
-    return ReadFile(unprintable(root), unprintable(path), size, mtime_ns, folder)
-
-
-def _bounds_of(version: str) -> "ErrorBounds | None":
-    from flows.predict import bounds_of_registered
-    from tasks.registry.registry import Registry
-
-    return bounds_of_registered(version, Registry(models_place()))
 
 
 def _files(count: int) -> str:

@@ -28,8 +28,7 @@ from tasks.inference.decision import Thresholds
 from tasks.inference.rows import Page, rows_of
 from tasks.inference.session import NETWORK_BATCH, Answers, ModelSession, joined
 from tasks.inputs.base import Content, Entry, Inputs
-from tasks.outcomes import Undecodable
-from tasks.results.originals import ALL_STAY, Originals
+from tasks.outcomes import ALL_STAY, Originals, Undecodable
 
 CHUNK_S = 0.5  # seconds of reading, after which the rows so far are sent and out of danger
 SMALL_FILE_BYTES = 16_384  # of a PNG file that is kept, to be decoded together with others

@@ -5,43 +5,20 @@ commits answers for what is in review calls `mark` in the same way, and the file
 look at its inbox.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.inputs.listing import Listing
-from tasks.outcomes import NOT_OF_THE_FILE, Status
+from tasks.outcomes import NOT_OF_THE_FILE, Originals, Status
 from tasks.results.commit import WriterContext, commit
 from tasks.results.table import current_rows, file_names, is_table
 
-DELETED = "deleted"  # in the column `original`; else the folder that a file is moved to
 READ, REJECTED, STAYS = range(3)  # of a file: the worst of its pages
 FILES = 16_384  # that are marked in one commit
 FATE = "fate"
 KEYS = ("root", "path", "size", "mtime_ns", "original")
-
-
-@dataclass(frozen=True)
-class Originals:
-    """What becomes of files by what became of all their pages; None: they stay.
-
-    A file stays as long as a page of it is for review, or was rejected for a reason that may be the
-    machine's: then nobody knows yet what is on it. One with any other rejected page is rejected.
-    """
-
-    read: str | None = None  # DELETED, or a folder
-    rejected: str | None = None  # a folder
-
-    @property
-    def stay(self) -> bool:
-        """Tell whether all files stay, whatever becomes of them."""
-        return self.read is None and self.rejected is None
-
-
-ALL_STAY = Originals()
 
 
 def with_fates(rows: pa.Table, originals: Originals) -> pa.Table:

@@ -117,14 +117,13 @@ def ticks(home: Path, rounds: int, counts: list[int], rows: int) -> dict[str, li
             if count:
                 write_pictures(folder, count)
             kinds[f"{count:,} files lie there"] = (INBOX, {"source": str(folder), "settle": 0})
-        moved = home / "moved"
-        moved.mkdir(parents=True)
-        earlier_rows(str(home / "results"), moved, rows)
-        write_pictures(moved, 1)
-        kinds[f"one lies there, {rows:,} rows of files moved away"] = (
-            INBOX,
-            {"source": str(moved), "settle": 0},
-        )
+        if rows:
+            moved = home / "moved"
+            moved.mkdir(parents=True)
+            earlier_rows(str(home / "results"), moved, rows)
+            write_pictures(moved, 1)
+            name = f"one lies there, {rows:,} rows of files moved away"
+            kinds[name] = (INBOX, {"source": str(moved), "settle": 0})
         for turn in range(rounds + 1):
             for name, (entrypoint, settings) in kinds.items():
                 run = run_of(entrypoint, settings)

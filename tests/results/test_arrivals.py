@@ -7,8 +7,8 @@ import pytest
 
 from tasks.inputs.base import Entry, Inputs
 from tasks.inputs.listing import discover, entries_of
+from tasks.outcomes import DELETED
 from tasks.results.arrivals import with_arrivals
-from tasks.results.originals import DELETED
 from tests.results.test_table import read_row, store
 
 SIZE, TIME = 100, 1_700_000_000_123_456_789  # of a row of `read_row`

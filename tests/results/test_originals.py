@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tasks.outcomes import STATUSES, Reason
+from tasks.outcomes import ALL_STAY, DELETED, STATUSES, Originals, Reason
 from tasks.results import table as results
 from tasks.results.commit import writer_of
-from tasks.results.originals import ALL_STAY, DELETED, FATE, Originals, fates, mark, with_fates
+from tasks.results.originals import FATE, fates, mark, with_fates
 from tests.results.test_table import read_row, store, table_of
 
 MOVED = Originals("/read", "/bad")

@@ -178,7 +178,7 @@ def test_what_was_read_is_moved_with_its_folders_and_overwrites_nothing(
     put(inbox, "unsure.png", UNSURE)
     put(inbox, "broken.png", b"no picture")
     done = look(after="move", move_to=str(home / "read"))
-    assert (done.taken.moved, done.taken.failed) == (2, [])
+    assert (done.moved, done.failed) == (2, [])
     assert names(inbox) == ["broken.png", "unsure.png"]
     assert names(home / "read") == ["2.png", "sub/1-2.png", "sub/1.png"]
     assert (home / "read" / "sub" / "1.png").read_bytes() == b"of somebody else"
@@ -251,14 +251,14 @@ def test_a_file_goes_only_if_all_its_pages_are_read(home: Path, inbox: Path, loo
     for name, digits in (("both", (1, 2)), ("unsure", (3, 6.5)), ("bad", (4, None))):
         pages = [Image.fromarray(bar(digit) if digit else bar(1) * 0) for digit in digits]
         pages[0].save(inbox / f"{name}.tif", save_all=True, append_images=pages[1:])
-    assert look(after="delete").taken.deleted == 1
+    assert look(after="delete").deleted == 1
     assert names(inbox) == ["bad.tif", "unsure.tif"]
 
 
 KILLED = """
 import os, signal, sys
 from flows.console import Console
-from flows.orchestration import inbox
+from flows.orchestration import inbox, sight
 from flows.runner import ThreadRunner
 from tasks.inputs import taking_away
 from tasks.results import commit
@@ -266,7 +266,7 @@ from tasks.settings import InboxSettings
 
 def kill(*_): os.kill(os.getpid(), signal.SIGKILL)
 
-module, name = {"commit": (commit, "_append"), "committed": (inbox, "_take_away"),
+module, name = {"commit": (commit, "_append"), "committed": (sight, "take_away_read"),
                 "named": (taking_away, "_remove")}[sys.argv[2]]
 setattr(module, name, kill)
 inbox.tick(InboxSettings.model_validate_json(sys.argv[1]), Console(quiet=True), ThreadRunner())
@@ -385,7 +385,7 @@ def test_another_file_system_gets_a_copy_first(home: Path, inbox: Path, look: An
         put(inbox, "1.png", encoded(bar(1)))
         put(shared, "1.png", b"of somebody else")
         times = (inbox / "1.png").stat().st_mtime_ns
-        assert look(after="move", move_to=str(shared)).taken.moved == 1
+        assert look(after="move", move_to=str(shared)).moved == 1
         assert names(inbox) == []
         assert names(shared) == ["1-2.png", "1.png"]
         assert (shared / "1-2.png").stat().st_mtime_ns == times
@@ -404,5 +404,5 @@ def test_a_looser_error_decides_again_without_a_new_file(
     done = look(after="delete", max_error=0.5)
     assert done.summary.decided_anew == 1
     assert rows(home)["unsure.png"][0] == "read"
-    assert done.taken.deleted == 1
+    assert done.deleted == 1
     assert names(inbox) == []
