@@ -1,4 +1,4 @@
-"""A Prefect server of one's own: prefect.yaml applied to it as it says, and workers anywhere."""
+"""A Prefect server of one's own, to which is applied what is declared, and workers anywhere."""
 
 import os
 import re
@@ -33,7 +33,7 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 @dataclass
 class Own:
-    """A server to which prefect.yaml was applied."""
+    """A server to which prefect.yaml and the automations were applied."""
 
     server: Server
     folder: Path
@@ -89,7 +89,11 @@ class Own:
 
     def prefect(self, *arguments: str) -> str:
         """Give a Prefect command as a user of the server does, and return what it prints."""
-        command = [sys.executable, "-m", "prefect", *arguments]
+        return self.program("prefect", *arguments)
+
+    def program(self, module: str, *arguments: str) -> str:
+        """Run a module as a user of the server does, and return what it prints."""
+        command = [sys.executable, "-m", module, *arguments]
         place: dict[str, Any] = {"cwd": self.folder, "env": self.environment}
         done = subprocess.run(command, **place, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -106,7 +110,7 @@ def until(happened: Callable[[], bool], seconds: float = RUN_DONE) -> None:
 
 @contextmanager
 def own_server(folder: Path, **secrets: str) -> Iterator[Own]:
-    """Start a server, apply prefect.yaml to it, and stop it at last.
+    """Start a server, apply prefect.yaml and the automations to it, and stop it at last.
 
     Args:
         folder: which holds nothing but `deployments/prefect.yaml` for who deploys.
@@ -131,6 +135,7 @@ def own_server(folder: Path, **secrets: str) -> Iterator[Own]:
     try:
         for command in (pool, deploy):
             own.prefect(*command)
+        own.program("flows.orchestration.automations")
         yield own
     finally:
         stop(own.process)

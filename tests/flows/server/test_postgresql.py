@@ -121,14 +121,17 @@ def test_prefect_deployment_run_reads_what_it_is_told_and_nobody_else_may_ask(
     assert asked.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
-def test_a_killed_flow_has_crashed_and_the_next_run_reads_all(
+def test_a_run_whose_machine_is_lost_has_crashed_and_the_next_reads_all(
     team: Own, home: Path, model_file: Path, scans: Path
 ) -> None:
     register_champion(home, model_file)
-    with worker_of(team, home):
+    with worker_of(team, home) as worker:
         made = running(team, scans)
+        worker.kill()
+        worker.wait()
         os.kill(processes_of_run(made)[0], signal.SIGKILL)
-        assert team.ended(made)["state_type"] == "CRASHED"
+    assert team.ended(made)["state_type"] == "CRASHED"  # by an automation
+    with worker_of(team, home):
         run = team.ended(team.ask_for({"source": str(scans)}))
     assert run["state_type"] == "COMPLETED", run["state"]
 
