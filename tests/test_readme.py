@@ -50,6 +50,10 @@ ELSEWHERE = {
         "tests/flows/test_promote.py",
     ),
     **dict.fromkeys(
+        ("digitflow deploy", "digitflow deploy --dry-run"),
+        "tests/flows/deploying/test_deploy.py",
+    ),
+    **dict.fromkeys(
         (
             *("digitflow up", "export $(digitflow credentials)"),
             "prefect deployment run train/weekly",

@@ -265,6 +265,40 @@ class Up(Command):
         up(self.port, self.console().log, no_auth=self.no_auth)
 
 
+class Deploy(Command):
+    """Apply work pool, deployments and schedules to a Prefect server, as often as you like.
+
+    What people have changed on the server stays, and is named.
+    """
+
+    dry_run: Once[bool] = Field(False, description="Only say what would be done.")
+    force: Once[bool] = Field(
+        False, description="Take what is declared also where somebody has changed or removed it."
+    )
+    prune: Once[bool] = Field(
+        False, description="Remove deployments of an earlier deploy that are declared no more."
+    )
+
+    def run(self) -> None:
+        """Apply them, and print a line for each difference."""
+        from dataclasses import asdict
+
+        from flows.deploying.declared import declaration
+        from flows.deploying.settings_file import read_settings_file
+        from flows.orchestration.launch import lasting_server
+
+        declared = declaration(read_settings_file())
+        with lasting_server():
+            from flows.deploying.deploy import apply
+
+            applied = apply(declared, force=self.force, prune=self.prune, dry_run=self.dry_run)
+        self.answer(asdict(applied))
+        for note in applied.notes:
+            self.console().log(note.kind.capitalize(), note.line)
+        if self.dry_run:
+            self.console().log("", "nothing was changed (--dry-run)")
+
+
 class Credentials(Command):
     """Print address and login of the server of `digitflow up`, as variables for Prefect."""
 

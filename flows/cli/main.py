@@ -44,6 +44,7 @@ COMMANDS = {
     },
     "Schedule": {
         "up": ("commands:Up", "Start a Prefect server with UI, a worker and schedules."),
+        "deploy": ("commands:Deploy", "Apply deployments and schedules to a Prefect server."),
         "maintain": ("commands:Maintain", "Remove old runs, replaced files and old models."),
         "credentials": ("commands:Credentials", "Print address and login of that server."),
     },

@@ -23,8 +23,9 @@ from flows.server.server_process import (
     wait_until_it_answers,
     without_login,
 )
+from tasks.errors import InputError
 from tasks.gc_control import uncollected
-from tasks.settings import MaintainSettings, PredictSettings, TrainSettings
+from tasks.settings import MaintainSettings, PredictSettings, TrainSettings, home
 
 if TYPE_CHECKING:
     from flows.maintenance.maintain import Maintained
@@ -80,8 +81,24 @@ def where_runs_are_listed() -> str:
 
 
 @contextmanager
-def _prefect(*, quiet: bool) -> Iterator[None]:
+def lasting_server() -> Iterator[None]:
+    """Set Prefect up for the server that is configured, or for that of `digitflow up`.
+
+    Raises:
+        InputError: there is neither.
+        DigitflowError: the server cannot be used.
+    """
+    with _prefect(quiet=False, lasting=True):
+        yield
+
+
+@contextmanager
+def _prefect(*, quiet: bool, lasting: bool = False) -> Iterator[None]:
     """Set Prefect up for a flow: for the server that is configured, or for one of ours.
+
+    Args:
+        quiet: show no progress.
+        lasting: start no server that would end with this process.
 
     Raises:
         DigitflowError: the server cannot be used.
@@ -95,7 +112,7 @@ def _prefect(*, quiet: bool) -> Iterator[None]:
         from flows.server.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()
-    ours = _server(configured)
+    ours = _server(configured, lasting=lasting)
     # the login of a server goes to that server alone: ours to ours, the user's own to the user's
     settings = {PREFECT_API_URL: ours.api_url, PREFECT_API_AUTH_STRING: ours.login} if ours else {}
     # workers of a cluster on this machine are processes, which log without these settings
@@ -120,12 +137,17 @@ def _inherited(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _server(configured: str | None) -> Server | None:
+def _server(configured: str | None, *, lasting: bool) -> Server | None:
     """Return the server of ours that is to be used, None where another is configured."""
     running = running_server()
     if configured:
         same = running is not None and configured.rstrip("/") == running.api_url
         return running if same else None
+    if lasting and running is None:
+        raise InputError(
+            f"no Prefect server runs for {home()}, and none is configured: start `digitflow up`, "
+            "or set PREFECT_API_URL and PREFECT_API_AUTH_STRING"
+        )
     return running or _embedded()
 
 

@@ -1,5 +1,6 @@
 """A Prefect server with its UI, every deployment, and a worker, on this machine until Ctrl-C."""
 
+import json
 import os
 import signal
 import socket
@@ -8,10 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from flows.deploying.declared import declaration
+from flows.deploying.settings_file import read_settings_file
 from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.credentials import kept_login, private_folder
 from flows.server.defaults import prefect_home, set_defaults
@@ -36,6 +40,7 @@ from tasks.errors import DigitflowError
 from tasks.settings import home, inbox, models_place, results_table
 
 POOL = "digitflow"
+USUAL_INBOX = "predict/inbox"  # of a home without a settings file
 SERVER_START_S = 180.0  # until the server has to answer
 LOOK_S = 0.5  # between two looks at server and worker
 ENDS = (signal.SIGTERM, signal.SIGHUP)  # that end `up` as Ctrl-C does
@@ -54,9 +59,11 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
         no_auth: ask nobody for credentials.
 
     Raises:
-        InputError: the port is taken, or `up` runs already for this home or on Prefect's state.
+        InputError: the port is taken, `up` runs already for this home or on Prefect's state, or the
+            settings file is wrong.
         DigitflowError: the server did not start, or server or worker died again and again.
     """
+    pool = declaration(read_settings_file()).pool.name
     set_defaults()
     private_folder(home())
     url = f"http://{HOST}:{port}"
@@ -72,7 +79,7 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
         _log("worker") as worker_log,
     ):
         login = _login(no_auth=no_auth)
-        _run(Server(port, login), listening, say, server_log, worker_log)
+        _run(Server(port, login), pool, listening, say, server_log, worker_log)
 
 
 def _login(*, no_auth: bool) -> str | None:
@@ -82,10 +89,15 @@ def _login(*, no_auth: bool) -> str | None:
 
 
 def _run(
-    server: Server, listening: socket.socket, say: Say, server_log: IO[bytes], worker_log: IO[bytes]
+    server: Server,
+    pool: str,
+    listening: socket.socket,
+    say: Say,
+    server_log: IO[bytes],
+    worker_log: IO[bytes],
 ) -> None:
     environment = _environment(server)
-    worker_command = ["flows.orchestration.worker", f"digitflow-{server.port}"]
+    worker_command = ["flows.orchestration.worker", f"digitflow-{server.port}", pool]
     kept: dict[str, Restarted] = {}
     for number in ENDS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup does
@@ -100,7 +112,7 @@ def _run(
         )
         say("Server", f"starting, log in {server_log.name}")
         wait_until_it_answers(server, kept["server"].process, SERVER_START_S, server_log)
-        _deploy(environment)
+        schedules = _deploy(environment, say)
         kept["worker"] = Restarted(
             "worker",
             lambda: _module(environment, worker_command, worker_log),
@@ -110,7 +122,7 @@ def _run(
         )
         with announced(server):
             _say_what_reads(say)
-            _welcome(server, say)
+            _welcome(server, schedules, say)
             while True:
                 for each in kept.values():
                     each.look_after()
@@ -171,24 +183,36 @@ def _stopped(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[byte
             signal.signal(signal.SIGINT, before)
 
 
-def _deploy(environment: dict[str, str]) -> None:
-    """Make the work pool, apply prefect.yaml and the automations, and see that they are there."""
-    for module, *arguments in (
-        ["prefect", "--no-prompt", "work-pool", "create", POOL, "--type", "process", "--overwrite"],
-        ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
-        ["flows.orchestration.automations"],
-    ):
-        with _log("deploy") as log:
-            log.truncate(0)
-            with _stopped(_module(environment, [module, *arguments], log)) as process:
+def _deploy(environment: dict[str, str], say: Say) -> dict[str, str]:
+    """Apply what is declared, in a process of its own, whose memory is given back.
+
+    Returns:
+        When each deployment runs, by its name.
+
+    Raises:
+        DigitflowError: it could not be applied.
+    """
+    with _log("deploy") as log:
+        log.truncate(0)
+        answer = Path(str(log.name)).with_suffix(".json")
+        with answer.open("wb") as output:
+            command = ["flows.cli.main", "deploy", "--json"]
+            with _stopped(_module(environment, command, output, log)) as process:
                 if process.wait():
-                    raise DigitflowError(
-                        f"`{' '.join([module, *arguments])}` failed: {trouble_in(log)}"
-                    )
+                    raise DigitflowError(f"`digitflow deploy` failed: {trouble_in(log)}")
+    applied = json.loads(answer.read_text(encoding="utf-8"))
+    for note in applied["notes"]:
+        if note["kind"] not in ("as declared", "made"):
+            say(note["kind"].capitalize(), f"{note['what']}: {note['text']}")
+    schedules: dict[str, str] = applied["schedules"]
+    return schedules
 
 
 def _module(
-    environment: dict[str, str], arguments: list[str], log: IO[bytes]
+    environment: dict[str, str],
+    arguments: list[str],
+    output: IO[bytes],
+    errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a Python module as a program that ends with this process."""
     return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
@@ -196,13 +220,13 @@ def _module(
         cwd=CODE,
         env=environment,
         stdin=subprocess.PIPE,  # held open as long as this process lives
-        stdout=log,
-        stderr=subprocess.STDOUT,
+        stdout=output,
+        stderr=errors or subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C reaches this process, which stops them in order
     )
 
 
-def _welcome(server: Server, say: Say) -> None:
+def _welcome(server: Server, schedules: dict[str, str], say: Say) -> None:
     show = "digitflow credentials"
     if os.environ.get("DIGITFLOW_HOME"):
         show = f"DIGITFLOW_HOME={home()} {show}"
@@ -213,13 +237,16 @@ def _welcome(server: Server, say: Say) -> None:
         say("Login", f"{server.login} (shown again by `{show}`)")
     else:
         say("Login", f"shown by `{show}`")
-    say("Schedules", "train/weekly, Sundays 03:00 UTC; predict/inbox, every five minutes;")
-    say("", "maintain/nightly, 01:30 UTC")
-    say("Inbox", inbox())
+    lines = [f"{what}: {when}" for what, when in schedules.items()]
+    for label, line in zip_longest(["Schedules"], lines, fillvalue=""):
+        say(label, line)
+    reading = next((what for what in schedules if what.startswith("predict/")), USUAL_INBOX)
+    if reading == USUAL_INBOX:
+        say("Inbox", inbox())
     say("", "From another terminal:")
     say("", f"  export $({show})")
     say("", "  prefect deployment run train/weekly")
-    say("", """  prefect deployment run predict/inbox -p settings='{"source": "/path/to/scans"}'""")
+    say("", f"""  prefect deployment run {reading} -p settings='{{"source": "/path/to/scans"}}'""")
     say("", "Ctrl-C stops it all.")
 
 

@@ -1,0 +1,151 @@
+"""What `digitflow.toml` may hold reaches the deployments; anything else is refused by name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flows.deploying.declared import DECLARATION, declaration
+from flows.deploying.settings_file import FILE, SettingsFile, read_settings_file
+from tasks.errors import InputError
+from tasks.settings import InboxSettings, PredictSettings
+
+
+def said(home: Path, text: str) -> SettingsFile:
+    home.mkdir(exist_ok=True)
+    (home / FILE).write_text(text)
+    return read_settings_file()
+
+
+def deployments(file: SettingsFile) -> dict[str, dict[str, object]]:
+    return {each.name: each.facts for each in declaration(file).deployments}
+
+
+def test_without_a_file_everything_is_as_declared(home: Path) -> None:
+    usual = deployments(read_settings_file())
+    assert set(usual) == {"weekly", "inbox"}
+    assert usual == deployments(said(home, ""))
+
+
+def test_inboxes_have_their_own_settings_and_the_time_zone_of_all(home: Path) -> None:
+    file = said(
+        home,
+        """
+        timezone = "Europe/Berlin"
+        [inbox.post]
+        source = "/mnt/post"
+        cron = "*/5 * * * *"
+        max_error = 0.01
+        [inbox.desk]
+        timezone = "UTC"
+        [train]
+        cron = false
+        data = "/data/digits"
+        """,
+    )
+    declared = deployments(file)
+    assert set(declared) == {"weekly", "post", "desk"}
+    assert declared["post"]["parameters"] == {
+        "settings": {"allow_empty": True, "source": "/mnt/post", "max_error": 0.01}
+    }
+    when = {"cron": "*/5 * * * *", "timezone": "Europe/Berlin", "day_or": True}
+    assert declared["post"]["schedules"] == {"hourly": when}
+    assert declared["desk"]["schedules"] == {
+        "hourly": {"cron": "5 * * * *", "timezone": "UTC", "day_or": True}
+    }
+    assert declared["weekly"]["schedules"] == {}
+    assert declared["weekly"]["parameters"] == {
+        "settings": {"data": "/data/digits", "recipe": "standard"}
+    }
+
+
+def test_a_pool_of_containers_has_the_image_that_is_named(home: Path) -> None:
+    file = said(home, '[pool]\nname = "boxes"\ntype = "docker"\nimage = "here/digitflow:3"')
+    facts = deployments(file)["inbox"]
+    assert facts["work_pool_name"] == "boxes"
+    assert isinstance(facts["job_variables"], dict)
+    assert facts["job_variables"]["image"] == "here/digitflow:3"
+    with pytest.raises(InputError, match="a pool of type process has none"):
+        declaration(said(home, '[pool]\nimage = "x"'))
+
+
+def test_variables_of_where_it_is_read_are_no_settings_of_the_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_MAX_ERROR", "0.5")
+    monkeypatch.setenv("DIGITFLOW_WORKERS", "many")
+    file = said(home, '[inbox.a]\nsource = "s3://bucket/scans"')
+    assert file.inboxes["a"].settings == {"source": "s3://bucket/scans"}
+
+
+def test_every_setting_of_an_inbox_may_be_given(home: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        said(home, "[inbox.a]\nsorce = 1")
+    for name in (*InboxSettings.model_fields, "cron", "timezone"):
+        assert name in str(refused.value)
+    assert "did you mean source?" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "allowed"),
+    [
+        ("tz = 1", "tz", "timezone"),
+        ("timezone = 'Berlin'", "timezone", "Europe/Berlin"),
+        ("inbox = 3", "inbox", "a table"),
+        ("[inbox]\nsource = '/x'", "inbox.source", "a table"),
+        ("[inbox.Big_One]", "[inbox.Big_One]", "a-z, 0-9"),
+        ("[inbox.a]\ncron = '* * * *'", "[inbox.a] cron", "five fields"),
+        ("[inbox.a]\ncron = '99 * * * *'", "[inbox.a] cron", "five fields"),
+        ("[inbox.a]\ncron = true", "[inbox.a] cron", "or false"),
+        ("[inbox.a]\nmax_error = 7", "[inbox.a] max_error", "less than or equal to 1"),
+        ("[inbox.a]\ndevice = 'gpu'", "[inbox.a] device", "'auto', 'cpu' or 'cuda'"),
+        ("[inbox.a]\nsource = 'scans'", "[inbox.a] source", "the whole path, or a URL"),
+        ("[inbox.a]\nsource = ['/x', 'y']", "[inbox.a] source", "the whole path, or a URL"),
+        ("[train]\nrecipe = 'slow'", "[train] recipe", "'standard' or 'quick'"),
+        ("[train]\ndata = 'digits'", "[train] data", "the whole path"),
+        ("[pool]\ntype = 'k8s'", "[pool] type", "'kubernetes'"),
+        ("[pool]\nkind = 'k8s'", "[pool] kind", "name, type, image"),
+        ("[inbox", "", "Expected"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file_its_key_and_what_is_allowed(
+    text: str, key: str, allowed: str, home: Path
+) -> None:
+    with pytest.raises(InputError) as refused:
+        said(home, text)
+    message = str(refused.value)
+    assert message.startswith(f"{home / FILE}: {key}")
+    assert allowed in message
+
+
+def test_a_secret_in_a_source_is_refused_and_not_repeated(home: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        said(home, '[inbox.a]\nsource = "https://user:h4sh@host/x"')
+    assert "h4sh" not in str(refused.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"\x00"])
+def test_a_file_that_is_no_text_is_refused(content: bytes, home: Path) -> None:
+    home.mkdir()
+    (home / FILE).write_bytes(content)
+    with pytest.raises(InputError, match=FILE):
+        read_settings_file()
+
+
+def test_a_folder_of_its_name_is_refused(home: Path) -> None:
+    (home / FILE).mkdir(parents=True)
+    with pytest.raises(InputError, match="directory"):
+        read_settings_file()
+
+
+def test_the_settings_of_a_flow_are_those_of_its_parameters(home: Path) -> None:
+    file = said(home, '[inbox.a]\nsource = "/x"\nretry_rejected = "all"\nworkers = 2')
+    parameters = deployments(file)["a"]["parameters"]
+    assert isinstance(parameters, dict)
+    assert PredictSettings(**parameters["settings"]).workers == 2
+
+
+def test_the_example_of_the_readme_is_one(home: Path) -> None:
+    page = (DECLARATION.parent / "README.md").read_text()
+    [example] = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert set(deployments(said(home, example))) == {"weekly", "post", "desk"}
