@@ -50,6 +50,24 @@ ELSEWHERE = {
         "tests/flows/test_promote.py",
     ),
     **dict.fromkeys(
+        (
+            "uv tool install --with-executables-from prefect .",
+            "export PREFECT_API_URL=https://prefect.example.org/api",
+            'export PREFECT_API_AUTH_STRING="$(cat /run/secrets/prefect)"',
+            "export DIGITFLOW_MODELS=s3://bucket/models DIGITFLOW_RESULTS=s3://bucket/results",
+            "prefect worker start --pool digitflow",
+        ),
+        "tests/flows/server/test_own_server.py",
+    ),
+    **dict.fromkeys(
+        (
+            "pg_dump --format custom --file prefect.dump prefect",
+            "tar -czf digitflow.tgz -C /var/lib digitflow",
+            "pg_restore --dbname restored prefect.dump",
+        ),
+        "tests/flows/server/test_backup.py",
+    ),
+    **dict.fromkeys(
         ("digitflow deploy", "digitflow deploy --dry-run"),
         "tests/flows/deploying/test_deploy.py",
     ),

@@ -150,11 +150,11 @@ def declared_commands() -> list[list[str]]:
 
 
 @contextmanager
-def worker_of(own: Own, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker_of(own: Own, home: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker in a folder and a home of its own, and stop it at last."""
     folder = home.parent / "anywhere"
-    folder.mkdir(exist_ok=True)
-    environment = own.environment | {"DIGITFLOW_HOME": str(home)}
+    folder.mkdir(exist_ok=True, parents=True)
+    environment = own.environment | {"DIGITFLOW_HOME": str(home)} | variables
     command = [sys.executable, "-m", "prefect", *own.worker]
     with (folder / "log").open("ab") as log:
         worker = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)

@@ -70,3 +70,22 @@ def test_a_run_whose_worker_is_killed_finishes_and_its_state_is_right(
     assert run["state_type"] == "COMPLETED", run["state"]
     assert run["state"]["message"] == "500 read, 0 for review, 0 rejected"
     until(lambda: any(line.startswith("Report:") for line in own.log_of(made)))
+
+
+def test_what_one_machine_has_read_is_not_read_again_by_another(
+    own: Own, home: Path, model_file: Path, tmp_path: Path
+) -> None:
+    places = {name: str(tmp_path / name.lower()) for name in ("DIGITFLOW_MODELS", "DIGITFLOW_RESULTS")}
+    register_champion(home, model_file, place=places["DIGITFLOW_MODELS"])
+    shared = tmp_path / "scans"
+    shared.mkdir()
+    (shared / "7.png").write_bytes(encoded(bar(7)))
+    names = []
+    for machine in ("one", "other"):  # each has a home of its own, and what the README shares
+        with worker_of(own, tmp_path / machine / "home", **places):
+            names.append(own.ended(own.ask_for({"source": str(shared)}))["name"])
+        assert not (tmp_path / machine / "home" / "results").exists()
+    assert names == [
+        f"{shared}: 1 read, 0 for review, 0 rejected",
+        f"{shared}: nothing new",
+    ]
