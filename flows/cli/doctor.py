@@ -6,10 +6,13 @@ import platform
 import shutil
 from dataclasses import dataclass
 
+from flows.deploying.declared import Declaration, declaration
+from flows.deploying.origins import settings_of
+from flows.deploying.settings_file import read_settings_file
 from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.server_process import running_server, without_login
 from tasks.device import Device, cpu, cuda_provider_problem, nvidia_gpu
-from tasks.errors import DigitflowError
+from tasks.errors import DigitflowError, InputError
 from tasks.provenance import package_versions
 from tasks.registry.registry import Registry, serving
 from tasks.settings import home, models_place
@@ -40,6 +43,7 @@ def examine() -> list[Finding]:
         _home(),
         *_models(),
         _prefect(),
+        *_settings(),
     ]
 
 
@@ -130,3 +134,41 @@ def _champion(registry: Registry) -> Finding:
         return Finding("champion", "none yet", False, "digitflow train, or digitflow demo")
     accuracy = "not measured" if champion.accuracy is None else f"{champion.accuracy:.4f}"
     return Finding("champion", f"{champion.name}, test accuracy {accuracy}")
+
+
+def _settings() -> list[Finding]:
+    """Return what deployments are set to, where that comes from, and what is deployed."""
+    try:
+        said = read_settings_file()
+        settings = list(settings_of(said))
+        declared = declaration(said)
+    except InputError as error:
+        return [Finding("settings", str(error), False, "mend that file: nothing is deployed by it")]
+    there = "" if said.file.exists() else " (not there: all defaults)"
+    return [
+        Finding("settings", f"{said.file}{there}"),
+        *(Finding(f"{each.table} {each.name}", each.line) for each in settings),
+        *_deployed(declared),
+    ]
+
+
+def _deployed(declared: Declaration) -> list[Finding]:
+    """Return how the server that lasts, if there is one, differs from what is declared."""
+    if not (os.environ.get("PREFECT_API_URL") or running_server()):
+        return []
+    from flows.orchestration.launch import lasting_server
+
+    try:
+        with lasting_server():
+            from flows.deploying.deploy import apply
+
+            notes = apply(declared, dry_run=True).notes
+    except DigitflowError as error:
+        return [Finding("deployed", str(error), False, "see deployments/README.md")]
+    return [
+        Finding("deployed", f"{note.line}, on the server")
+        if note.kind in ("kept", "left")
+        else Finding("deployed", f"not yet: {note.line}", False, "digitflow deploy")
+        for note in notes
+        if note.kind != "as declared"
+    ]

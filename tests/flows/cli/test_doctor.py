@@ -1,10 +1,12 @@
 """What is missing or in the way is said with what to do, whatever state the machine is in."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,21 @@ import pytest
 
 from flows.cli import doctor
 from flows.cli.doctor import Finding, examine
+from flows.deploying.settings_file import FILE
 from tasks.device import Device
-from tests.helpers import as_ordinary_user, register_champion, run
+from tests.helpers import as_ordinary_user, free_port, register_champion, run
 
 ROOT = Path(__file__).parents[3]
 H100 = Device("cuda", "H100", "driver 1")
+
+
+@pytest.fixture(autouse=True)
+def environment_stays() -> Iterator[None]:
+    """Undo what asking a server does to the environment of its process."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def found(name: str) -> Finding:
@@ -138,8 +150,41 @@ def test_a_champion_that_is_damaged_is_told_of(home: Path, model_file: Path) -> 
 def test_a_server_that_is_configured_is_named_without_its_login(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", "https://user:h4sh@prefect.example.org/api")
-    assert found("prefect").found == "https://prefect.example.org/api"
+    nobody = free_port()
+    monkeypatch.setenv("PREFECT_API_URL", f"http://user:h4sh@127.0.0.1:{nobody}/api")
+    findings = {finding.name: finding for finding in examine()}
+    assert findings["prefect"].found == f"http://127.0.0.1:{nobody}/api"
+    assert "does not answer" in findings["deployed"].found
+    assert "h4sh" not in str(findings)
+
+
+def test_each_setting_of_the_deployments_comes_with_its_origin(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = {finding.name: finding.found for finding in examine()}
+    assert findings["settings"] == f"{home / FILE} (not there: all defaults)"
+    assert findings["inbox.inbox cron"] == "5 * * * *  (default)"
+    home.mkdir()
+    (home / FILE).write_text('[inbox.post]\nsource = "/mnt/post"\ncron = "*/5 * * * *"')
+    monkeypatch.setenv("DIGITFLOW_MAX_ERROR", "0.02")
+    findings = {finding.name: finding.found for finding in examine()}
+    assert findings["settings"] == str(home / FILE)
+    assert findings["inbox.post cron"] == f"*/5 * * * *  ({FILE})"
+    assert findings["inbox.post timezone"] == "UTC  (default)"
+    assert findings["inbox.post source"] == f"/mnt/post  ({FILE})"
+    assert findings["inbox.post allow_empty"] == "True  (default)"
+    assert findings["inbox.post max_error"] == "0.02  (variable DIGITFLOW_MAX_ERROR)"
+    assert findings["train data"] == "mnist  (default)"
+    assert "inbox.inbox cron" not in findings
+
+
+def test_a_settings_file_that_is_wrong_is_told_of_beside_all_the_rest(home: Path) -> None:
+    home.mkdir()
+    (home / FILE).write_text("[inbox.post]\nsorce = 1")
+    findings = {finding.name: finding for finding in examine()}
+    assert "[inbox.post] sorce" in findings["settings"].found
+    assert not findings["settings"].good
+    assert {"home", "champion"} <= set(findings)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.cli.doctor import examine
 from flows.deploying.declared import declaration
 from flows.deploying.deploy import Applied, apply
 from flows.deploying.settings_file import FILE, read_settings_file
@@ -266,6 +267,9 @@ def test_the_command_prints_a_line_for_each_and_json(
     assert run("deploy", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["schedules"][WEEKLY] == "0 3 * * 0 (UTC)"
+    server.pause_deployment(server.read_deployment_by_name(INBOX).id)
+    deployed = [each.found for each in examine() if each.name == "deployed"]
+    assert deployed == ["predict/inbox: paused there, on the server"]
     home.mkdir(exist_ok=True)
     (home / FILE).write_text("[inbox.a]\nsorce = 1")
     assert run("deploy") == InputError.exit_code
