@@ -289,9 +289,15 @@ class Deploy(Command):
 
         declared = declaration(read_settings_file())
         with lasting_server():
-            from flows.deploying.deploy import apply
+            from flows.deploying.deploy import Kind, Note, apply
+            from flows.orchestration.automations import apply_automations
 
             applied = apply(declared, force=self.force, prune=self.prune, dry_run=self.dry_run)
+            if not self.dry_run:
+                kinds: dict[str, Kind] = {"created": "made", "updated": "changed"}
+                for name, done in apply_automations().items():
+                    kind = kinds.get(done, "as declared")
+                    applied.notes.append(Note(f"automation {name}", kind))
         self.answer(asdict(applied))
         for note in applied.notes:
             self.console().log(note.kind.capitalize(), note.line)

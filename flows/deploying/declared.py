@@ -13,7 +13,7 @@ from flows.server.server_process import CODE
 from tasks.errors import InputError
 
 DECLARATION = CODE / "deployments" / "prefect.yaml"
-INBOX, WEEKLY = "inbox", "weekly"  # names in the declaration
+INBOX, WEEKLY, NIGHTLY = "inbox", "weekly", "nightly"  # names in the declaration
 # of a schedule as Prefect keeps it, without whether it is active: that is never declared
 CRON = {"timezone": "UTC", "day_or": True}
 
@@ -78,8 +78,8 @@ def _deployments(
             for name, inbox in said.inboxes.items():
                 yield _with(replace(usual, name=name), inbox, said.timezone)
         else:
-            file_says = said.train if usual.name == WEEKLY else Deployed()
-            yield _with(usual, file_says, said.timezone)
+            tables = {WEEKLY: said.train, NIGHTLY: said.maintain}
+            yield _with(usual, tables.get(usual.name, Deployed()), said.timezone)
 
 
 def _declared(entry: dict[str, Any], where: dict[str, Any]) -> Declared:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flows.deploying.declared import INBOX, declaration
+from flows.deploying.declared import INBOX, NIGHTLY, WEEKLY, declaration
 from flows.deploying.settings_file import FILE, Deployed, SettingsFile
-from tasks.settings import CommandLineOnly, InboxSettings, TrainSettings
+from tasks.settings import CommandLineOnly, InboxSettings, MaintainSettings, TrainSettings
 
 DEFAULT, FROM_FILE = "default", FILE
 
@@ -34,7 +34,8 @@ def settings_of(said: SettingsFile) -> Iterator[Setting]:
         InputError: what the file says cannot be deployed.
     """
     tables: dict[str, tuple[str, Deployed, type[Any]]] = {
-        "weekly": ("train", said.train, TrainSettings),
+        WEEKLY: ("train", said.train, TrainSettings),
+        NIGHTLY: ("maintain", said.maintain, MaintainSettings),
         **{
             name: (f"inbox.{name}", said.inboxes.get(name, Deployed()), InboxSettings)
             for name in said.inboxes or [INBOX]

@@ -1,4 +1,4 @@
-"""`digitflow.toml` in the home: inboxes, training and work pool, as they are to stay; no Prefect.
+"""`digitflow.toml` in the home: what is to stay as it is set, whatever starts; no Prefect here.
 
 It is read where deployments are applied (`digitflow deploy`, `digitflow up`), and its settings
 reach the runs as parameters of their deployment, which the Prefect UI shows.
@@ -17,10 +17,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from tasks.errors import InputError
-from tasks.settings import InboxSettings, TrainSettings, home
+from tasks.settings import InboxSettings, MaintainSettings, TrainSettings, home
 
 FILE = "digitflow.toml"  # in the home folder
 INBOX_NAME = re.compile("[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+PLACES = ("source", "data", "move_to", "rejected_to", "out")
 NEVER = False  # as a cron: only when somebody asks
 
 B = TypeVar("B", bound=BaseModel)
@@ -95,6 +96,7 @@ class SettingsFile:
     pool: Pool = field(default_factory=Pool)
     inboxes: Mapping[str, Deployed] = field(default_factory=dict)  # none: one, of the usual name
     train: Deployed = field(default_factory=Deployed)
+    maintain: Deployed = field(default_factory=Deployed)
 
 
 def read_settings_file(file: Path | None = None) -> SettingsFile:
@@ -122,7 +124,7 @@ class _Reader:
         self._file, self._said = file, said
 
     def read(self) -> SettingsFile:
-        allowed = ("timezone", "pool", "inbox", "train")
+        allowed = ("timezone", "pool", "inbox", "train", "maintain")
         for key in self._said:
             if key not in allowed:
                 self._refuse(key, _unknown(key, allowed))
@@ -140,6 +142,7 @@ class _Reader:
             self._checked(Pool, "pool", self._table("pool")),
             inboxes,
             self._deployed(TrainSettings, "train", self._table("train")),
+            self._deployed(MaintainSettings, "maintain", self._table("maintain")),
         )
 
     def _table(self, name: str) -> dict[str, Any]:
@@ -154,9 +157,9 @@ class _Reader:
         when = {key: value for key, value in table.items() if key in When.model_fields}
         given = {key: value for key, value in table.items() if key not in when}
         settings = self._checked(_of_the_file(model), name, given, also=tuple(When.model_fields))
-        for key in ("source", "data"):
+        for key in PLACES:
             for place in _listed(given.get(key)):
-                if key in model.model_fields and not _same_everywhere(place):
+                if not _same_everywhere(place):
                     self._refuse(
                         f"[{name}] {key} = {place!r}",
                         "a worker may run in any folder: give the whole path, or a URL",

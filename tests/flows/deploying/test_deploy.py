@@ -69,13 +69,15 @@ def test_it_makes_everything_once(server: SyncPrefectClient, home: Path) -> None
     assert lines(made) == [
         "made work pool digitflow: type process",
         "made train/weekly: 0 3 * * 0 (UTC)",
-        "made predict/inbox: 5 * * * * (UTC)",
+        "made predict/inbox: */5 * * * * (UTC)",
+        "made maintain/nightly: 30 1 * * * (UTC)",
     ]
-    assert made.schedules == {WEEKLY: "0 3 * * 0 (UTC)", INBOX: "5 * * * * (UTC)"}
+    assert made.schedules[WEEKLY] == "0 3 * * 0 (UTC)"
+    assert made.schedules[INBOX] == "*/5 * * * * (UTC)"
     there = server.read_deployment_by_name(INBOX)
     assert there.entrypoint == "flows.orchestration.flows.read_inbox"
     assert not there.pull_steps
-    assert there.parameters == {"settings": {"allow_empty": True}}
+    assert there.parameters == {"settings": {}}
     assert there.work_pool_name == "digitflow"
     assert there.concurrency_options
     assert there.concurrency_options.collision_strategy == "CANCEL_NEW"
@@ -94,7 +96,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(server: SyncPrefectClient, 
     assert lines(planned) == lines(deploy(home))
     changed = '[inbox.inbox]\ncron = "0 4 * * *"'
     planned = deploy(home, changed, dry_run=True)
-    assert crons(server) == ["5 * * * *"]
+    assert crons(server) == ["*/5 * * * *"]
     assert lines(planned) == lines(deploy(home, changed))
     assert crons(server) == ["0 4 * * *"]
 
@@ -105,19 +107,20 @@ def test_what_the_file_says_is_applied_and_what_it_says_no_more_is_as_before(
     deploy(home, '[inbox.inbox]\nmax_error = 0.01\ncron = "0 4 * * *"')
     assert server.read_deployment_by_name(INBOX).parameters["settings"]["max_error"] == 0.01
     assert lines(deploy(home)) == [
-        "changed predict/inbox: schedule hourly: 0 4 * * * (UTC) -> 5 * * * * (UTC)",
+        "changed predict/inbox: schedule inbox: 0 4 * * * (UTC) -> */5 * * * * (UTC)",
         "changed predict/inbox: settings.max_error: 0.01 -> nothing",
     ]
-    assert server.read_deployment_by_name(INBOX).parameters == {"settings": {"allow_empty": True}}
-    assert crons(server) == ["5 * * * *"]
+    assert server.read_deployment_by_name(INBOX).parameters == {"settings": {}}
+    assert crons(server) == ["*/5 * * * *"]
 
 
 def test_what_people_change_in_the_ui_stays(server: SyncPrefectClient, home: Path) -> None:
-    deploy(home)
+    file = "[inbox.inbox]\nsettle = 20"
+    deploy(home, file)
     inbox, weekly = map(server.read_deployment_by_name, (INBOX, WEEKLY))
     berlin = {"cron": "*/7 * * * *", "timezone": "Europe/Berlin"}
     as_the_form_does(server, inbox, active=False, schedule=berlin)
-    mine = {"settings": {"allow_empty": False, "max_error": 0.02}}
+    mine = {"settings": {"settle": 5, "max_error": 0.02}}
     update = DeploymentUpdate(parameters=mine, description="Ours", tags=["digitflow", "team"])
     server.update_deployment(inbox.id, update)
     server.pause_deployment(weekly.id)
@@ -125,15 +128,15 @@ def test_what_people_change_in_the_ui_stays(server: SyncPrefectClient, home: Pat
     server.update_deployment(weekly.id, DeploymentUpdate(concurrency_limit=3))
     expected = [
         "kept train/weekly: paused there",
-        "kept train/weekly: schedule sunday-night: removed there; declared: 0 3 * * 0 (UTC)",
+        "kept train/weekly: schedule training: removed there; declared: 0 3 * * 0 (UTC)",
         "kept train/weekly: runs at a time: 3, changed there; declared: 1",
-        "kept predict/inbox: schedule hourly */7 * * * * (Europe/Berlin): paused there",
-        "kept predict/inbox: settings.allow_empty: False, changed there; declared: True",
+        "kept predict/inbox: schedule inbox */7 * * * * (Europe/Berlin): paused there",
+        "kept predict/inbox: settings.settle: 5, changed there; declared: 20",
     ]
-    kept = deploy(home)
+    kept = deploy(home, file)
     assert set(expected) <= set(lines(kept))
-    assert lines(deploy(home)) == lines(kept)  # not only the first time
-    assert kept.schedules == {WEEKLY: "paused", INBOX: "only when asked for"}
+    assert lines(deploy(home, file)) == lines(kept)  # not only the first time
+    assert (kept.schedules[WEEKLY], kept.schedules[INBOX]) == ("paused", "only when asked for")
     inbox, weekly = map(server.read_deployment_by_name, (INBOX, WEEKLY))
     assert (inbox.parameters, inbox.description) == (mine, "Ours")
     assert set(inbox.tags) == {"digitflow", "team"}
@@ -157,7 +160,7 @@ def test_where_both_changed_something_the_rest_follows_the_file(
     done = deploy(home, '[inbox.inbox]\ncron = "0 4 * * *"\nmax_error = 0.01')
     assert lines(done) == [
         "changed predict/inbox: settings.max_error: nothing -> 0.01",
-        "kept predict/inbox: schedule hourly: 1 1 * * * (UTC), changed there; "
+        "kept predict/inbox: schedule inbox: 1 1 * * * (UTC), changed there; "
         "declared: 0 4 * * * (UTC)",
     ]
     assert crons(server) == ["1 1 * * *"]
@@ -184,7 +187,7 @@ def test_a_deployment_that_somebody_removed_is_made_again_only_by_force(
     server.delete_deployment(server.read_deployment_by_name(INBOX).id)
     assert lines(deploy(home)) == ["kept predict/inbox: removed there, and stays so"]
     deploy(home, force=True)
-    assert crons(server) == ["5 * * * *"]
+    assert crons(server) == ["*/5 * * * *"]
 
 
 def test_an_inbox_that_is_declared_no_more_is_named_and_removed_when_asked(
@@ -195,9 +198,9 @@ def test_an_inbox_that_is_declared_no_more_is_named_and_removed_when_asked(
     one = '[inbox.a]\nsource = "/a"'
     [line] = lines(deploy(home, one))
     assert line.startswith("left predict/b: declared no more")
-    assert len(server.read_deployments()) == 3
+    assert len(server.read_deployments()) == 4
     assert lines(deploy(home, one, prune=True)) == ["removed predict/b: declared no more"]
-    assert {each.name for each in server.read_deployments()} == {"weekly", "a"}
+    assert {each.name for each in server.read_deployments()} == {"weekly", "nightly", "a"}
     assert lines(deploy(home, one, prune=True)) == []
 
 
@@ -210,7 +213,7 @@ def test_a_deployment_of_prefects_own_command_is_taken_over(
     done = deploy(home, '[inbox.inbox]\ncron = "0 4 * * *"\nmax_error = 0.01')
     assert lines(done) == [
         "changed predict/inbox: settings.max_error: nothing -> 0.01",
-        "kept predict/inbox: schedule hourly: 5 * * * * (UTC), was there before digitflow "
+        "kept predict/inbox: schedule inbox: */5 * * * * (UTC), was there before digitflow "
         "deployed; declared: 0 4 * * * (UTC)",
     ]
 
@@ -262,7 +265,7 @@ def test_the_command_prints_a_line_for_each_and_json(
     monkeypatch.setenv("PREFECT_API_URL", str(server.api_url))
     assert run("deploy", "--dry-run") == 0
     printed = capsys.readouterr().out
-    assert "predict/inbox: 5 * * * * (UTC)" in printed
+    assert "predict/inbox: */5 * * * * (UTC)" in printed
     assert "nothing was changed" in printed
     assert run("deploy", "--json") == 0
     facts = json.loads(capsys.readouterr().out)

@@ -23,7 +23,7 @@ def deployments(file: SettingsFile) -> dict[str, dict[str, object]]:
 
 def test_without_a_file_everything_is_as_declared(home: Path) -> None:
     usual = deployments(read_settings_file())
-    assert set(usual) == {"weekly", "inbox"}
+    assert set(usual) == {"weekly", "nightly", "inbox"}
     assert usual == deployments(said(home, ""))
 
 
@@ -41,19 +41,22 @@ def test_inboxes_have_their_own_settings_and_the_time_zone_of_all(home: Path) ->
         [train]
         cron = false
         data = "/data/digits"
+        [maintain]
+        keep_days = 30
         """,
     )
     declared = deployments(file)
-    assert set(declared) == {"weekly", "post", "desk"}
+    assert set(declared) == {"weekly", "nightly", "post", "desk"}
     assert declared["post"]["parameters"] == {
-        "settings": {"allow_empty": True, "source": "/mnt/post", "max_error": 0.01}
+        "settings": {"source": "/mnt/post", "max_error": 0.01}
     }
     when = {"cron": "*/5 * * * *", "timezone": "Europe/Berlin", "day_or": True}
-    assert declared["post"]["schedules"] == {"hourly": when}
+    assert declared["post"]["schedules"] == {"inbox": when}
     assert declared["desk"]["schedules"] == {
-        "hourly": {"cron": "5 * * * *", "timezone": "UTC", "day_or": True}
+        "inbox": {"cron": "*/5 * * * *", "timezone": "UTC", "day_or": True}
     }
     assert declared["weekly"]["schedules"] == {}
+    assert declared["nightly"]["parameters"] == {"settings": {"keep_days": 30}}
     assert declared["weekly"]["parameters"] == {
         "settings": {"data": "/data/digits", "recipe": "standard"}
     }
@@ -103,6 +106,7 @@ def test_every_setting_of_an_inbox_may_be_given(home: Path) -> None:
         ("[inbox.a]\nsource = ['/x', 'y']", "[inbox.a] source", "the whole path, or a URL"),
         ("[train]\nrecipe = 'slow'", "[train] recipe", "'standard' or 'quick'"),
         ("[train]\ndata = 'digits'", "[train] data", "the whole path"),
+        ("[maintain]\nkeep = 3", "[maintain] keep", "keep_days, keep_runs"),
         ("[pool]\ntype = 'k8s'", "[pool] type", "'kubernetes'"),
         ("[pool]\nkind = 'k8s'", "[pool] kind", "name, type, image"),
         ("[inbox", "", "Expected"),
@@ -148,4 +152,4 @@ def test_the_settings_of_a_flow_are_those_of_its_parameters(home: Path) -> None:
 def test_the_example_of_the_readme_is_one(home: Path) -> None:
     page = (DECLARATION.parent / "README.md").read_text()
     [example] = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert set(deployments(said(home, example))) == {"weekly", "post", "desk"}
+    assert set(deployments(said(home, example))) == {"weekly", "nightly", "post", "desk"}

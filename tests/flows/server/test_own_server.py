@@ -75,7 +75,9 @@ def test_a_run_whose_worker_is_killed_finishes_and_its_state_is_right(
 def test_what_one_machine_has_read_is_not_read_again_by_another(
     own: Own, home: Path, model_file: Path, tmp_path: Path
 ) -> None:
-    places = {name: str(tmp_path / name.lower()) for name in ("DIGITFLOW_MODELS", "DIGITFLOW_RESULTS")}
+    places = {
+        name: str(tmp_path / name.lower()) for name in ("DIGITFLOW_MODELS", "DIGITFLOW_RESULTS")
+    }
     register_champion(home, model_file, place=places["DIGITFLOW_MODELS"])
     shared = tmp_path / "scans"
     shared.mkdir()
