@@ -92,10 +92,8 @@ def _declared(entry: dict[str, Any], where: dict[str, Any]) -> Declared:
             "tags": dict.fromkeys(entry["tags"], True),
             "parameters": entry.get("parameters", {}),
             "schedules": {
-                each["slug"]: Leaf(
-                    CRON | {name: value for name, value in each.items() if name != "slug"}
-                )
-                for each in entry.get("schedules", [])
+                str(number): Leaf(CRON | each)
+                for number, each in enumerate(entry.get("schedules", []), 1)
             },
             **({"concurrency_limit": limit.pop("limit")} if limit else {}),
             "concurrency_options": limit,

@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import (
@@ -152,6 +153,7 @@ class _Server:
         """Make a deployment, or bring what nobody has changed of it to what is declared."""
         remembered = _Remembered(self._client, what)
         applied = remembered.read()
+        ids, before = remembered.schedules, dict(remembered.schedules)
         try:
             there = self._client.read_deployment_by_name(what)
         except ObjectNotFound:
@@ -159,28 +161,31 @@ class _Server:
                 yield Note(what, "kept", "removed there, and stays so")
                 return
             if not self._dry_run:
-                self._make(declared, flow)
+                made = self._client.read_deployment(self._make(declared, flow))
+                remembered.schedules = _ids(made, declared.facts["schedules"])
                 remembered.write(merged({}, {}, declared.facts, force=True).applied)
             yield Note(what, "made", _when(declared.facts["schedules"]))
             return
-        facts = _facts(there)
+        if applied is None:
+            ids |= _ids(there, declared.facts["schedules"])
+        facts = _facts(there, ids)
         result = merged(applied or {}, facts, declared.facts, force=self._force)
         code = _code(declared, flow)
         newer = {name: value for name, value in code.items() if getattr(there, name) != value}
         if not self._dry_run:
-            self._change(there, facts, result, newer)
-            if result.applied != applied:
+            self._change(there, facts, result, newer, ids)
+            if (result.applied, ids) != (applied, before):
                 remembered.write(result.applied)
-        yield from _notes(what, there, result, newer, known=applied is not None)
+        yield from _notes(what, there, result, newer, ids, known=applied is not None)
 
-    def _make(self, declared: Declared, flow: Flow[..., Any]) -> None:
+    def _make(self, declared: Declared, flow: Flow[..., Any]) -> UUID:
         facts = declared.facts
-        self._client.create_deployment(
+        return self._client.create_deployment(
             flow_id=self._client.create_flow_from_name(flow.name),
             name=declared.name,
             schedules=[
-                DeploymentScheduleCreate(schedule=_schedule(each), slug=slug, active=True)
-                for slug, each in facts["schedules"].items()
+                DeploymentScheduleCreate(schedule=_schedule(each), active=True)
+                for each in facts["schedules"].values()
             ],
             **_update_of(facts, [name for name in facts if name != "schedules"]),
             **_code(declared, flow),
@@ -192,6 +197,7 @@ class _Server:
         facts: dict[str, Any],
         result: Merged,
         newer: dict[str, Any],
+        ids: dict[str, str],
     ) -> None:
         changed = with_changes(facts, result.changes)
         names = {change.path[0] for change in result.changes} - {"schedules"}
@@ -199,14 +205,17 @@ class _Server:
             self._client.update_deployment(there.id, DeploymentUpdate(**update))
         for change in result.changes:
             if change.path[0] == "schedules":
-                self._change_schedule(there, change)
+                self._change_schedule(there, change, ids)
 
-    def _change_schedule(self, there: DeploymentResponse, change: Difference) -> None:
-        slug, declared = change.path[1], change.declared
-        found = next((each for each in there.schedules if each.slug == slug), None)
+    def _change_schedule(
+        self, there: DeploymentResponse, change: Difference, ids: dict[str, str]
+    ) -> None:
+        number, declared = change.path[1], change.declared
+        found = next((each for each in there.schedules if str(each.id) == ids.get(number)), None)
         if found is None:
-            made = DeploymentScheduleCreate(schedule=_schedule(declared), slug=slug, active=True)
-            self._client.create_deployment_schedules(there.id, [made])
+            asked = DeploymentScheduleCreate(schedule=_schedule(declared), active=True)
+            [made] = self._client.create_deployment_schedules(there.id, [asked])
+            ids[number] = str(made.id)
         elif declared is MISSING:
             self._client.delete_deployment_schedule(there.id, found.id)
         else:
@@ -250,6 +259,7 @@ class _Remembered:
 
     def __init__(self, client: SyncPrefectClient, what: str) -> None:
         self._client, self.what = client, what
+        self.schedules: dict[str, str] = {}  # by number: the ids of those that are ours
         self._name = REMEMBERED + re.sub("[^a-z0-9]", "_", what)
 
     @classmethod
@@ -265,11 +275,16 @@ class _Remembered:
         if variable is None:
             return None
         value: Any = variable.value
+        self.schedules.update(value["schedules"])
         return {str(path): str(digest) for path, digest in value["applied"].items()}
 
     def write(self, applied: dict[str, str]) -> None:
         """Replace what is remembered."""
-        value: dict[str, Any] = {"deployment": self.what, "applied": applied}
+        value: dict[str, Any] = {
+            "deployment": self.what,
+            "applied": applied,
+            "schedules": self.schedules,
+        }
         try:
             self._client.create_variable(
                 VariableCreate(name=self._name, value=value, tags=["digitflow"])
@@ -300,8 +315,20 @@ def _code(declared: Declared, flow: Flow[..., Any]) -> dict[str, Any]:
     }
 
 
-def _facts(there: DeploymentResponse) -> dict[str, Any]:
+def _ids(there: DeploymentResponse, declared: dict[str, Leaf]) -> dict[str, str]:
+    """Return which schedule of the server is which of those declared, as far as there are any."""
+    left, ids = list(there.schedules), {}
+    for number, facts in declared.items():
+        if left:
+            same = [each for each in left if _as_declared(each) == facts] or left
+            ids[number] = str(same[0].id)
+            left.remove(same[0])
+    return ids
+
+
+def _facts(there: DeploymentResponse, ids: dict[str, str]) -> dict[str, Any]:
     """Return what the server has, as it is declared."""
+    schedules = {str(each.id): _as_declared(each) for each in there.schedules}
     limit, options = there.global_concurrency_limit, there.concurrency_options
     facts = {
         "description": there.description,
@@ -311,7 +338,7 @@ def _facts(there: DeploymentResponse) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None} | {
         "tags": dict.fromkeys(there.tags, True),
         "parameters": there.parameters,
-        "schedules": {each.slug: _as_declared(each) for each in there.schedules if each.slug},
+        "schedules": {number: schedules[made] for number, made in ids.items() if made in schedules},
         "concurrency_options": options.model_dump(mode="json", exclude_unset=True)
         if options
         else {},
@@ -359,6 +386,7 @@ def _notes(
     there: DeploymentResponse,
     result: Merged,
     newer: dict[str, Any],
+    ids: dict[str, str],
     *,
     known: bool,
 ) -> Iterator[Note]:
@@ -367,10 +395,10 @@ def _notes(
     if there.paused:
         yield Note(what, "kept", "paused there")
     for each in there.schedules:
-        shown = f"schedule {each.slug or ''} {shown_value(_as_declared(each))}".replace("  ", " ")
+        shown = f"schedule {shown_value(_as_declared(each))}"
         if not each.active:
             yield Note(what, "kept", f"{shown}: paused there")
-        elif each.slug is None:
+        elif str(each.id) not in ids.values():
             yield Note(what, "kept", f"{shown}: added there")
     for difference in result.differences:
         name, found, want = (
@@ -388,7 +416,7 @@ def _notes(
         changed = "version" in newer and f"{there.version} -> {newer['version']}"
         yield Note(what, "changed", f"code: {changed or 'form of its parameters'}")
     elif not result.differences:
-        yield Note(what, "as declared", _when(_facts(there)["schedules"]))
+        yield Note(what, "as declared", _when(_facts(there, ids)["schedules"]))
 
 
 def _named(difference: Difference) -> str:
@@ -396,8 +424,10 @@ def _named(difference: Difference) -> str:
     first, *rest = difference.path
     if first == "parameters":
         return ".".join(rest)
-    if first in ("schedules", "tags"):
-        return f"{first.removesuffix('s')} {'/'.join(rest)}"
+    if first == "schedules":
+        return "schedule"
+    if first == "tags":
+        return f"tag {rest[0]}"
     return WORDS.get(path, path)
 
 

@@ -107,7 +107,7 @@ def test_what_the_file_says_is_applied_and_what_it_says_no_more_is_as_before(
     deploy(home, '[inbox.inbox]\nmax_error = 0.01\ncron = "0 4 * * *"')
     assert server.read_deployment_by_name(INBOX).parameters["settings"]["max_error"] == 0.01
     assert lines(deploy(home)) == [
-        "changed predict/inbox: schedule inbox: 0 4 * * * (UTC) -> */5 * * * * (UTC)",
+        "changed predict/inbox: schedule: 0 4 * * * (UTC) -> */5 * * * * (UTC)",
         "changed predict/inbox: settings.max_error: 0.01 -> nothing",
     ]
     assert server.read_deployment_by_name(INBOX).parameters == {"settings": {}}
@@ -128,10 +128,10 @@ def test_what_people_change_in_the_ui_stays(server: SyncPrefectClient, home: Pat
     server.update_deployment(weekly.id, DeploymentUpdate(concurrency_limit=3))
     expected = [
         "kept train/weekly: paused there",
-        "kept train/weekly: schedule training: removed there; declared: 0 3 * * 0 (UTC)",
+        "kept train/weekly: schedule: removed there; declared: 0 3 * * 0 (UTC)",
         "kept train/weekly: runs at a time: 3, changed there; declared: 1",
-        "kept predict/inbox: schedule inbox */7 * * * * (Europe/Berlin): paused there",
-        "kept predict/inbox: settings.settle: 5, changed there; declared: 20",
+        "kept predict/inbox: schedule */7 * * * * (Europe/Berlin): paused there",
+        "kept predict/inbox: settings.settle: 5, changed there; declared: 20.0",
     ]
     kept = deploy(home, file)
     assert set(expected) <= set(lines(kept))
@@ -160,8 +160,7 @@ def test_where_both_changed_something_the_rest_follows_the_file(
     done = deploy(home, '[inbox.inbox]\ncron = "0 4 * * *"\nmax_error = 0.01')
     assert lines(done) == [
         "changed predict/inbox: settings.max_error: nothing -> 0.01",
-        "kept predict/inbox: schedule inbox: 1 1 * * * (UTC), changed there; "
-        "declared: 0 4 * * * (UTC)",
+        "kept predict/inbox: schedule: 1 1 * * * (UTC), changed there; declared: 0 4 * * * (UTC)",
     ]
     assert crons(server) == ["1 1 * * *"]
     deploy(home, '[inbox.inbox]\ncron = "0 4 * * *"\nmax_error = 0.01', force=True)
@@ -213,7 +212,7 @@ def test_a_deployment_of_prefects_own_command_is_taken_over(
     done = deploy(home, '[inbox.inbox]\ncron = "0 4 * * *"\nmax_error = 0.01')
     assert lines(done) == [
         "changed predict/inbox: settings.max_error: nothing -> 0.01",
-        "kept predict/inbox: schedule inbox: */5 * * * * (UTC), was there before digitflow "
+        "kept predict/inbox: schedule: */5 * * * * (UTC), was there before digitflow "
         "deployed; declared: 0 4 * * * (UTC)",
     ]
 

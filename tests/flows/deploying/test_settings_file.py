@@ -51,9 +51,9 @@ def test_inboxes_have_their_own_settings_and_the_time_zone_of_all(home: Path) ->
         "settings": {"source": "/mnt/post", "max_error": 0.01}
     }
     when = {"cron": "*/5 * * * *", "timezone": "Europe/Berlin", "day_or": True}
-    assert declared["post"]["schedules"] == {"inbox": when}
+    assert declared["post"]["schedules"] == {"1": when}
     assert declared["desk"]["schedules"] == {
-        "inbox": {"cron": "*/5 * * * *", "timezone": "UTC", "day_or": True}
+        "1": {"cron": "*/5 * * * *", "timezone": "UTC", "day_or": True}
     }
     assert declared["weekly"]["schedules"] == {}
     assert declared["nightly"]["parameters"] == {"settings": {"keep_days": 30}}
