@@ -112,31 +112,36 @@ class RunProgress:
         self._show()
 
     def sentence(self, seconds: float) -> str:
-        """Return how far it is after so many seconds, how fast that went, and what is left."""
-        share = self.done / self._total if self._total else 1.0
-        words = [
-            f"{100 * share:.0f} %" + (f" of {self._total:,} {self._unit}" if self._unit else "")
-        ]
+        """Return how far it is after so many seconds, and what is left, in the order of worth.
+
+        A card shows some 40 characters.
+        """
+        share = self._share()
+        words = [f"{100 * share:.0f} %"]
         if share == 1 and seconds:
             words[0] += f" in {_spent(seconds)}"
-        if self._unit and self.done and seconds:
-            words.append(_rate(self.done / seconds, self._unit))
-        if 0 < share < 1:
+        elif share and seconds:
             words.append(f"{_spent(seconds / share * (1 - share))} left")
+        if self._unit and self.done and seconds:
+            words.append(_rate(self.done / seconds))
+        if self._unit:
+            words.append(f"of {self._total:,} {self._unit}")
         if self.rejected:
             words.append(f"{self.rejected:,} rejected")
-        return f"{self._title}: {', '.join(words)}"
+        return ", ".join(words)
+
+    def _share(self) -> float:
+        return self.done / self._total if self._total else 1.0
 
     def _keep_up(self) -> None:
         while not self._over.wait(ARTIFACT_EVERY):
             self._show()
 
     def _show(self) -> None:
-        share = self.done / self._total if self._total else 1.0
         sentence = self.sentence(time.monotonic() - self._began)
         with _unless_away():
             if self._artifact:
-                update_progress_artifact(self._artifact, 100.0 * share, description=sentence)
+                update_progress_artifact(self._artifact, 100.0 * self._share(), sentence)
 
 
 @contextmanager
@@ -149,10 +154,8 @@ def _unless_away() -> Iterator[None]:
             raise
 
 
-def _rate(per_second: float, unit: str) -> str:
-    if per_second >= 1:
-        return f"{per_second:,.0f} {unit} a second"
-    return f"{_spent(1 / per_second)} each"
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f} a second" if per_second >= 1 else f"{_spent(1 / per_second)} each"
 
 
 def _spent(seconds: float) -> str:

@@ -15,7 +15,7 @@ from tasks.errors import DigitflowError
 
 S = TypeVar("S")
 
-TASK_LOG = "prefect.task_runs"  # the logger of all task runs
+LOGGERS = ("prefect.task_runs", "prefect.flow_runs", "prefect.engine")  # that tell what was raised
 
 
 def failing_in_one_line(work: Callable[[S], Any]) -> Callable[[S], Any]:
@@ -26,7 +26,8 @@ def failing_in_one_line(work: Callable[[S], Any]) -> Callable[[S], Any]:
 
     @wraps(work)
     def call(settings: S) -> Any:
-        logging.getLogger(TASK_LOG).addFilter(_is_no_error_of_ours)
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(_is_no_error_of_ours)
         try:
             return work(settings)
         except DigitflowError as error:
@@ -37,6 +38,6 @@ def failing_in_one_line(work: Callable[[S], Any]) -> Callable[[S], Any]:
 
 
 def _is_no_error_of_ours(record: logging.LogRecord) -> bool:
-    """Leave out what a task run says of an error with which the flow run ends, too."""
+    """Leave out what Prefect says, with a traceback, of an error that the run itself has told."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, DigitflowError)

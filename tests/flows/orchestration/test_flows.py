@@ -20,6 +20,8 @@ from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
 )
+from prefect.flow_engine import run_flow
+from prefect.logging.loggers import flow_run_logger
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.console import quietly
@@ -100,8 +102,8 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     assert {"reading", "reading-report"} <= set(artifacts)
     assert "broken.png" in artifacts["reading-report"].data
     assert artifacts["reading"].data == 100.0
-    assert artifacts["reading"].description.startswith("Reading: 100 % of 11 files in ")
-    assert artifacts["reading"].description.endswith(", 1 rejected")
+    assert artifacts["reading"].description.startswith("100 % in ")
+    assert artifacts["reading"].description.endswith(", of 11 files, 1 rejected")
 
 
 def test_a_card_of_progress_moves_while_the_run_works(
@@ -118,11 +120,11 @@ def test_a_card_of_progress_moves_while_the_run_works(
     def moves() -> None:
         deadline = time.monotonic() + RECORDED_S
         with run_console.RunConsole().bar("Moving", 8, "steps") as advance:
-            assert card() == (0.0, "Moving: 0 % of 8 steps")
+            assert card() == (0.0, "0 %, of 8 steps")
             advance(2)
             while card()[0] != 25.0:
                 assert time.monotonic() < deadline
-            assert card()[1].startswith("Moving: 25 % of 8 steps, ")
+            assert card()[1].startswith("25 %, ")
 
     moves()
     assert card()[0] == 100.0
@@ -222,12 +224,18 @@ def test_an_input_error_is_one_line_in_the_state_and_in_the_log(
     folder = tmp_path / name
     if name == "empty":  # which a task run finds out
         folder.mkdir()
+    settings = PredictSettings(source=str(folder))
+    asked_for = server.create_flow_run(flows.predict, {"settings": settings})
+    log = flow_run_logger(asked_for)
     with pytest.raises(InputError, match=why) as raised:
-        flows.predict(PredictSettings(source=str(folder)))
-    run = last_run(server, f"read {folder}")
+        # as the process of a deployed run does
+        run_flow(flows.predict, flow_run=asked_for, error_logger=log)
+    run = server.read_flow_run(asked_for.id)
+    assert run.state
     assert run.state.is_failed()
     assert run.state.message == str(raised.value)
-    lines = log_of(server, run.id, "Finished in state Failed").splitlines()
+    log.info("the last line")
+    lines = log_of(server, run.id, "the last line").splitlines()
     assert "Traceback" not in str(lines)
     assert lines.count(str(raised.value)) == 1
 

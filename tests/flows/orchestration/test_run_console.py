@@ -32,11 +32,11 @@ Path(sys.argv[1]).write_text("went on")
 @pytest.mark.parametrize(
     ("done", "seconds", "sentence"),
     [
-        (0, 0, "Gate: 0 % of 1,000 pictures"),
-        (0, 9, "Gate: 0 % of 1,000 pictures"),
-        (250, 10, "Gate: 25 % of 1,000 pictures, 25 pictures a second, 30 s left"),
-        (1, 3, "Gate: 0 % of 1,000 pictures, 3 s each, 50 min left"),
-        (1000, 50, "Gate: 100 % of 1,000 pictures in 50 s, 20 pictures a second"),
+        (0, 0, "0 %, of 1,000 pictures"),
+        (0, 9, "0 %, of 1,000 pictures"),
+        (250, 10, "25 %, 30 s left, 25 a second, of 1,000 pictures"),
+        (1, 3, "0 %, 50 min left, 3 s each, of 1,000 pictures"),
+        (1000, 50, "100 % in 50 s, 20 a second, of 1,000 pictures"),
     ],
 )
 def test_progress_is_told_with_percentage_rate_and_time_left(
@@ -50,9 +50,9 @@ def test_progress_is_told_with_percentage_rate_and_time_left(
 def test_what_has_no_unit_is_told_as_a_share_and_nothing_to_do_is_done() -> None:
     data = RunProgress("Data", 100, "")
     data.done = 50
-    assert data.sentence(300) == "Data: 50 %, 5 min left"
+    assert data.sentence(300) == "50 %, 5 min left"
     assert RunProgress("Reading", 0, "files").sentence(0.2) == (
-        "Reading: 100 % of 0 files in less than 1 s"
+        "100 % in less than 1 s, of 0 files"
     )
 
 
