@@ -1,12 +1,17 @@
 """What a flow run shows in Prefect's UI is made of the same facts, and of none outside of one."""
 
+import http.server
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows import artifacts
 from flows.artifacts import (
@@ -21,8 +26,10 @@ from tasks.contracts.verdict import Check, Verdict
 from tasks.registry.card import Card
 from tasks.registry.registry import Registry
 from tasks.reporting.document import Report
+from tasks.runs import REPORT_FILE, REPORTS_PATH, open_run
 from tasks.settings import TrainSettings
 from tests.helpers import register_champion
+from tests.prefect_api import authorization
 from tests.reporting.rendered import HOSTILE
 from tests.reporting.test_training_report import CARD
 
@@ -132,3 +139,48 @@ def test_settings_of_a_card_that_there_are_no_more_are_left_out() -> None:
     card = Card.from_dict({**CARD, "settings": settings})
     assert known_settings(TrainSettings, card) == {"seed": 3, "recipe": "quick"}
     assert known_settings(TrainSettings, Card.from_dict({**CARD, "settings": {}})) == {}
+
+
+@contextmanager
+def showing(files: dict[str, bytes]) -> Iterator[tuple[str, list[str | None]]]:
+    """Run a server that shows pages; yield its address, and the logins that it is sent."""
+    logins: list[str | None] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            logins.append(self.headers["authorization"])
+            self.send_response(200 if self.path in files else 404)
+            self.end_headers()
+            self.wfile.write(files.get(self.path, b""))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", logins
+        server.shutdown()
+
+
+def test_a_report_links_to_its_page_only_where_the_server_shows_that_very_file(
+    made: Made, home: Path
+) -> None:
+    run, other = open_run("predict", home), open_run("predict", home)
+    for folder in (run, other):
+        (folder / REPORT_FILE).write_text(f"<h1>{folder.name}</h1>")
+
+    def linked(folder: Path, api: str) -> bool:
+        with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: "me:secret"}):
+            publish_report("reading-report", Report("t", "l", []), folder / REPORT_FILE)
+        return f"]({REPORTS_PATH}{folder.name})" in made[-1]["content"]
+
+    pages = {
+        f"{REPORTS_PATH}{run.name}": (run / REPORT_FILE).read_bytes(),
+        f"{REPORTS_PATH}{other.name}": b"the first page of Prefect's UI, for any address",
+    }
+    with showing(pages) as (url, logins):
+        assert linked(run, f"{url}/api")
+        assert logins == [authorization("me:secret")["Authorization"]]
+        assert not linked(other, f"{url}/api")
+        assert not linked(run, f"{url}/accounts/1")
+    assert not linked(run, f"{url}/api")  # nobody answers any more

@@ -110,6 +110,7 @@ def page(server: Server) -> Iterator[chromium.Page]:
         )
         page.click("Login")
         page.text("Dashboard")
+        assert page.run("location.pathname") == "/dashboard"  # and not /v2
         yield page
 
 
