@@ -149,6 +149,11 @@ def _noted(folder: Path) -> tuple[dict[str, Any], int] | None:
     return key, began
 
 
+def goes_on(folder: Path) -> bool:
+    """Tell whether a run of this machine goes on."""
+    return (folder / RUN_KEY_FILE).is_file() and _is_running(folder)
+
+
 def _is_running(folder: Path) -> bool:
     """Tell whether a run goes on, or is being deleted."""
     try:

@@ -392,6 +392,11 @@ class InboxSettings(PredictSettings):
     rejected_to: Once[str | None] = Field(
         None, description="Folder that rejected files are moved to; by default they stay."
     )
+    batches_to: Once[str | None] = Field(
+        None,
+        description="Folder in which the rows of each batch are also written as a CSV file, which "
+        "is called by the run, and so by its time.",
+    )
 
     @field_validator("marker")
     @classmethod
@@ -400,7 +405,7 @@ class InboxSettings(PredictSettings):
             raise ValueError("that is no ending of a name: give one such as .done")
         return marker
 
-    @field_validator("move_to", "rejected_to")
+    @field_validator("move_to", "rejected_to", "batches_to")
     @classmethod
     def _a_whole_path(cls, folder: str | None) -> str | None:
         """Refuse what depends on where a worker was started."""
@@ -414,7 +419,7 @@ class InboxSettings(PredictSettings):
             raise ValueError("after: move and move_to, the folder, belong together")
         return self
 
-    @field_serializer("move_to", "rejected_to", when_used="json")
+    @field_serializer("move_to", "rejected_to", "batches_to", when_used="json")
     def _folder_in_json(self, folder: str | None) -> str | None:
         return folder and encodable(folder)
 

@@ -83,6 +83,7 @@ ELSEWHERE = {
     "digitflow predict s3://bucket/scans --runner dask --address tcp://scheduler:8786": (
         "tests/flows/orchestration/test_task_runners.py"
     ),
+    'digitflow take-back RUN --reason "wrong folder"': "tests/results/test_take_back.py",
     "digitflow models upgrade": "tests/flows/maintenance/test_upgrade.py",
     "export DIGITFLOW_MODELS=s3://bucket/models": "tests/flows/test_shared_models.py",
     INSTALL: "tests/test_wheel.py",

@@ -229,6 +229,35 @@ class Results(Command):
             self.console().log("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")
 
 
+class TakeBack(Command):
+    """Take back what a run read, such as a wrong folder: its rows stay, and count no more.
+
+    Earlier readings of its files count again; the next run reads the files that have none.
+    """
+
+    arguments = ("run_id",)
+
+    run_id: Once[str] = Field(description="The run: each row says of which it is.")
+    reason: Once[str] = Field(min_length=1, description="Why; it is written into the rows.")
+
+    def run(self) -> None:
+        """Take it back, and say what became of its pictures."""
+        from tasks.results.repair import require_sound
+        from tasks.results.take_back import take_back
+
+        table, console = results_table(), self.console()
+        require_sound(table)
+        done = take_back(table, home() / "runs", self.run_id, self.reason)
+        self.answer(done.to_dict())
+        console.log("Taken back", f"{done.rows:,} rows of {done.files:,} files of run {done.run}")
+        console.log("", f"{done.current_again:,} files: their earlier reading counts again")
+        console.log("", f"{done.unread:,} files: the next run reads them")
+        for run, files in done.later.items():
+            console.log("", f"{files:,} files stay as run {run} has read or decided them since")
+        if done.gone:
+            console.log("", f"{done.gone:,} files were moved or deleted after that, and stay so")
+
+
 class Repair(Command):
     """Step back from what a lost machine has left damaged of the results table."""
 

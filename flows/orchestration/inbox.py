@@ -17,7 +17,7 @@ from tasks.inputs.base import printable, unprintable
 from tasks.inputs.local import walk
 from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import DELETED, Originals
-from tasks.settings import InboxSettings, inbox
+from tasks.settings import InboxSettings, inbox, results_table
 
 if TYPE_CHECKING:  # a tick without news loads none of them
     from flows.console import Console
@@ -75,7 +75,7 @@ def tick(settings: InboxSettings, console: "Console", runner: "Runner") -> Tick:
     """
     if settings.source == inbox():
         make_folder(Path(inbox()))
-    originals = originals_of(settings)
+    originals, batches = originals_of(settings), _batch_folder(settings)
     if _is_empty(settings, originals):
         return Tick(None)
     from flows.orchestration.sight import sight_of, take_away_read
@@ -91,6 +91,9 @@ def tick(settings: InboxSettings, console: "Console", runner: "Runner") -> Tick:
 
             found = Found(sight.inputs, sight.listing, originals)
             summary = predict(settings, console, runner, found)
+            if batches:
+                file = write_batch(summary.run_id, batches)
+                console.log("Batch", str(file) if file else "no rows of its own, and no file")
         taken = take_away_read(sight.listing, settings.marker, originals)
     done = Tick(summary, sight.held, waits, taken.moved, taken.deleted, taken.failed)
     if done.moved or done.deleted:
@@ -130,15 +133,58 @@ def originals_of(settings: InboxSettings) -> Originals:
     return Originals(DELETED if settings.after == "delete" else moved, rejected)
 
 
+def _batch_folder(settings: InboxSettings) -> Path | None:
+    """Return the folder for the files of batches, which is made.
+
+    Raises:
+        InputError: it cannot be made or written, or its files would be read as pictures.
+    """
+    if settings.batches_to is None:
+        return None
+    folder = absolute(settings.batches_to)
+    sources = [settings.source] if isinstance(settings.source, str) else settings.source
+    for source in (os.path.realpath(absolute(each)) for each in sources if "://" not in each):
+        if Path(os.path.realpath(folder)).is_relative_to(source):
+            raise InputError(f"batches_to: {folder} lies in {source}, which is read: give another")
+    _made_folder("batches_to", folder)
+    return folder
+
+
+def write_batch(run: str, folder: Path) -> Path | None:
+    """Write the rows of a run into a CSV file that is called by it, and return it; None: no rows.
+
+    Raises:
+        DigitflowError: it cannot be written; the rows are in the results all the same.
+    """
+    from tasks.results.table import Query, export, select
+
+    rows = select(results_table(), Query(run=run))
+    if not rows.num_rows:
+        return None
+    file = folder / f"{run}.csv"
+    try:
+        export(rows, file)
+    except OSError as error:
+        raise DigitflowError(
+            f"{file} cannot be written: {error.strerror}; its rows are in the results: "
+            f"`digitflow results --run {run} --out FILE.csv`"
+        ) from error
+    return file
+
+
 def _target(name: str, given: str) -> str:
     folder = absolute(given)
+    _made_folder(name, folder)
+    return printable(os.fsencode(folder))
+
+
+def _made_folder(name: str, folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)  # nothing above it: a share may not be mounted
     except OSError as error:
         raise InputError(f"{name}: {folder} cannot be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"{name}: {folder} may not be written by this user")
-    return printable(os.fsencode(folder))
 
 
 def _files(count: int) -> str:

@@ -87,6 +87,7 @@ def rows_of(
         "error_bound": _error_bounds(pages, reasons, probabilities, thresholds),
         "kind": [page.ink.kind if page.ink else None for page in pages],
         "doubts": [page.ink.doubts or None if page.ink else None for page in pages],
+        "taken_back": pa.nulls(len(pages), pa.string()),
         "commit_version": pa.nulls(len(pages), pa.int64()),  # of the commit, which is not yet
         "original": pa.nulls(len(pages), pa.string()),  # depends on all pages of a file
         "ink": _inks([page.ink for page in pages]),

@@ -29,7 +29,14 @@ from tasks.errors import DigitflowError
 from tasks.outcomes import Reason
 from tasks.results.names import NAMES, rename
 from tasks.results.schema import SCHEMA
-from tasks.results.table import dataset_of, error_text, of_roots, open_table, storage_options
+from tasks.results.table import (
+    COUNTS,
+    dataset_of,
+    error_text,
+    of_roots,
+    open_table,
+    storage_options,
+)
 from tasks.results.table_files import (
     append_partitioned,
     commit_files,
@@ -253,6 +260,7 @@ def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Ta
     key = [*_FILE, "size", "mtime_ns"]
     wanted = (
         of_roots(writer.roots)
+        & COUNTS
         & pc.field("run_id").isin(sorted(writer.other_runs))
         & pc.field("commit_version").isin(sorted(writer.other_commits))
         & pc.field("path").isin(rows["path"].combine_chunks())

@@ -21,6 +21,7 @@ from tasks.inputs.listing import LISTING_SCHEMA, ROW_GROUP, Listing, bytes_of
 from tasks.outcomes import ALL, PASSING, STATUSES, Reason, Status, Undecodable
 from tasks.results.redecide import DECIDED_BY, BoundsOf, undecidable
 from tasks.results.table import (
+    COUNTS,
     FEW,
     NUL,
     RANKED_BY,
@@ -184,7 +185,7 @@ def _known(table: str, listing: Listing, policy: ReprocessPolicy, bounds_of: Bou
     """Return the current reading of each file; of several the one that was committed last."""
     facts = ["page", "size", "mtime_ns", "content_hash", "run_id"]
     columns = ["root", *facts, *DECIDED_BY, *RANKED_BY]
-    wanted = of_roots(listing.roots.names)
+    wanted = of_roots(listing.roots.names) & COUNTS
     if policy.again:
         wanted &= pc.field("run_id").isin(pa.array(policy.resumed, pa.string()))
     batches = scan(table, columns, wanted)

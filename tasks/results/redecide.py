@@ -21,6 +21,7 @@ from tasks.metrics.error_bounds import ErrorBounds
 from tasks.outcomes import BY_CONFIDENCE, Reason, Status
 from tasks.results.commit import WriterContext, commit
 from tasks.results.table import (
+    COUNTS,
     NUL,
     RANK,
     RANKED_BY,
@@ -178,7 +179,7 @@ def _changed(
     Superseded readings that would be decided otherwise stay in the table for ever, so that this
     must not be dear: what is current is found out for all of them at once.
     """
-    same_roots = of_roots(writer.roots)
+    same_roots = of_roots(writer.roots) & COUNTS
     candidates = [_NO_READINGS.empty_table()]
     for batch in dataset.to_batches(
         columns=["root", *KNOWN_BY, "status", *RANKED_BY],
@@ -211,6 +212,7 @@ def _rows_of(files: pa.Table) -> pc.Expression:
     """Return what holds for the rows of files; what was read at other times is skipped by it."""
     return (
         of_roots(files["root"].unique().to_pylist())
+        & COUNTS
         & pc.field("path").isin(files["path"].combine_chunks())
         & (pc.field("read_at") >= pc.min(files["read_at_min"]))
         & (pc.field("read_at") <= pc.max(files["read_at_max"]))

@@ -46,5 +46,6 @@ SCHEMA = pa.schema(
         ("kind", pa.string()),
         ("original", pa.string()),  # null: the file stays; see tasks/results/originals.py
         ("instead_of", pa.string()),
+        ("taken_back", pa.string()),  # null: it counts; see tasks/results/take_back.py
     ]
 )

@@ -34,6 +34,7 @@ BEFORE_COMMITS = 2**62  # more microseconds than a clock says, so that times ran
 RANKED_BY = ("commit_version", "read_at")
 ROW_BATCH = 16_384  # rows in memory at once
 FEW = 16_384  # files that are looked for by their names among all
+COUNTS = pc.field("taken_back").is_null()  # what holds for rows of runs that were not taken back
 NUL = "\0"  # between root and path of a file's name
 # where a spreadsheet may see a cell begin, which it may divide at other characters than commas:
 # before what makes a formula of it (OWASP: CSV injection), and before the mark that says it is none
@@ -163,7 +164,7 @@ def select(table: str, query: Query = CURRENT, columns: list[str] | None = None)
     """Return the rows that a query asks for, ordered by root, path, reading and page.
 
     Only the current reading of each file counts, which is its last, or that of the run that is
-    named, unless the history is asked for.
+    named, unless the history is asked for. Of a run that was taken back nothing counts.
 
     Args:
         table: folder or URL of the table.
@@ -181,6 +182,8 @@ def select(table: str, query: Query = CURRENT, columns: list[str] | None = None)
         wanted &= pc.match_substring(pc.field("path"), query.path)
     keys = ("root", "path", "page", *RANKED_BY)
     needed = columns and [*dict.fromkeys([*columns, *keys, "status", "reason"])]
+    if query.run is None and not query.history:
+        wanted &= COUNTS
     dataset = dataset_of(open_table(table), table)
     with reading(table):
         scanner = dataset.scanner(columns=needed, filter=wanted)

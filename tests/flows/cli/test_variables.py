@@ -47,7 +47,7 @@ SETTINGS = {
 ONCE = {
     **{"SOURCE": "in", "OUT": "a.csv", "AGAIN": "1", "RETRY_REJECTED": "truncated", "LIMIT": "7"},
     **{"RETRY_REVIEW": "1"},
-    **{"RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
+    **{"RUN_ID": "r", "RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
     **{"VERSION": "v", "REASON": "blank", "OVERRIDE": "1", "FIRST": "v", "SECOND": "w"},
     **{
         "DRY_RUN": "1",
@@ -101,7 +101,7 @@ def test_what_a_command_needs_is_not_taken_from_variables(
         monkeypatch.setenv(f"DIGITFLOW_{name}", value)
     for at, field in command.model.model_fields.items():
         if field.is_required():
-            with pytest.raises(InputError, match=f"{at.upper()}|--{at}".replace("_", "-")):
+            with pytest.raises(InputError, match=f"{at.upper()}|--{at.replace('_', '-')}"):
                 made(command.model, {})
 
 

@@ -3,6 +3,7 @@
 No server is asked: the same ticks as flow runs are in `test_flows.py`.
 """
 
+import csv
 import io
 import os
 import signal
@@ -406,3 +407,37 @@ def test_a_looser_error_decides_again_without_a_new_file(
     assert rows(home)["unsure.png"][0] == "read"
     assert done.deleted == 1
     assert names(inbox) == []
+
+
+def test_each_batch_is_a_csv_file_of_its_own_rows_where_that_was_asked_for(
+    inbox: Path, look: Callable[..., Tick], tmp_path: Path
+) -> None:
+    batches = tmp_path / "for the office"
+    put(inbox, "=1+1.png", encoded(bar(3)))
+    first = look(batches_to=str(batches)).summary
+    assert look(batches_to=str(batches)).summary is None
+    put(inbox, "b.png", encoded(bar(4)))
+    second = look(batches_to=str(batches)).summary
+    assert first
+    assert second
+    assert sorted(file.name for file in batches.iterdir()) == sorted(
+        f"{summary.run_id}.csv" for summary in (first, second)
+    )
+    rows = {}
+    for summary in (first, second):
+        with (batches / f"{summary.run_id}.csv").open(newline="") as opened:
+            [row] = csv.DictReader(opened)
+        rows[row["path"]] = (row["digit"], row["run_id"])
+    assert rows == {"'=1+1.png": ("3", first.run_id), "b.png": ("4", second.run_id)}
+
+
+def test_a_folder_for_batches_that_cannot_be_used_is_refused_before_anything_is_read(
+    inbox: Path, look: Callable[..., Tick], tmp_path: Path
+) -> None:
+    put(inbox, "a.png", encoded(bar(3)))
+    for place in (inbox, inbox / "csv"):
+        with pytest.raises(InputError, match=r"batches_to: .* lies in .*inbox, which is read"):
+            look(batches_to=str(place))
+    with pytest.raises(InputError, match=r"batches_to: .*missing/folder cannot be made"):
+        look(batches_to=str(tmp_path / "missing" / "folder"))
+    assert look().summary is not None
