@@ -106,7 +106,7 @@ def _run_folders(settings: MaintainSettings) -> Tidied:
 @task(name="tidy the results")
 def _results(settings: MaintainSettings) -> Tidied:
     """Compact the results, and delete the files that were replaced a week ago."""
-    done, table = Tidied("files of results"), results_table()
+    done, table = Tidied("result files"), results_table()
     if not is_table(table):
         return done
     require_sound(table)
@@ -152,6 +152,6 @@ def _disk_use(table: str) -> int:
 
 PARTS: tuple[tuple[str, Part], ...] = (
     ("run folders", _run_folders),
-    ("files of results", _results),
+    ("result files", _results),
     ("models", _models),
 )

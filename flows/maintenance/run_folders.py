@@ -1,9 +1,12 @@
 """Folders of old runs: which are still needed, and the rest away."""
 
+import fcntl
+import os
 import re
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flows.maintenance.tidied import Tidied, disk_use
@@ -11,6 +14,7 @@ from tasks.registry.registry import Registry
 from tasks.runs import REMOVED, lock_of_removal, needed_runs
 from tasks.settings import MaintainSettings, home, models_place
 
+PART = "run folders"
 DAY = 86_400.0  # seconds
 RUN = re.compile(r"(?P<kind>[a-z]+)-(?P<made>\d{8}-\d{6}-[0-9a-f]{4})")
 TRAINING = "train"  # its run is called by the version that came of it
@@ -18,7 +22,31 @@ TRAINING = "train"  # its run is called by the version that came of it
 
 def tidy_run_folders(settings: MaintainSettings) -> Tidied:
     """Delete the folders of runs that are old and that nothing needs any more."""
-    done, runs, failed = Tidied("run folders"), home() / "runs", list[str]()
+    done, runs = Tidied(PART), home() / "runs"
+    if runs.is_dir():
+        with _alone(runs) as alone:
+            if alone:
+                _tidy(runs, settings, done)
+            else:
+                done.notes.append("another maintenance of this home goes on")
+    return done
+
+
+@contextmanager
+def _alone(runs: Path) -> Iterator[bool]:
+    """Tell whether nobody else tidies these folders, and keep others from it meanwhile."""
+    opened = os.open(runs, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(opened)
+
+
+def _tidy(runs: Path, settings: MaintainSettings, done: Tidied) -> None:
+    failed = list[str]()
     folders = sorted(_folders(runs))
     kept = _kept(folders, settings)
     for folder in folders:
@@ -40,12 +68,11 @@ def tidy_run_folders(settings: MaintainSettings) -> Tidied:
     if failed:
         more = f" (and {len(failed) - 1:,} more)" if len(failed) > 1 else ""
         done.error = failed[0] + more
-    return done
 
 
 def _folders(runs: Path) -> Iterator[Path]:
     """Yield the folders that runs have made; what else lies there is somebody else's."""
-    for path in runs.iterdir() if runs.is_dir() else ():
+    for path in runs.iterdir():
         if RUN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
             yield path
 
@@ -79,7 +106,10 @@ def _kept(folders: list[Path], settings: MaintainSettings) -> dict[Path, str]:
 
 def _changed_at(folder: Path) -> float:
     """Return when anything in a folder was changed last, in seconds of the clock."""
-    return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    try:
+        return max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    except FileNotFoundError:  # somebody deletes it by hand
+        return time.time()
 
 
 def _remove(folder: Path) -> bool:

@@ -28,7 +28,7 @@ from flows.orchestration.automations import TAG
 from tasks.settings import MaintainSettings
 from tasks.task import task
 
-PART = "runs on the Prefect server"
+PART = "server runs"
 FLOWS = ("train", "predict", "maintain")
 BATCH = 50  # runs, or artifacts, that are asked for at once
 MOST = 5_000  # runs of each flow that one maintenance deletes; the next one goes on

@@ -75,7 +75,7 @@ def test_what_was_replaced_within_a_week_stays_for_those_who_read_it(home: Path)
     table = read_something()
     earlier = DeltaTable(table).version()
     done = maintain(MaintainSettings(), QUIET)
-    part = next(part for part in done.parts if part.part == "files of results")
+    part = next(part for part in done.parts if part.part == "result files")
     assert (part.removed, part.freed) == ([], 0)
     then = DeltaTable(table, version=earlier).to_pyarrow_table()
     assert then.num_rows == 3
@@ -87,7 +87,7 @@ def test_files_that_were_replaced_long_ago_are_deleted_and_counted(home: Path) -
     forget_the_week(table)
     told = maintain(MaintainSettings(dry_run=True), QUIET)
     done = maintain(MaintainSettings(), QUIET)
-    parts = [next(p for p in each.parts if p.part == "files of results") for each in (told, done)]
+    parts = [next(p for p in each.parts if p.part == "result files") for each in (told, done)]
     assert [len(part.removed) for part in parts] == [3, 3]
     assert parts[0].freed > 0
     assert parts[1].freed > 0
@@ -103,7 +103,7 @@ def test_a_part_that_fails_stops_no_other_and_all_that_failed_is_said(
     os.truncate(data, 10)
     assert run("maintain", "--no-prefect", "--keep-runs", "0", "--json") == 1
     printed = capfd.readouterr()
-    assert "files of results: the results table" in printed.err
+    assert "result files: the results table" in printed.err
     assert "`digitflow repair`" in printed.err
     parts = {part["part"]: part for part in json.loads(printed.out)["parts"]}
     assert parts["run folders"]["removed"] == ["predict-20260101-000000-0001"]

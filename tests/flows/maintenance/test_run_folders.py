@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from flows.maintenance import run_folders
 from flows.maintenance.run_folders import DAY, tidy_run_folders
-from flows.maintenance.tidied import disk_use
+from flows.maintenance.tidied import Tidied, disk_use
 from tasks.errors import DigitflowError
 from tasks.runs import REMOVED, resumable_runs, run_lock
 from tasks.settings import MaintainSettings
 from tests.flows.maintenance.outdated import make_version
-from tests.helpers import as_ordinary_user
+from tests.helpers import as_ordinary_user, do_once_before
 
 ROOT = Path(__file__).parents[3]
-NONE_BY_COUNT = MaintainSettings(keep_runs=0)
+BY_AGE = MaintainSettings(keep_runs=0)
 KEY = {"root": "/in", "model": "m"}
 
 
@@ -57,7 +58,7 @@ def test_what_is_old_goes_and_the_room_is_counted_and_what_stays_has_its_reason(
     a_run(home, "train-20260101-000000-0004")
     a_run(home, "train-20260101-000000-0005")
     size = disk_use(old)
-    done = tidy_run_folders(NONE_BY_COUNT)
+    done = tidy_run_folders(BY_AGE)
     assert left(home) == ["predict-20260301-000000-0003", "train-20260101-000000-0004"]
     assert len(done.removed) == 3
     assert done.freed >= size >= 10_000
@@ -93,15 +94,15 @@ def test_a_run_that_was_stopped_stays_until_another_came_to_its_end(home: Path) 
     stopped = a_run(home, "predict-20260101-000000-0001", 5, ended=False)
     asking = home / "runs" / "predict-20261101-000000-ffff"
     assert resumable_runs(asking, KEY) == [stopped.name]
-    done = tidy_run_folders(NONE_BY_COUNT)
+    done = tidy_run_folders(BY_AGE)
     assert done.kept == {"it was stopped, and is gone on with": 1}
     ended = a_run(home, "predict-20260102-000000-0002", 6)
     assert resumable_runs(asking, KEY) == []
     # the older one is no longer gone on with, and that does not change with what is deleted
-    tidy_run_folders(NONE_BY_COUNT)
+    tidy_run_folders(BY_AGE)
     assert left(home) == [ended.name]
     assert resumable_runs(asking, KEY) == []
-    tidy_run_folders(NONE_BY_COUNT)
+    tidy_run_folders(BY_AGE)
     assert left(home) == []
 
 
@@ -110,7 +111,7 @@ def test_one_that_ended_stays_with_those_before_it_that_would_else_be_gone_on_wi
 ) -> None:
     stopped = a_run(home, "predict-20260101-000000-0001", 5, ended=False, days=1)
     ended = a_run(home, "predict-20260102-000000-0002", 6, days=200)
-    done = tidy_run_folders(NONE_BY_COUNT)
+    done = tidy_run_folders(BY_AGE)
     assert left(home) == [stopped.name, ended.name]
     assert resumable_runs(home / "runs" / "predict-20261101-000000-ffff", KEY) == []
     assert "without it, runs that were stopped before it were gone on with" in done.kept
@@ -120,9 +121,24 @@ def test_a_run_that_goes_on_stays_though_its_files_are_old(home: Path) -> None:
     folder = a_run(home, "predict-20260101-000000-0001", 5, ended=False)
     with run_lock(folder, KEY, 5):
         age(folder, 100)
-        done = tidy_run_folders(NONE_BY_COUNT)
+        done = tidy_run_folders(BY_AGE)
     assert done.kept == {"it goes on": 1}
     assert left(home) == [folder.name]
+
+
+def test_of_two_at_once_one_does_it_and_the_other_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_run(home, "predict-20260101-000000-0001")
+    second: list[Tidied] = []
+    do_once_before(
+        monkeypatch, run_folders, "needed_runs", lambda: second.append(tidy_run_folders(BY_AGE))
+    )
+    first = tidy_run_folders(BY_AGE)
+    assert first.removed == ["predict-20260101-000000-0001"]
+    assert [(each.removed, each.notes) for each in second] == [
+        ([], ["another maintenance of this home goes on"])
+    ]
 
 
 def test_what_is_none_of_ours_is_not_touched_and_no_link_is_followed(
@@ -136,7 +152,7 @@ def test_what_is_none_of_ours_is_not_touched_and_no_link_is_followed(
     (home / "runs" / "judge-20260101-000000-0002").symlink_to(tmp_path / "kept")
     left_behind = home / "runs" / f"{REMOVED}predict-20250101-000000-0009"
     left_behind.mkdir()
-    tidy_run_folders(NONE_BY_COUNT)
+    tidy_run_folders(BY_AGE)
     assert left(home) == ["judge-20260101-000000-0002", "my-notes", "readme.txt"]
     assert (tmp_path / "kept" / "a.txt").read_text() == "mine"
 
@@ -164,12 +180,12 @@ def test_one_that_may_not_be_deleted_is_named_and_the_others_go(home: Path) -> N
 
 
 def test_a_home_without_runs_has_nothing_to_remove(home: Path) -> None:
-    assert tidy_run_folders(NONE_BY_COUNT).removed == []
+    assert tidy_run_folders(BY_AGE).removed == []
     a_run(home, "predict-20260101-000000-0001", 1)
     (home / "runs" / "predict-20260101-000000-0001" / "purpose.json").write_text("no JSON")
     age(home / "runs" / "predict-20260101-000000-0001", 100)
-    assert len(tidy_run_folders(NONE_BY_COUNT).removed) == 1
-    assert json.dumps(tidy_run_folders(NONE_BY_COUNT).to_dict())
+    assert len(tidy_run_folders(BY_AGE).removed) == 1
+    assert json.dumps(tidy_run_folders(BY_AGE).to_dict())
 
 
 def test_a_damaged_history_of_models_stops_it_before_anything_is_deleted(home: Path) -> None:
@@ -177,5 +193,5 @@ def test_a_damaged_history_of_models_stops_it_before_anything_is_deleted(home: P
     a_run(home, "predict-20260101-000000-0001")
     (home / "models" / "history.jsonl").write_text("")
     with pytest.raises(DigitflowError):
-        tidy_run_folders(NONE_BY_COUNT)
+        tidy_run_folders(BY_AGE)
     assert left(home) == ["predict-20260101-000000-0001"]

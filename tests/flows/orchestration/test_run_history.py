@@ -148,13 +148,13 @@ def test_the_command_is_a_run_that_is_called_by_what_it_did_and_is_marked_as_our
     old = made(server, "predict", 400)
     assert run("maintain", "--keep-runs", "0", "--json") == 0
     told = json.loads(capfd.readouterr().out)
-    assert told["parts"][0]["part"] == "runs on the Prefect server"
+    assert told["parts"][0]["part"] == "server runs"
     count = len(told["parts"][0]["removed"])
     assert count >= 1
     assert there(server, old) == [False]
     [last] = [each for each in server.read_flow_runs() if each.name.startswith("maintain: ")]
     assert last.name == (
-        f"maintain: removed runs on the Prefect server {count}, run folders 0, files of results 0, "
+        f"maintain: removed server runs {count}, run folders 0, result files 0, "
         "models 0; gave back 0.0 MiB"
     )
     assert TAG in last.tags
