@@ -44,6 +44,26 @@ def test_a_reading_process_loads_no_settings_and_no_table() -> None:
     assert answer.stdout == ""
 
 
+LOOK = """
+import sys, tempfile
+from pathlib import Path
+from flows.orchestration.inbox import tick
+from tasks.settings import InboxSettings
+
+with tempfile.TemporaryDirectory() as folder:
+    Path(folder, "sub").mkdir()
+    print(tick(InboxSettings(source=folder), None, None).sentence())
+print({"numpy", "pyarrow", "deltalake", "rich", "prefect"}.intersection(sys.modules))
+"""
+
+
+def test_a_look_at_an_empty_inbox_loads_neither_a_table_nor_a_console() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", LOOK], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "nothing new\nset()\n"
+
+
 def test_packages_import_nothing() -> None:
     for package in ("flows", "tasks"):
         source = (ROOT / package / "__init__.py").read_text()

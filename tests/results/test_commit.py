@@ -92,6 +92,17 @@ def written_at_once(table: str, writers: Sequence[tuple[str, str, list[str]]]) -
 
 
 @pytest.mark.processes
+def test_what_another_run_has_read_and_taken_away_has_not_vanished(table: str) -> None:
+    begun = writer(table, "slow")
+    taken, left = read_row("a.png", "quick", original="/read"), read_row("b.png", "quick")
+    commit(table_of(taken, left), "quick/0", writer(table, "quick"))
+    gone = {"reason": "vanished", "size": None, "mtime_ns": None}
+    rows = [rejected_row(name, "slow") | gone for name in ("a.png", "b.png")]
+    assert commit(table_of(*rows), "slow/0", begun) == Committed(rows=1, others=1)
+    found = results.select(table, columns=["path", "status"]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [("a.png", "read"), ("b.png", "rejected")]
+
+
 def test_two_processes_that_read_the_same_files_at_once_lose_and_double_none(table: str) -> None:
     paths = [f"{number:02}.png" for number in range(24)]
     some, rest = paths[:16], paths[8:]
