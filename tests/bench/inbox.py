@@ -1,6 +1,9 @@
 """An inbox in Prefect: what a tick costs that finds nothing, and how soon a picture is read.
 
-    python -m tests.bench.inbox [--rounds 7] [--files 0 1000] [--rows 100000]
+    python -m tests.bench.inbox [--rounds 7] [--files 0 1000] [--rows 100000] [--alone]
+
+First what a tick adds to a process that has loaded Prefect: processor time, which other programs
+change little, of imports and of the second tick; with `--alone` nothing else.
 
 Ticks are processes as a worker starts them (`prefect flow-run execute`), in turns with those of a
 flow that does nothing, on the same server; medians. `files` lie in the inbox, read before; `rows`
@@ -39,6 +42,26 @@ EMPTY = "tests.bench.empty_flow.empty"
 INBOX = "flows.orchestration.flows.read_inbox"
 PATIENCE_S = 300.0
 MOVED = "/somewhere"  # that pictures of earlier rows were moved to
+
+
+# a fresh interpreter, as each run of a deployment is one
+ALONE = """
+import sys, time
+import prefect.cli.flow_run, prefect.engine, prefect.main
+began = time.process_time()
+import flows.orchestration.flows
+from flows.orchestration.inbox import tick
+from flows.console import Console
+from flows.runner import ThreadRunner
+from tasks.settings import InboxSettings
+console, runner = Console(quiet=True), ThreadRunner()
+settings = InboxSettings(source=sys.argv[1], settle=0)
+assert tick(settings, console, runner).summary is None
+first = time.process_time() - began
+began = time.process_time()
+assert tick(settings, console, runner).summary is None
+print(first, time.process_time() - began)
+"""
 
 
 @dataclass(frozen=True)
@@ -100,6 +123,44 @@ def earlier_rows(table: str, root: Path, count: int) -> None:
     commit(pa.table(columns, schema=SCHEMA), "earlier/0", writer_of(table, [str(root)], "earlier"))
 
 
+def furnished(home: Path, counts: list[int], rows: int) -> dict[str, Path]:
+    """Return inboxes of a home by what lies in them; what does has no row yet."""
+    found = {}
+    for count in counts:
+        folder = home / f"inbox-{count}"
+        folder.mkdir(parents=True)
+        if count:
+            write_pictures(folder, count)
+        found[f"{count:,} files lie there"] = folder
+    if rows:
+        moved = home / "moved"
+        moved.mkdir(parents=True)
+        earlier_rows(str(home / "results"), moved, rows)
+        write_pictures(moved, 1)
+        found[f"one lies there, {rows:,} rows of files moved away"] = moved
+    return found
+
+
+def alone(home: Path, counts: list[int], rows: int) -> dict[str, tuple[float, float]]:
+    """Return the processor time that ticks with nothing new add: imports and one, and one more."""
+    from flows.console import Console as Lines
+    from flows.predict import predict
+    from tasks.settings import PredictSettings
+
+    os.environ["DIGITFLOW_HOME"] = str(home)
+    found = {}
+    for name, folder in furnished(home, counts, rows).items():
+        predict(PredictSettings(source=str(folder), allow_empty=True), Lines(quiet=True))
+        command = [sys.executable, "-c", ALONE, str(folder)]
+        runs = []
+        for _ in range(3):
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            runs.append([float(part) for part in said.split()])
+        first, second = (statistics.median(times) for times in zip(*runs, strict=True))
+        found[name] = (first, second)
+    return found
+
+
 def ticks(home: Path, rounds: int, counts: list[int], rows: int) -> dict[str, list[Spent]]:
     """Return what each kind of run took in each round."""
     set_defaults()
@@ -111,19 +172,8 @@ def ticks(home: Path, rounds: int, counts: list[int], rows: int) -> dict[str, li
     with prefect_test_harness(server_startup_timeout=120):
         environment = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
         kinds: dict[str, tuple[str, dict[str, Any] | None]] = {"empty flow": (EMPTY, None)}
-        for count in counts:
-            folder = home / f"inbox-{count}"
-            folder.mkdir(parents=True)
-            if count:
-                write_pictures(folder, count)
-            kinds[f"{count:,} files lie there"] = (INBOX, {"source": str(folder), "settle": 0})
-        if rows:
-            moved = home / "moved"
-            moved.mkdir(parents=True)
-            earlier_rows(str(home / "results"), moved, rows)
-            write_pictures(moved, 1)
-            name = f"one lies there, {rows:,} rows of files moved away"
-            kinds[name] = (INBOX, {"source": str(moved), "settle": 0})
+        for name, folder in furnished(home, counts, rows).items():
+            kinds[name] = (INBOX, {"source": str(folder), "settle": 0})
         for turn in range(rounds + 1):
             for name, (entrypoint, settings) in kinds.items():
                 run = run_of(entrypoint, settings)
@@ -202,8 +252,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--files", type=int, nargs="*", default=[0, 1000])
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--alone", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
+        added = alone(Path(name) / "alone", options.files, options.rows)
+        table = Table(box=None, header_style="bold", title="processor time that a tick adds")
+        for head in ("with nothing new", "with imports, s", "without, s"):
+            table.add_column(head, justify="right" if table.columns else "left")
+        for what, times in added.items():
+            table.add_row(what, *(f"{seconds:.2f}" for seconds in times))
+        Console().print(table)
+        if options.alone:
+            return
         found = ticks(Path(name) / "ticks", options.rounds, options.files, options.rows)
         waited = triggers(Path(name) / "up", max(1, options.rounds // 2))
     load = f"load {os.getloadavg()[0]:.1f}"
