@@ -55,7 +55,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.TRUNCATED: "the picture ends before its data does",
     Reason.TOO_LARGE: "more pixels, bytes or pages than the limit, or more memory to decode",
     Reason.DECODER_CRASHED: "reading it ended the process that did, twice",
-    Reason.DECODER_TIMEOUT: "decoding it took longer than the limit, twice",
+    Reason.DECODER_TIMEOUT: "a page took longer than the limit, or all pages ten times it, twice",
     Reason.PERMISSION_DENIED: "the file may not be read by this user",
     Reason.VANISHED: "the file was listed, but gone when it was read",
     Reason.CHANGED: "the file changed while it was read, twice",
