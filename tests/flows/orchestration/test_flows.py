@@ -225,7 +225,7 @@ def test_an_input_error_is_one_line_in_the_state_and_in_the_log(
     if name == "empty":  # which a task run finds out
         folder.mkdir()
     settings = PredictSettings(source=str(folder))
-    asked_for = server.create_flow_run(flows.predict, {"settings": settings})
+    asked_for = server.create_flow_run(flows.predict, parameters={"settings": settings})
     log = flow_run_logger(asked_for)
     with pytest.raises(InputError, match=why) as raised:
         # as the process of a deployed run does
@@ -243,7 +243,7 @@ def test_an_input_error_is_one_line_in_the_state_and_in_the_log(
 def test_an_error_that_nobody_expected_keeps_its_traceback(
     server: SyncPrefectClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.reading, "predict", lambda *_: 1 / 0)
+    monkeypatch.setattr("flows.predict.predict", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         flows.predict(PredictSettings(source=str(tmp_path)))
     log = log_of(server, last_run(server, f"read {tmp_path}").id, "Finished in state Failed")
