@@ -135,14 +135,19 @@ def _run(
 
 
 def _end(kept: dict[str, Restarted]) -> None:
-    """End runs and worker, then the server, which is told of it; nothing interrupts that."""
+    """End the worker, the runs, and then the server, which is told of it; nothing interrupts that.
+
+    The worker is not asked: it would wait for its runs. Without it they are ours, and no other is
+    begun.
+    """
     for number in (signal.SIGINT, *ENDS):
         signal.signal(number, signal.SIG_IGN)
-    pids = {name: each.process.pid for name, each in kept.items()}
-    server, worker = ([pids[name]] if name in pids else [] for name in ("server", "worker"))
-    end_descendants(STOP_S, parents=worker, but=server)
-    for each in kept.values():
-        each.stop()
+    if "worker" in kept:
+        kept["worker"].process.kill()
+        kept["worker"].process.wait()
+    if "server" in kept:
+        end_descendants(STOP_S, but=[kept["server"].process.pid])
+        kept["server"].stop()
     end_descendants(STOP_S)
 
 

@@ -36,7 +36,7 @@ def reap_orphans(kept: Collection[int]) -> None:
         return
 
 
-def end_descendants(grace: float, parents: Collection[int] = (), but: Collection[int] = ()) -> None:
+def end_descendants(grace: float, but: Collection[int] = ()) -> None:
     """Ask the children to end, and after so many seconds end all that they have left behind.
 
     What the children have started is left to them to end: who reads does not take the end of its
@@ -44,11 +44,9 @@ def end_descendants(grace: float, parents: Collection[int] = (), but: Collection
 
     Args:
         grace: seconds.
-        parents: ids of children that do not pass it on, so that their children are asked, too.
         but: ids of children that stay.
     """
-    asked = [child for pid in parents for child in _children(pid)]
-    for pid in {*_children(os.getpid()), *asked} - set(but):
+    for pid in set(_children(os.getpid())) - set(but):
         _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
     while living := _descendants(os.getpid(), but):

@@ -370,7 +370,10 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _worker_is_online(up: Running) -> bool:
-    workers = up.api.post("/work_pools/digitflow/workers/filter", {})
+    try:
+        workers = up.api.post("/work_pools/digitflow/workers/filter", {})
+    except httpx.TransportError:  # the server is being started again
+        return False
     return any(worker["status"] == "ONLINE" for worker in workers)
 
 

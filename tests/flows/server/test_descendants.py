@@ -84,30 +84,16 @@ child.kill()
     assert ends(code, str(program)) == ["-9"]
 
 
-PARENT = """
-import signal, subprocess, sys, time
-signal.signal(15, lambda *_: None)  # waits for its own child, as Prefect's worker does
-child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
-child.stdout.readline()
-print(child.pid, flush=True)
-child.wait()
-"""
-OBEYS = "import signal, sys, time; print(flush=True); time.sleep(600)"
-
-
-def test_the_children_of_one_that_waits_for_them_are_asked_too_and_one_is_spared() -> None:
+def test_one_is_spared() -> None:
+    listens = "print(flush=True); " + SLEEPS
     code = f"""
-spared, _ = started({OBEYS!r})
-waits = subprocess.Popen(
-    [sys.executable, "-c", {PARENT!r}, {OBEYS!r}], stdout=subprocess.PIPE)
-child = int(waits.stdout.readline())
-end_descendants(600, parents=[waits.pid], but=[spared.pid])
-print(waits.wait(), child, spared.poll())
+spared, _ = started({listens!r})
+ended, _ = started({listens!r})
+end_descendants(600, but=[spared.pid])
+print(ended.wait(), spared.poll())
 spared.kill()
 """
-    code_of_parent, child, of_spared = ends(code)
-    assert (code_of_parent, of_spared) == ("0", "None")  # not ended by force
-    assert not is_running(int(child))
+    assert ends(code) == ["-15", "None"]
 
 
 def test_an_adopted_orphan_that_has_ended_is_forgotten_and_a_child_is_not() -> None:
