@@ -123,10 +123,12 @@ def test_an_old_run_goes_with_its_log_its_artifacts_and_tasks_and_others_stay(
 
 
 def test_the_newest_of_each_flow_stay_however_old(server: SyncPrefectClient, home: Path) -> None:
-    runs = [made(server, "maintain", 200 - number) for number in range(4)]
+    runs = [made(server, "train", 200 - number) for number in range(4)]
     done = tidy_server(MaintainSettings(keep_runs=2))
     assert there(server, *runs) == [False, False, True, True]
-    assert done.kept["maintain, among the 2 newest"] == 2
+    assert done.kept["train, among the 2 newest"] == 2
+    tidy_server(BY_AGE)
+    assert there(server, *runs) == [False] * 4
 
 
 def test_more_than_one_batch_goes_and_what_is_too_much_for_one_night_is_said(
