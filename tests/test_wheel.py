@@ -153,7 +153,7 @@ def test_it_deploys_both_flows_and_reads_its_inbox(
     given = credentials()
     api = Api(given["PREFECT_API_URL"], given["PREFECT_API_AUTH_STRING"])
     deployments = api.post("/deployments/filter", {})
-    assert {deployment["name"] for deployment in deployments} == {"weekly", "inbox"}
+    assert {deployment["name"] for deployment in deployments} == {"weekly", "inbox", "nightly"}
     watched = ("deployment", "run", "predict/inbox", "--watch")
     installed.run("prefect", *watched, **given)
     rows = json.loads(installed.run("digitflow", "results", "--json"))
