@@ -18,7 +18,6 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Crashed
 
 from flows.orchestration.automations import TAG
-from flows.orchestration.up import POOL
 
 UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 MODULE = b"\0-m\0prefect."  # in the command line of a process that runs a flow, or prepares that
@@ -27,20 +26,23 @@ PAGE = 200  # runs that the server lists at once
 GONE = "The process of this run was killed, or its machine was lost."
 
 
-def crash_stale_runs() -> int:
+def crash_stale_runs(pool: str) -> int:
     """Bring runs that say they go on, and whose process does not live, to Crashed.
 
-    Their places are given back. Looked at are the runs of our work pool, whose processes are
+    Their places are given back. Looked at are the runs of a work pool whose processes are all
     on this machine, and those of commands that have noted their process here.
+
+    Args:
+        pool: its name.
 
     Returns:
         How many.
     """
     with get_client(sync_client=True) as client:
         # read before the processes are looked at: who has ended in between has said so
-        unfinished = [run for run in _unfinished(client) if _is_ours(run)]
+        unfinished = [run for run in _unfinished(client) if _is_ours(run, pool)]
         living = _runs_of_workers()
-        stale = [run for run in unfinished if not _lives(run, living)]
+        stale = [run for run in unfinished if not _lives(run, pool, living)]
         for run in stale:
             # what is being cancelled may not become anything else
             end = Cancelled if run.state_type == StateType.CANCELLING else Crashed
@@ -65,15 +67,15 @@ def _unfinished(client: SyncPrefectClient) -> Iterator[FlowRun]:
         offset += len(page)
 
 
-def _is_ours(run: FlowRun) -> bool:
-    if run.work_pool_name == POOL:
+def _is_ours(run: FlowRun, pool: str) -> bool:
+    if run.work_pool_name == pool:
         return True
     here = f"{socket.gethostname()}:"
     return TAG in run.tags and (run.infrastructure_pid or "").startswith(here)
 
 
-def _lives(run: FlowRun, living: set[str]) -> bool:
-    if run.work_pool_name == POOL:
+def _lives(run: FlowRun, pool: str, living: set[str]) -> bool:
+    if run.work_pool_name == pool:
         return str(run.id) in living
     pid = (run.infrastructure_pid or "").split(":")[1]
     return _noted(int(pid)) == run.infrastructure_pid

@@ -39,7 +39,6 @@ from tasks.atomic import make_folder
 from tasks.errors import DigitflowError
 from tasks.settings import home, inbox, models_place, results_table
 
-POOL = "digitflow"
 USUAL_INBOX = "predict/inbox"  # of a home without a settings file
 SERVER_START_S = 180.0  # until the server has to answer
 LOOK_S = 0.5  # between two looks at server and worker

@@ -15,7 +15,7 @@ def main(name: str, pool: str) -> None:
     end_with_parent()  # at once: loading Prefect takes seconds
     from flows.orchestration.stale_runs import crash_stale_runs
 
-    if stale := crash_stale_runs():
+    if stale := crash_stale_runs(pool):
         logging.getLogger(__name__).warning("%d runs whose process is gone have crashed", stale)
     sys.argv = ["prefect", "worker", "start", "--pool", pool, "--name", name]
     runpy.run_module("prefect", run_name="__main__", alter_sys=True)

@@ -17,9 +17,10 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.console import quietly
 from flows.orchestration.automations import TAG
 from flows.orchestration.stale_runs import GONE, crash_stale_runs
-from flows.orchestration.up import POOL
 
 pytestmark = pytest.mark.server
+
+POOL = "ours"
 
 SLEEPS = "import time; time.sleep(600)"
 NOTES = """
@@ -90,7 +91,7 @@ def test_runs_of_our_worker_without_a_process_have_crashed_and_give_back_their_p
         env=os.environ | {"PREFECT__FLOW_RUN_ID": str(lives)},
     )
     try:
-        assert crash_stale_runs() == 1
+        assert crash_stale_runs(POOL) == 1
         states = [state_of(server, run) for run in runs]
         assert states == ["CRASHED", "SCHEDULED", "RUNNING", "COMPLETED"]
         assert taken(server, deployment) == 0
@@ -99,7 +100,7 @@ def test_runs_of_our_worker_without_a_process_have_crashed_and_give_back_their_p
     finally:
         engine.kill()
         engine.wait()
-    assert crash_stale_runs() == 1
+    assert crash_stale_runs(POOL) == 1
     assert state_of(server, lives) == "CRASHED"
 
 
@@ -108,11 +109,11 @@ def test_the_run_of_a_command_has_crashed_once_its_process_is_gone(
 ) -> None:
     ours, theirs = started(TAG), started("theirs")
     runs = [UUID(each.stdout.readline().strip()) for each in (ours, theirs) if each.stdout]
-    assert crash_stale_runs() == 0
+    assert crash_stale_runs(POOL) == 0
     for each in (ours, theirs):
         each.send_signal(signal.SIGKILL)
     theirs.wait()
-    crash_stale_runs()  # one has ended that nobody has asked yet how
+    crash_stale_runs(POOL)  # one has ended that nobody has asked yet how
     assert [state_of(server, run) for run in runs] == ["CRASHED", "RUNNING"]
     ours.wait()
 
@@ -133,5 +134,5 @@ def test_what_is_being_cancelled_ends_too(server: SyncPrefectClient, deployment:
     run = server.create_flow_run_from_deployment(deployment).id
     server.set_flow_run_state(run, Running(), force=True)
     server.set_flow_run_state(run, Cancelling(), force=True)
-    crash_stale_runs()
+    crash_stale_runs(POOL)
     assert state_of(server, run) == "CANCELLED"
