@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flows.status.address import STATUS_LINK
 from tasks.contracts.verdict import Verdict
 from tasks.registry.card import Card
 from tasks.registry.registry import Registry
@@ -67,7 +68,7 @@ def publish_report(key: str, report: Report, file: Path | None = None) -> None:
     from prefect.artifacts import create_markdown_artifact
 
     text = to_markdown(report, _link_to(file) if file else "")
-    lead = as_markdown(report.lead)
+    lead = f"{as_markdown(report.lead)} {STATUS_LINK}"
     patiently(lambda: create_markdown_artifact(text, key=key, description=lead))
 
 

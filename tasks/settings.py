@@ -4,7 +4,14 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -33,6 +40,7 @@ Orientation = Literal[
     "flipped",
     "anti-transposed",
 ]
+Alert = Literal["failed", "late", "stuck", "refused", "rejects", "promoted", "rolled-back"]
 Required = Literal["non-inferiority", "improvement"]
 AfterReading = Literal["leave", "move", "delete"]
 
@@ -353,6 +361,28 @@ class PredictSettings(ReadSettings):
     )
     allow_empty: bool = Field(
         False, description="A folder without files is no error (for schedules)."
+    )
+
+
+class NotifySettings(WithVariables):
+    """Who is told when something goes wrong, and of what."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DIGITFLOW_NOTIFY_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    url: SecretStr | None = Field(
+        None,
+        description="Where to, as Apprise takes it: a Slack or Teams webhook, mailtos://..., "
+        "jsons://... for a program of yours. It is kept on the Prefect server, encrypted.",
+    )
+    on: list[Alert] = Field(
+        ["failed", "late", "stuck", "refused", "rejects"],
+        description="Of what: a run that failed, did not start or does not end, a model that was "
+        "refused, promoted or rolled back, a batch with too many rejects.",
+    )
+    max_rejected: float = Field(
+        0.2, ge=0, le=1, description="Share of rejected pictures in a batch that is too many."
     )
 
 

@@ -49,9 +49,11 @@ class Flow(Command):
     def train(self, settings: TrainSettings) -> "Outcome":
         """Run the train flow, orchestrated or plainly."""
         if self.no_prefect:
+            from flows.orchestration.known_server import telling
             from flows.train import train
 
-            return train(settings, self.console())
+            with telling(self.console()):
+                return train(settings, self.console())
         from flows.orchestration.launch import run_train
 
         return run_train(settings, quiet=self.as_json)
@@ -278,6 +280,21 @@ class Repair(Command):
         console.log("", f"what was damaged is kept in {Path(table) / ASIDE}")
 
 
+class Status(Command):
+    """Show what serves and since when, the last batches, what waits for review, what comes next."""
+
+    def run(self) -> None:
+        """Print it, as it is on the page `status` of the Prefect UI."""
+        from flows.orchestration.known_server import asked_server
+        from flows.status.facts import facts
+        from flows.status.words import lines
+
+        found = facts(asked_server())
+        self.answer(found.to_dict())
+        for label, text in lines(found):
+            self.console().log(label, text)
+
+
 class Up(Command):
     """Start a Prefect server with UI, a worker, and every deployment with its schedule."""
 
@@ -319,12 +336,12 @@ class Deploy(Command):
         declared = declaration(read_settings_file())
         with lasting_server():
             from flows.deploying.deploy import Kind, Note, apply
-            from flows.orchestration.automations import apply_automations
+            from flows.orchestration.announce import bring_up_to_date
 
             applied = apply(declared, force=self.force, prune=self.prune, dry_run=self.dry_run)
             if not self.dry_run:
                 kinds: dict[str, Kind] = {"created": "made", "updated": "changed"}
-                for name, done in apply_automations().items():
+                for name, done in bring_up_to_date().items():
                     kind = kinds.get(done, "as declared")
                     applied.notes.append(Note(f"automation {name}", kind))
         self.answer(asdict(applied))

@@ -15,7 +15,7 @@ from tasks.device import Device, cpu, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DigitflowError, InputError
 from tasks.provenance import package_versions
 from tasks.registry.registry import Registry, serving
-from tasks.settings import home, models_place
+from tasks.settings import NotifySettings, home, models_place
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))  # from, and below
 ENOUGH_DISK = 2 * 2**30  # bytes: MNIST, models, and room for results
@@ -44,6 +44,7 @@ def examine() -> list[Finding]:
         *_models(),
         _prefect(),
         *_settings(),
+        _alerts(),
     ]
 
 
@@ -106,6 +107,13 @@ def _prefect() -> Finding:
         return Finding("prefect", "a server for each command: none is configured, none runs")
     asks = "asks for the login of its user" if running.login else "asks for no login (--no-auth)"
     return Finding("prefect", f"{running.url}, of `digitflow up`, {asks}")
+
+
+def _alerts() -> Finding:
+    notify = NotifySettings()
+    if notify.url and notify.on:
+        return Finding("alerts", f"of {', '.join(notify.on)}, once `digitflow up` has started")
+    return Finding("alerts", "off, unless the server has a place for them: see `digitflow status`")
 
 
 def _models() -> list[Finding]:

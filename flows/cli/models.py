@@ -72,11 +72,13 @@ class PromoteModel(Command):
     def run(self) -> None:
         """Promote it, or say why not (exit code 3)."""
         from flows import promote
+        from flows.orchestration.known_server import telling
 
         console = self.console()
-        version = promote.promote(
-            self.version, self.reason, override=self.override, console=console
-        )
+        with telling(console, self.version):
+            version = promote.promote(
+                self.version, self.reason, override=self.override, console=console
+            )
         self.answer({"champion": version.name, "override": self.override})
         console.log("Champion", version.name)
 
@@ -89,8 +91,10 @@ class RollbackModel(Command):
     def run(self) -> None:
         """Go back by one."""
         from flows import promote
+        from flows.orchestration.known_server import telling
 
-        version = promote.rollback(self.reason)
+        with telling(self.console()):
+            version = promote.rollback(self.reason)
         self.answer({"champion": version.name})
         self.console().log("Champion", version.name)
 
@@ -242,8 +246,10 @@ class AcceptHistory(Command):
     def run(self) -> None:
         """Accept it as it is, and say what serves by it."""
         from flows import promote
+        from flows.orchestration.known_server import telling
 
-        done = promote.accept_history(self.reason)
+        with telling(self.console()):
+            done = promote.accept_history(self.reason)
         self.answer(done)
         self.console().log("Accepted", done["change"])
         self.console().log("Champion", done["champion"] or "none")

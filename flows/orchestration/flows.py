@@ -41,8 +41,11 @@ def train(settings: TrainSettings) -> Any:
     this gets the `Outcome`, which Prefect takes out of the state.
     """
     from flows import train as training
+    from flows.orchestration.announce import announce_training
 
-    outcome = training.train(settings, RunConsole())
+    console = RunConsole()
+    outcome = training.train(settings, console)
+    announce_training(outcome.version, console)
     rename_run(name_of_training(outcome))
     name = "Accepted" if outcome.accepted else "Refused"
     return Completed(name=name, message=visible(outcome.sentence), data=outcome)
@@ -61,8 +64,10 @@ def predict(settings: PredictSettings) -> Any:
     """
     from flows import predict as reading
 
-    summary = reading.predict(settings, RunConsole(), PrefectRunner())
+    console = RunConsole()
+    summary = reading.predict(settings, console, PrefectRunner())
     rename_run(name_of_reading(settings, summary))
+    _tell(summary, console)
     return _read(summary, counts(summary))
 
 
@@ -82,8 +87,11 @@ def read_inbox(settings: InboxSettings) -> Any:
     """
     from flows.orchestration.inbox import tick
 
-    done = tick(settings, RunConsole(), PrefectRunner())
+    console = RunConsole()
+    done = tick(settings, console, PrefectRunner())
     rename_run(name_of_tick(settings, done))
+    if done.summary:
+        _tell(done.summary, console)
     done.require_taken_away()
     if done.summary is None:
         return Completed(name="Nothing new", message=visible(done.sentence()))
@@ -102,11 +110,20 @@ def maintain(settings: MaintainSettings) -> Any:
         Unmaintained: some parts could not be done; the others are.
     """
     from flows.maintenance import maintain as maintenance
+    from flows.orchestration.announce import announce_models
     from flows.orchestration.run_history import PART, tidy_server
 
-    maintained = maintenance.maintain(settings, RunConsole(), [(PART, tidy_server)])
+    console = RunConsole()
+    maintained = maintenance.maintain(settings, console, [(PART, tidy_server)])
+    announce_models([], console)  # the page is there again where its run was removed
     rename_run(f"maintain: {maintained.sentence()}")
     return Completed(message=maintained.sentence(), data=maintained)
+
+
+def _tell(summary: "Summary", console: RunConsole) -> None:
+    from flows.orchestration.announce import announce_batch
+
+    announce_batch(summary, console)
 
 
 def _read(summary: "Summary", message: str) -> State[Any]:

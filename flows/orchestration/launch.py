@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from flows.console import quietly
+from flows.orchestration.known_server import ours_in_use, talking_to
 from flows.server.credentials import new_login
 from flows.server.defaults import set_defaults
 from flows.server.server_process import (
@@ -106,18 +107,16 @@ def _prefect(*, quiet: bool, lasting: bool = False) -> Iterator[None]:
     set_defaults()
     with uncollected():
         from prefect import tags
-        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+        from prefect.settings import PREFECT_API_URL
 
         from flows.orchestration.automations import TAG
         from flows.server.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()
     ours = _server(configured, lasting=lasting)
-    # the login of a server goes to that server alone: ours to ours, the user's own to the user's
-    settings = {PREFECT_API_URL: ours.api_url, PREFECT_API_AUTH_STRING: ours.login} if ours else {}
     # workers of a cluster on this machine are processes, which log without these settings
     inherited = _inherited(ours.client_environment() if ours else {})
-    with quietly(on=quiet), temporary_settings(settings), inherited:
+    with quietly(on=quiet), talking_to(ours), inherited:
         require_usable()
         with said_in_words(), tags(TAG):
             yield
@@ -141,8 +140,7 @@ def _server(configured: str | None, *, lasting: bool) -> Server | None:
     """Return the server of ours that is to be used, None where another is configured."""
     running = running_server()
     if configured:
-        same = running is not None and configured.rstrip("/") == running.api_url
-        return running if same else None
+        return ours_in_use(configured)
     if lasting and running is None:
         raise InputError(
             f"no Prefect server runs for {home()}, and none is configured: start `digitflow up`, "

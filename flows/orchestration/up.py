@@ -35,6 +35,7 @@ from flows.server.server_process import (
     wait_until_it_answers,
     with_our_code,
 )
+from flows.status.address import STATUS_PAGE
 from tasks.atomic import make_folder
 from tasks.errors import DigitflowError
 from tasks.settings import home, inbox, models_place, results_table
@@ -244,6 +245,7 @@ def _welcome(server: Server, schedules: dict[str, str], say: Say) -> None:
     lines = [f"{what}: {when}" for what, when in schedules.items()]
     for label, line in zip_longest(["Schedules"], lines, fillvalue=""):
         say(label, line)
+    say("Status", f"{server.url}{STATUS_PAGE}, or `digitflow status`")
     reading = next((what for what in schedules if what.startswith("predict/")), USUAL_INBOX)
     if reading == USUAL_INBOX:
         say("Inbox", inbox())

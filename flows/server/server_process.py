@@ -60,6 +60,7 @@ class Server:
         return {
             KEY_VARIABLE: self.key,
             "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(names),
+            "PREFECT_UI_URL": self.url,  # of the links in what it sends
             "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
             **login,
         }
