@@ -10,7 +10,7 @@ PROCESSES = $(shell $(PYTHON) -c 'import os; gib = os.sysconf("SC_PHYS_PAGES") *
 PARALLEL = $(PYTEST) --numprocesses $(PROCESSES) --dist worksteal
 LONGER := slow or processes or bucket or server or dask or ray or training
 # importing TensorFlow or Prefect takes longer than all tests of a room
-HEAVY := --ignore tests/training --ignore tests/flows/orchestration --ignore tests/flows/server --ignore tests/test_readme.py
+HEAVY := --ignore tests/training --ignore tests/flows/orchestration --ignore tests/flows/server --ignore tests/flows/alerting --ignore tests/flows/deploying --ignore tests/test_readme.py
 READY := .venv/.ready
 # Bytecode of the packages is compiled once: TensorFlow then imports in 4 s instead of 19.
 unexport PYTHONDONTWRITEBYTECODE

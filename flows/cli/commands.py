@@ -49,7 +49,7 @@ class Flow(Command):
     def train(self, settings: TrainSettings) -> "Outcome":
         """Run the train flow, orchestrated or plainly."""
         if self.no_prefect:
-            from flows.orchestration.known_server import telling
+            from flows.alerting.known_server import telling
             from flows.train import train
 
             with telling(self.console()):
@@ -285,7 +285,7 @@ class Status(Command):
 
     def run(self) -> None:
         """Print it, as it is on the page `status` of the Prefect UI."""
-        from flows.orchestration.known_server import asked_server
+        from flows.alerting.known_server import asked_server
         from flows.status.facts import facts
         from flows.status.words import lines
 
@@ -335,8 +335,8 @@ class Deploy(Command):
 
         declared = declaration(read_settings_file())
         with lasting_server():
+            from flows.alerting.announce import bring_up_to_date
             from flows.deploying.deploy import Kind, Note, apply
-            from flows.orchestration.announce import bring_up_to_date
 
             applied = apply(declared, force=self.force, prune=self.prune, dry_run=self.dry_run)
             if not self.dry_run:

@@ -72,7 +72,7 @@ class PromoteModel(Command):
     def run(self) -> None:
         """Promote it, or say why not (exit code 3)."""
         from flows import promote
-        from flows.orchestration.known_server import telling
+        from flows.alerting.known_server import telling
 
         console = self.console()
         with telling(console, self.version):
@@ -91,7 +91,7 @@ class RollbackModel(Command):
     def run(self) -> None:
         """Go back by one."""
         from flows import promote
-        from flows.orchestration.known_server import telling
+        from flows.alerting.known_server import telling
 
         with telling(self.console()):
             version = promote.rollback(self.reason)
@@ -246,7 +246,7 @@ class AcceptHistory(Command):
     def run(self) -> None:
         """Accept it as it is, and say what serves by it."""
         from flows import promote
-        from flows.orchestration.known_server import telling
+        from flows.alerting.known_server import telling
 
         with telling(self.console()):
             done = promote.accept_history(self.reason)

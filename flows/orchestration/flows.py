@@ -41,7 +41,7 @@ def train(settings: TrainSettings) -> Any:
     this gets the `Outcome`, which Prefect takes out of the state.
     """
     from flows import train as training
-    from flows.orchestration.announce import announce_training
+    from flows.alerting.announce import announce_training
 
     console = RunConsole()
     outcome = training.train(settings, console)
@@ -109,8 +109,8 @@ def maintain(settings: MaintainSettings) -> Any:
     Raises:
         Unmaintained: some parts could not be done; the others are.
     """
+    from flows.alerting.announce import announce_models
     from flows.maintenance import maintain as maintenance
-    from flows.orchestration.announce import announce_models
     from flows.orchestration.run_history import PART, tidy_server
 
     console = RunConsole()
@@ -121,7 +121,7 @@ def maintain(settings: MaintainSettings) -> Any:
 
 
 def _tell(summary: "Summary", console: RunConsole) -> None:
-    from flows.orchestration.announce import announce_batch
+    from flows.alerting.announce import announce_batch
 
     announce_batch(summary, console)
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from flows.alerting.known_server import ours_in_use, talking_to
 from flows.console import quietly
-from flows.orchestration.known_server import ours_in_use, talking_to
 from flows.server.credentials import new_login
 from flows.server.defaults import set_defaults
 from flows.server.server_process import (
@@ -109,7 +109,7 @@ def _prefect(*, quiet: bool, lasting: bool = False) -> Iterator[None]:
         from prefect import tags
         from prefect.settings import PREFECT_API_URL
 
-        from flows.orchestration.automations import TAG
+        from flows.alerting.automations import TAG
         from flows.server.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()

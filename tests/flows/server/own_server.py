@@ -135,7 +135,7 @@ def own_server(folder: Path, **secrets: str) -> Iterator[Own]:
     try:
         for command in (pool, deploy):
             own.prefect(*command)
-        own.program("flows.orchestration.announce")
+        own.program("flows.alerting.announce")
         yield own
     finally:
         stop(own.process)

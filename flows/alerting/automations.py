@@ -1,6 +1,6 @@
 """The automations of digitflow, and how they get onto a Prefect server.
 
-python -m flows.orchestration.automations
+python -m flows.alerting.automations
 """
 
 from collections.abc import Iterable

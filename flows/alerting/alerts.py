@@ -19,7 +19,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from pydantic import SecretStr
 
-from flows.orchestration.automations import AUTOMATIONS, TAG, apply_automations
+from flows.alerting.automations import AUTOMATIONS, TAG, apply_automations
 from flows.status.events import (
     BATCH,
     BATCH_COMPLETED,

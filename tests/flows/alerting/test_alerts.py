@@ -14,9 +14,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr, ValidationError
 
+from flows.alerting.alerts import ALERT, apply_alerts, told_of
+from flows.alerting.announce import announce_models
 from flows.console import Console
-from flows.orchestration.alerts import ALERT, apply_alerts, told_of
-from flows.orchestration.announce import announce_models
 from flows.server.credentials import new_login
 from tasks.errors import InputError
 from tasks.settings import NotifySettings

@@ -34,7 +34,7 @@ def asked_server() -> ServerFacts | None:
                 return None
             from prefect.client.orchestration import get_client
 
-            from flows.orchestration.announce import server_facts, server_url
+            from flows.alerting.announce import server_facts, server_url
 
             url = server_url()
             with get_client(sync_client=True) as client:
@@ -68,7 +68,7 @@ def _tell(news: list[Entry], log: ProgressLog) -> None:
     try:
         with known_server() as known:
             if known:
-                from flows.orchestration.announce import announce_models
+                from flows.alerting.announce import announce_models
 
                 announce_models(news, log)
     except Exception as error:  # what was to be done is done

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.orchestration.known_server import perhaps_configured
+from flows.alerting.known_server import perhaps_configured
 from tasks.registry.registry import Registry
 from tests.helpers import free_port, register_champion
 

@@ -9,12 +9,12 @@ from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import AutomationCore
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.console import quietly
-from flows.orchestration.automations import (
+from flows.alerting.automations import (
     AUTOMATIONS,
     CRASHED,
     apply_automations,
 )
+from flows.console import quietly
 
 pytestmark = pytest.mark.server
 

@@ -2,7 +2,7 @@
 
 All of it is beside the work, which goes on where the server takes none of it.
 
-python -m flows.orchestration.announce
+python -m flows.alerting.announce
 
 brings automations and page up to date, after deployments were applied.
 """
@@ -29,9 +29,9 @@ from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from prefect.utilities.urls import url_for
 
+from flows.alerting.alerts import apply_alerts, told_of
+from flows.alerting.automations import TAG
 from flows.artifacts import patiently
-from flows.orchestration.alerts import apply_alerts, told_of
-from flows.orchestration.automations import TAG
 from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
 from flows.status.events import LINK, Event, batch_event, model_event
