@@ -91,10 +91,10 @@ class Own:
         """Give a Prefect command as a user of the server does, and return what it prints."""
         return self.program("prefect", *arguments)
 
-    def program(self, module: str, *arguments: str) -> str:
+    def program(self, module: str, *arguments: str, **variables: str) -> str:
         """Run a module as a user of the server does, and return what it prints."""
         command = [sys.executable, "-m", module, *arguments]
-        place: dict[str, Any] = {"cwd": self.folder, "env": self.environment}
+        place: dict[str, Any] = {"cwd": self.folder, "env": self.environment | variables}
         done = subprocess.run(command, **place, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return str(done.stdout)

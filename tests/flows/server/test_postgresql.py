@@ -121,6 +121,30 @@ def test_prefect_deployment_run_reads_what_it_is_told_and_nobody_else_may_ask(
     assert asked.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
+def test_a_promotion_starts_a_run_that_reads_again_what_waits_for_review(
+    team: Own, home: Path, model_file: Path
+) -> None:
+    for name in ("first", "second"):
+        register_champion(home, model_file, name)
+    (home / "inbox").mkdir()
+    (home / "inbox" / "unsure.png").write_bytes(encoded(bar(7.5)))
+
+    def started() -> list[dict[str, Any]]:
+        deployment = team.api.ask("GET", "/deployments/name/predict/on-promotion")["id"]
+        return [run for run in team.runs() if run["deployment_id"] == deployment]
+
+    with worker_of(team, home):
+        run = team.ended(team.ask_for({}))
+        assert run["name"] == "inbox: 0 read, 1 for review, 0 rejected"
+        promote = ("models", "promote", "first", "--override", "--reason", "it is surer")
+        team.program("flows.cli.main", *promote, DIGITFLOW_HOME=str(home))
+        until(lambda: bool(started()))
+        run = team.ended(started()[0]["id"])
+    assert run["state_type"] == "COMPLETED", run["state"]
+    assert run["state"]["message"].startswith("0 read, 1 for review, 0 rejected")
+    assert len(started()) == 1
+
+
 def test_a_run_whose_machine_is_lost_has_crashed_and_the_next_reads_all(
     team: Own, home: Path, model_file: Path, scans: Path
 ) -> None:
