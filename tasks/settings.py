@@ -250,7 +250,7 @@ class TrainSettings(GateSettings):
     )
     recipe: RecipeName = Field(
         "standard",
-        description="'standard' also learns simulated scans and photos (some 15 minutes), 'quick' "
+        description="'standard' also learns simulated scans and photos (some half an hour), 'quick' "
         "clean digits alone (half a minute).",
     )
     seed: int = Field(

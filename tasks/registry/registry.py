@@ -377,7 +377,7 @@ def find_model(model: str, registry: Registry) -> Model:
         champion = serving(registry)
         if champion is None:
             raise ModelError(
-                f"no champion yet in {registry.place}: run `digitflow train` (some 15 minutes), "
+                f"no champion yet in {registry.place}: run `digitflow train` (some half an hour), "
                 "or give a model with --model FILE.onnx"
             )
         found = champion.model()
