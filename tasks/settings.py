@@ -250,8 +250,8 @@ class TrainSettings(GateSettings):
     )
     recipe: RecipeName = Field(
         "standard",
-        description="'standard' also learns simulated scans and photos (some half an hour), 'quick' "
-        "clean digits alone (half a minute).",
+        description="'standard' also learns simulated scans and photos (some half an hour), "
+        "'quick' clean digits alone (half a minute).",
     )
     seed: int = Field(
         1, ge=0, lt=2**31, description="Same seed, same kind of device: same weights."
