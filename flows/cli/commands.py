@@ -239,7 +239,7 @@ class TakeBack(Command):
 
     arguments = ("run_id",)
 
-    run_id: Once[str] = Field(description="The run: each row says of which it is.")
+    run_id: Once[str] = Field(alias="run", description="The run: each row says of which it is.")
     reason: Once[str] = Field(min_length=1, description="Why; it is written into the rows.")
 
     def run(self) -> None:

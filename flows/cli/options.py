@@ -52,9 +52,9 @@ class ModelCommand(click.Command):
         )
 
     def _argument(self, at: str) -> click.Argument:
-        several = _has(list, self.model.model_fields[at])
-        required = self.model.model_fields[at].is_required()
-        metavar = at.upper() + ("..." if several else "")
+        field = self.model.model_fields[at]
+        several, required = _has(list, field), field.is_required()
+        metavar = (field.alias or at).upper() + ("..." if several else "")
         return click.Argument(
             [at], type=Word(), nargs=-1 if several else 1, required=required, metavar=metavar
         )
@@ -240,7 +240,7 @@ def _faults(model: type[Command], error: ValidationError) -> Iterator[str]:
         at, *inside = map(str, detail["loc"])
         at = by_alias.get(at, at)
         field, given = model.model_fields[at], str(detail["input"])
-        name = at.upper() if at in model.arguments else option_of(at, field)
+        name = (field.alias or at).upper() if at in model.arguments else option_of(at, field)
         word = f"{inside[0]}={given}" if inside and _has(dict, field) else given
         shown = name if has_secret(given) or detail["type"] == "missing" else f"{name} {word}"
         known = choices_of(field)

@@ -22,6 +22,7 @@ from flows.artifacts import (
     publish_table,
     publish_verdict,
 )
+from flows.status.address import STATUS_LINK
 from tasks.contracts.verdict import Check, Verdict
 from tasks.registry.card import Card
 from tasks.registry.registry import Registry
@@ -90,8 +91,8 @@ def test_failed_checks_come_first_below_the_whole_answer(made: Made) -> None:
     ]
     assert "# Verdict on v7" in verdict_of_all["content"]
     described = (verdict_of_all["key"], verdict_of_all["description"])
-    assert described == ("verdict", "Refused: recall of 7.")
-    assert (report["key"], report["description"]) == ("flips", "2 change")
+    assert described == ("verdict", f"Refused: recall of 7. {STATUS_LINK}")
+    assert (report["key"], report["description"]) == ("flips", f"2 change {STATUS_LINK}")
 
 
 def test_a_history_is_shown_newest_first_with_who_serves(

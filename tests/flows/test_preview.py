@@ -77,7 +77,7 @@ def test_every_picture_is_there_twice_and_small(folder: Path, model_file: Path) 
     Image.fromarray(np.full((900, 1200, 3), 200, np.uint8)).save(folder / "large.jpg")
     page = look(folder, model_file)[1]
     assert page.count("<svg") == 15
-    assert page.count("data:image/png;base64,") == 30
+    assert page.count("data:image/") == 30
     assert times((1200, 900)) in page
     assert len(page) < 200_000
 

@@ -209,7 +209,7 @@ def test_numbers_that_no_column_holds_are_the_nearest_that_fit_in_listing_and_ro
     assert [(entry.size, entry.mtime_ns) for entry in entries] == [(n, n) for n in fitting]
     trouble = Undecodable(Reason.UNREADABLE, "made up")
     pages = [Page(b"%d" % at, 0, n, n, error=trouble) for at, n in enumerate(numbers)]
-    same = {"model_version": "", "canonical_version": "", "run_id": ""}
+    same = {"model_version": "", "canonical_version": "", "run_id": "", "instead_of": None}
     none = Answers(np.empty((0, 10), np.float32), None)
     same |= {"read_at": datetime.now(UTC)}
     rows = rows_of(pages, none, Thresholds(0.5), Roots(("/in",)), same).to_pylist()

@@ -9,10 +9,11 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.testing.utilities import prefect_test_harness
 
+from flows.alerting import announce
 from flows.alerting.announce import announce_models, renew_status
 from flows.alerting.known_server import asked_server, telling
 from flows.console import Console, quietly
-from flows.orchestration import announce, flows
+from flows.orchestration import flows
 from flows.promote import rollback
 from flows.status.address import STATUS_KEY
 from tasks.settings import PredictSettings

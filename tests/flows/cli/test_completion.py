@@ -17,7 +17,7 @@ COMMAND = (sys.executable, "-m", "flows.cli.main")
     [
         ("digitflow mod", ["plain,models"]),
         ("digitflow models roll", ["plain,rollback"]),
-        ("digitflow predict --retry-r", ["plain,--retry-rejected"]),
+        ("digitflow predict --retry-r", ["plain,--retry-rejected", "plain,--retry-review"]),
         ("digitflow predict --device c", ["plain,cpu", "plain,cuda"]),
         ("digitflow predict --retry-rejected no", ["plain,not_a_digit", "plain,no_answer"]),
         ("digitflow predict sca", ["file,sca"]),

@@ -46,8 +46,8 @@ SETTINGS = {
 # what is said each time or not at all, though somebody sets a variable of that name
 ONCE = {
     **{"SOURCE": "in", "OUT": "a.csv", "AGAIN": "1", "RETRY_REJECTED": "truncated", "LIMIT": "7"},
-    **{"RETRY_REVIEW": "1"},
-    **{"RUN_ID": "r", "RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
+    **{"RETRY_REVIEW": "1", "FORCE": "1", "PRUNE": "1"},
+    **{"RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
     **{"VERSION": "v", "REASON": "blank", "OVERRIDE": "1", "FIRST": "v", "SECOND": "w"},
     **{
         "DRY_RUN": "1",
@@ -100,8 +100,9 @@ def test_what_a_command_needs_is_not_taken_from_variables(
     for name, value in ONCE.items():
         monkeypatch.setenv(f"DIGITFLOW_{name}", value)
     for at, field in command.model.model_fields.items():
+        name = field.alias or at
         if field.is_required():
-            with pytest.raises(InputError, match=f"{at.upper()}|--{at.replace('_', '-')}"):
+            with pytest.raises(InputError, match=f"{name.upper()}|--{name.replace('_', '-')}"):
                 made(command.model, {})
 
 
