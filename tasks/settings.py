@@ -1,5 +1,6 @@
 """The typed settings of each flow: one model feeds the command line, the environment and the UI."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -384,6 +385,22 @@ class NotifySettings(WithVariables):
     max_rejected: float = Field(
         0.2, ge=0, le=1, description="Share of rejected pictures in a batch that is too many."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: SecretStr | None) -> SecretStr | None:
+        """Refuse what Apprise would not send to; it is said nowhere, for it holds a secret."""
+        if not url:
+            return url
+        from apprise import Apprise
+
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs what it cannot take
+        if not Apprise().add(url.get_secret_value()):
+            raise ValueError(
+                "Apprise knows no such place; give a webhook of Slack or Teams, mailtos://..., or "
+                "jsons://... for a program of yours"
+            )
+        return url
 
 
 class InboxSettings(PredictSettings):

@@ -4,7 +4,6 @@ What is told goes through a notification block of the server: the one named `dig
 users have filled in, or one made of `[notify]`. Without any, nobody is told of anything.
 """
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +16,6 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTag
 from prefect.events.actions import RunDeployment, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
-from pydantic import SecretStr
 
 from flows.alerting.automations import AUTOMATIONS, TAG, apply_automations
 from flows.status.events import (
@@ -29,7 +27,6 @@ from flows.status.events import (
     MODEL_EVENTS,
     REJECTED_PERCENT,
 )
-from tasks.errors import InputError
 from tasks.settings import Alert, NotifySettings
 
 BLOCK = "digitflow"  # name of the notification block
@@ -155,9 +152,6 @@ def apply_alerts(settings: NotifySettings) -> dict[str, str]:
 
     Returns:
         By name, what was done: created, updated, kept or deleted.
-
-    Raises:
-        InputError: the URL is none that Apprise knows.
     """
     with get_client(sync_client=True) as client:
         declared = [*AUTOMATIONS, *_on_promotion(client)]
@@ -202,7 +196,6 @@ def _on_promotion(client: SyncPrefectClient) -> Iterator[AutomationCore]:
 def _block(client: SyncPrefectClient, settings: NotifySettings) -> UUID | None:
     """Return the block that notifications go through, made of the URL if one is given."""
     if settings.url:
-        require_known(settings.url)
         # of all types that come with every server, this one takes whatever Apprise knows
         return cast(UUID, SlackWebhook(url=settings.url).save(BLOCK, overwrite=True))
     return notification_block(client)
@@ -226,19 +219,3 @@ def told_of(client: SyncPrefectClient) -> list[str]:
         return []
     alerts = [each for each in client.read_automations() if each.name.startswith(ALERT)]
     return sorted(each.name.removeprefix(ALERT) for each in alerts if each.enabled)
-
-
-def require_known(url: SecretStr) -> None:
-    """Refuse a URL that Apprise would not send to; it is said nowhere, for it holds a secret.
-
-    Raises:
-        InputError: it is none.
-    """
-    from apprise import Apprise
-
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs what it cannot take
-    if not Apprise().add(url.get_secret_value()):
-        raise InputError(
-            "[notify] url: Apprise knows no such place; give a webhook of Slack or Teams, "
-            "mailtos://..., or jsons://... for a program of yours"
-        )

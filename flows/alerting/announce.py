@@ -32,6 +32,7 @@ from prefect.utilities.urls import url_for
 from flows.alerting.alerts import apply_alerts, told_of
 from flows.alerting.automations import TAG
 from flows.artifacts import patiently
+from flows.deploying.settings_file import notify_settings, read_settings_file
 from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
 from flows.status.events import LINK, Event, batch_event, model_event
@@ -40,7 +41,6 @@ from flows.status.words import NEXT, page
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.results.summary import Summary
-from tasks.settings import NotifySettings
 from tasks.storage.journal import Entry
 from tasks.visible import visible
 
@@ -199,9 +199,9 @@ def bring_up_to_date() -> dict[str, str]:
     """Apply all automations, and renew the page; return by name what was done to automations.
 
     Raises:
-        InputError: where alerts are to go is wrong.
+        InputError: who is to be told is wrong, in the settings file or in a variable.
     """
-    done = apply_alerts(NotifySettings())
+    done = apply_alerts(notify_settings(read_settings_file()))
     with get_client(sync_client=True) as client:
         renew_status(client)
     return done

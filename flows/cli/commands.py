@@ -330,10 +330,11 @@ class Deploy(Command):
         from dataclasses import asdict
 
         from flows.deploying.declared import declaration
-        from flows.deploying.settings_file import read_settings_file
+        from flows.deploying.settings_file import notify_settings, read_settings_file
         from flows.orchestration.launch import lasting_server
 
-        declared = declaration(read_settings_file())
+        said = read_settings_file()
+        declared, _ = declaration(said), notify_settings(said)
         with lasting_server():
             from flows.alerting.announce import bring_up_to_date
             from flows.deploying.deploy import Kind, Note, apply

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flows.deploying.declared import Declaration, declaration
 from flows.deploying.origins import settings_of
-from flows.deploying.settings_file import read_settings_file
+from flows.deploying.settings_file import notify_settings, read_settings_file
 from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.server_process import running_server, without_login
 from tasks.device import Device, cpu, cuda_provider_problem, nvidia_gpu
@@ -44,7 +44,6 @@ def examine() -> list[Finding]:
         *_models(),
         _prefect(),
         *_settings(),
-        _alerts(),
     ]
 
 
@@ -109,10 +108,9 @@ def _prefect() -> Finding:
     return Finding("prefect", f"{running.url}, of `digitflow up`, {asks}")
 
 
-def _alerts() -> Finding:
-    notify = NotifySettings()
+def _alerts(notify: NotifySettings) -> Finding:
     if notify.url and notify.on:
-        return Finding("alerts", f"of {', '.join(notify.on)}, once `digitflow up` has started")
+        return Finding("alerts", f"of {', '.join(notify.on)}, once deployed")
     return Finding("alerts", "off, unless the server has a place for them: see `digitflow status`")
 
 
@@ -149,14 +147,15 @@ def _settings() -> list[Finding]:
     try:
         said = read_settings_file()
         settings = list(settings_of(said))
-        declared = declaration(said)
+        declared, notify = declaration(said), notify_settings(said)
     except InputError as error:
-        return [Finding("settings", str(error), False, "mend that file: nothing is deployed by it")]
+        return [Finding("settings", str(error), False, "mend that: nothing is deployed before")]
     there = "" if said.file.exists() else " (not there: all defaults)"
     return [
         Finding("settings", f"{said.file}{there}"),
         *(Finding(f"{each.table} {each.name}", each.line) for each in settings),
         *_deployed(declared),
+        _alerts(notify),
     ]
 
 

@@ -13,7 +13,8 @@ from flows.server.server_process import CODE
 from tasks.errors import InputError
 
 DECLARATION = CODE / "deployments" / "prefect.yaml"
-INBOX, WEEKLY, NIGHTLY = "inbox", "weekly", "nightly"  # names in the declaration
+# names in the declaration
+INBOX, WEEKLY, NIGHTLY, ON_PROMOTION = "inbox", "weekly", "nightly", "on-promotion"
 # of a schedule as Prefect keeps it, without whether it is active: that is never declared
 CRON = {"timezone": "UTC", "day_or": True}
 
@@ -77,6 +78,11 @@ def _deployments(
         if usual.name == INBOX and said.inboxes:
             for name, inbox in said.inboxes.items():
                 yield _with(replace(usual, name=name), inbox, said.timezone)
+        elif usual.name == ON_PROMOTION and said.inboxes:
+            for name, inbox in said.inboxes.items():
+                named = replace(usual, name=f"{name}-{ON_PROMOTION}")
+                again = {**inbox.settings, **usual.facts["parameters"]["settings"]}
+                yield _with(named, replace(inbox, settings=again), said.timezone)
         else:
             tables = {WEEKLY: said.train, NIGHTLY: said.maintain}
             yield _with(usual, tables.get(usual.name, Deployed()), said.timezone)

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.deploying.declared import INBOX, NIGHTLY, WEEKLY, declaration
-from flows.deploying.settings_file import FILE, Deployed, SettingsFile
-from tasks.settings import CommandLineOnly, InboxSettings, MaintainSettings, TrainSettings
+from flows.deploying.settings_file import FILE, Deployed, SettingsFile, notify_settings
+from tasks.settings import (
+    CommandLineOnly,
+    InboxSettings,
+    MaintainSettings,
+    NotifySettings,
+    TrainSettings,
+)
 
 DEFAULT, FROM_FILE = "default", FILE
 
@@ -31,7 +37,7 @@ def settings_of(said: SettingsFile) -> Iterator[Setting]:
     """Yield when each deployment runs, and every setting that is not left to the flow's default.
 
     Raises:
-        InputError: what the file says cannot be deployed.
+        InputError: what the file says cannot be deployed, or a variable of alerts is wrong.
     """
     tables: dict[str, tuple[str, Deployed, type[Any]]] = {
         WEEKLY: ("train", said.train, TrainSettings),
@@ -54,6 +60,18 @@ def settings_of(said: SettingsFile) -> Iterator[Setting]:
                 yield Setting(table, name, str(given[name]), origin)
             elif variable in os.environ and CommandLineOnly not in field.metadata:
                 yield Setting(table, name, os.environ[variable], f"variable {variable}")
+    yield from _notify(said)
+
+
+def _notify(said: SettingsFile) -> Iterator[Setting]:
+    told = notify_settings(said)
+    for name in NotifySettings.model_fields:
+        variable = f"DIGITFLOW_NOTIFY_{name.upper()}"
+        value = str(getattr(told, name))  # of the URL, stars
+        if name in said.notify:
+            yield Setting("notify", name, value, FROM_FILE)
+        elif variable in os.environ:
+            yield Setting("notify", name, value, f"variable {variable}")
 
 
 def _when(

@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
 from tasks.errors import InputError
-from tasks.settings import InboxSettings, MaintainSettings, TrainSettings, home
+from tasks.settings import InboxSettings, MaintainSettings, NotifySettings, TrainSettings, home
 
 FILE = "digitflow.toml"  # in the home folder
 INBOX_NAME = re.compile("[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -97,6 +98,7 @@ class SettingsFile:
     inboxes: Mapping[str, Deployed] = field(default_factory=dict)  # none: one, of the usual name
     train: Deployed = field(default_factory=Deployed)
     maintain: Deployed = field(default_factory=Deployed)
+    notify: Mapping[str, Any] = field(default_factory=dict)  # what is given; the URL as a secret
 
 
 def read_settings_file(file: Path | None = None) -> SettingsFile:
@@ -117,6 +119,22 @@ def read_settings_file(file: Path | None = None) -> SettingsFile:
     return _Reader(file, said).read()
 
 
+def notify_settings(said: SettingsFile) -> NotifySettings:
+    """Return who is told of what: what the file says, else variables, else what is usual.
+
+    Raises:
+        InputError: a variable is wrong; its value is not repeated.
+    """
+    try:
+        return NotifySettings(**said.notify)
+    except ValidationError as error:  # of the file, all is checked
+        detail = error.errors()[0]
+        variable = f"DIGITFLOW_NOTIFY_{str(detail['loc'][0]).upper()}"
+        raise InputError(f"{variable}: {_words(detail)}") from None
+    except SettingsError:
+        raise InputError('DIGITFLOW_NOTIFY_ON: give a list, as ["failed", "late"]') from None
+
+
 class _Reader:
     """Takes the file apart, table by table."""
 
@@ -124,7 +142,7 @@ class _Reader:
         self._file, self._said = file, said
 
     def read(self) -> SettingsFile:
-        allowed = ("timezone", "pool", "inbox", "train", "maintain")
+        allowed = ("timezone", "pool", "inbox", "train", "maintain", "notify")
         for key in self._said:
             if key not in allowed:
                 self._refuse(key, _unknown(key, allowed))
@@ -143,7 +161,12 @@ class _Reader:
             inboxes,
             self._deployed(TrainSettings, "train", self._table("train")),
             self._deployed(MaintainSettings, "maintain", self._table("maintain")),
+            self._notify(self._table("notify")),
         )
+
+    def _notify(self, table: dict[str, Any]) -> dict[str, Any]:
+        told = self._checked(_of_the_file(NotifySettings), "notify", table)
+        return told.model_dump(include=set(table))
 
     def _table(self, name: str) -> dict[str, Any]:
         table = self._said.get(name, {})
@@ -180,9 +203,8 @@ class _Reader:
             if detail["type"] == "extra_forbidden":
                 self._refuse(where, _unknown(key, (*also, *model.model_fields)))
             # of one that may be of several types each is said once
-            said = [each["msg"] for each in error.errors() if each["loc"][:1] == (key,)]
-            words = " or ".join(dict.fromkeys(each.removeprefix("Value error, ") for each in said))
-            self._refuse(where, words)
+            said = [_words(each) for each in error.errors() if each["loc"][:1] == (key,)]
+            self._refuse(where, " or ".join(dict.fromkeys(said)))
 
     def _refuse(self, where: str, why: str) -> NoReturn:
         raise InputError(f"{self._file}: {where}: {why}")
@@ -197,6 +219,10 @@ def _of_the_file(model: type[S]) -> type[S]:
         return (init_settings,)
 
     return type(model.__name__, (model,), {"settings_customise_sources": staticmethod(given_alone)})
+
+
+def _words(detail: ErrorDetails) -> str:
+    return detail["msg"].removeprefix("Value error, ")
 
 
 def _unknown(key: str, allowed: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from types import FrameType
 from typing import IO
 
 from flows.deploying.declared import declaration
-from flows.deploying.settings_file import read_settings_file
+from flows.deploying.settings_file import notify_settings, read_settings_file
 from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.credentials import kept_login, private_folder
 from flows.server.defaults import prefect_home, set_defaults
@@ -60,10 +61,12 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
 
     Raises:
         InputError: the port is taken, `up` runs already for this home or on Prefect's state, or the
-            settings file is wrong.
+            settings file or a variable of alerts is wrong.
         DigitflowError: the server did not start, or server or worker died again and again.
     """
-    pool = declaration(read_settings_file()).pool.name
+    said = read_settings_file()
+    pool = declaration(said).pool.name
+    notify_settings(said)  # is refused here, if it is wrong
     set_defaults()
     private_folder(home())
     url = f"http://{HOST}:{port}"
@@ -234,7 +237,7 @@ def _module(
 def _welcome(server: Server, schedules: dict[str, str], say: Say) -> None:
     show = "digitflow credentials"
     if os.environ.get("DIGITFLOW_HOME"):
-        show = f"DIGITFLOW_HOME={home()} {show}"
+        show = f"DIGITFLOW_HOME={shlex.quote(str(home()))} {show}"
     say("UI", server.url)
     if server.login is None:
         say("Login", "none (--no-auth): any user of this machine can run commands as you")

@@ -187,6 +187,16 @@ def test_a_settings_file_that_is_wrong_is_told_of_beside_all_the_rest(home: Path
     assert {"home", "champion"} <= set(findings)
 
 
+def test_of_alerts_the_doctor_shows_origins_and_no_secret(home: Path) -> None:
+    home.mkdir()
+    (home / FILE).write_text('[notify]\nurl = "json://127.0.0.1/h4sh"\non = ["late"]')
+    findings = {finding.name: finding.found for finding in examine()}
+    assert findings["notify on"] == f"['late']  ({FILE})"
+    assert findings["notify url"].endswith(f"({FILE})")
+    assert findings["alerts"] == "of late, once deployed"
+    assert "h4sh" not in str(findings)
+
+
 @pytest.mark.parametrize(
     ("gpu", "problem", "expected"),
     [

@@ -71,6 +71,7 @@ def test_it_makes_everything_once(server: SyncPrefectClient, home: Path) -> None
         "made train/weekly: 0 3 * * 0 (UTC)",
         "made predict/inbox: */5 * * * * (UTC)",
         "made maintain/nightly: 30 1 * * * (UTC)",
+        "made predict/on-promotion: only when asked for",
     ]
     assert made.schedules[WEEKLY] == "0 3 * * 0 (UTC)"
     assert made.schedules[INBOX] == "*/5 * * * * (UTC)"
@@ -195,11 +196,19 @@ def test_an_inbox_that_is_declared_no_more_is_named_and_removed_when_asked(
     two = '[inbox.a]\nsource = "/a"\n[inbox.b]\nsource = "/b"'
     deploy(home, two)
     one = '[inbox.a]\nsource = "/a"'
-    [line] = lines(deploy(home, one))
-    assert line.startswith("left predict/b: declared no more")
-    assert len(server.read_deployments()) == 4
-    assert lines(deploy(home, one, prune=True)) == ["removed predict/b: declared no more"]
-    assert {each.name for each in server.read_deployments()} == {"weekly", "nightly", "a"}
+    left = lines(deploy(home, one))
+    assert [line.partition(",")[0] for line in sorted(left)] == [
+        "left predict/b-on-promotion: declared no more",
+        "left predict/b: declared no more",
+    ]
+    assert len(server.read_deployments()) == 6
+    assert sorted(lines(deploy(home, one, prune=True))) == [
+        "removed predict/b-on-promotion: declared no more",
+        "removed predict/b: declared no more",
+    ]
+    assert {each.name for each in server.read_deployments()} == {
+        *("weekly", "nightly", "a", "a-on-promotion")
+    }
     assert lines(deploy(home, one, prune=True)) == []
 
 

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from flows.deploying.declared import DECLARATION, declaration
-from flows.deploying.settings_file import FILE, SettingsFile, read_settings_file
+from flows.deploying.origins import settings_of
+from flows.deploying.settings_file import (
+    FILE,
+    SettingsFile,
+    notify_settings,
+    read_settings_file,
+)
 from tasks.errors import InputError
 from tasks.settings import InboxSettings, PredictSettings
 
@@ -23,7 +29,7 @@ def deployments(file: SettingsFile) -> dict[str, dict[str, object]]:
 
 def test_without_a_file_everything_is_as_declared(home: Path) -> None:
     usual = deployments(read_settings_file())
-    assert set(usual) == {"weekly", "nightly", "inbox"}
+    assert set(usual) == {"weekly", "nightly", "inbox", "on-promotion"}
     assert usual == deployments(said(home, ""))
 
 
@@ -46,7 +52,9 @@ def test_inboxes_have_their_own_settings_and_the_time_zone_of_all(home: Path) ->
         """,
     )
     declared = deployments(file)
-    assert set(declared) == {"weekly", "nightly", "post", "desk"}
+    assert set(declared) == {
+        *("weekly", "nightly", "post", "desk", "post-on-promotion", "desk-on-promotion")
+    }
     assert declared["post"]["parameters"] == {
         "settings": {"source": "/mnt/post", "max_error": 0.01}
     }
@@ -60,6 +68,66 @@ def test_inboxes_have_their_own_settings_and_the_time_zone_of_all(home: Path) ->
     assert declared["weekly"]["parameters"] == {
         "settings": {"data": "/data/digits", "recipe": "standard"}
     }
+
+
+def test_what_is_in_review_of_each_inbox_is_read_again_by_its_own_settings(home: Path) -> None:
+    file = said(
+        home,
+        """
+        [inbox.post]
+        source = "/mnt/post"
+        max_error = 0.01
+        include = ["*.png"]
+        after = "move"
+        move_to = "/mnt/read"
+        retry_review = false
+        [inbox.desk]
+        cron = "0 4 * * *"
+        """,
+    )
+    declared = deployments(file)
+    again = declared["post-on-promotion"]
+    assert again["parameters"] == {
+        "settings": {**file.inboxes["post"].settings, "retry_review": True}
+    }
+    assert again["tags"] == {"digitflow": True, "on-promotion": True}
+    desk = declared["desk-on-promotion"]
+    assert (desk["parameters"], desk["schedules"]) == ({"settings": {"retry_review": True}}, {})
+    assert "on-promotion" not in declared
+    with pytest.raises(InputError, match=r"\[inbox.a-on-promotion\]: give it another name"):
+        declaration(said(home, "[inbox.a]\n[inbox.a-on-promotion]"))
+
+
+def test_who_is_told_is_what_the_file_says_then_variables_and_no_secret_is_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_NOTIFY_URL", "json://elsewhere/h4sh")
+    monkeypatch.setenv("DIGITFLOW_NOTIFY_MAX_REJECTED", "0.5")
+    file = said(home, '[notify]\nurl = "json://127.0.0.1/h4sh"\non = ["late"]')
+    told = notify_settings(file)
+    assert told.url
+    assert told.url.get_secret_value() == "json://127.0.0.1/h4sh"
+    assert (told.on, told.max_rejected) == (["late"], 0.5)
+    shown = {each.name: each.line for each in settings_of(file) if each.table == "notify"}
+    assert shown == {
+        "url": f"**********  ({FILE})",
+        "on": f"['late']  ({FILE})",
+        "max_rejected": "0.5  (variable DIGITFLOW_NOTIFY_MAX_REJECTED)",
+    }
+    assert "h4sh" not in repr((file, told))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("URL", "h4sh"), ("ON", "h4sh"), ("ON", '["h4sh"]')]
+)
+def test_a_variable_of_alerts_that_is_wrong_is_named_without_its_value(
+    variable: str, value: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"DIGITFLOW_NOTIFY_{variable}", value)
+    with pytest.raises(InputError) as refused:
+        notify_settings(said(home, ""))
+    assert str(refused.value).startswith(f"DIGITFLOW_NOTIFY_{variable}: ")
+    assert "h4sh" not in str(refused.value)
 
 
 def test_a_pool_of_containers_has_the_image_that_is_named(home: Path) -> None:
@@ -109,6 +177,10 @@ def test_every_setting_of_an_inbox_may_be_given(home: Path) -> None:
         ("[maintain]\nkeep = 3", "[maintain] keep", "keep_days, keep_runs"),
         ("[pool]\ntype = 'k8s'", "[pool] type", "'kubernetes'"),
         ("[pool]\nkind = 'k8s'", "[pool] kind", "name, type, image"),
+        ("[notify]\nurls = 'x'", "[notify] urls", "did you mean url?"),
+        ("[notify]\nurl = 'nobody'", "[notify] url", "Apprise knows no such place"),
+        ("[notify]\non = ['faild']", "[notify] on", "'failed', 'late'"),
+        ("notify = 3", "notify", "a table"),
         ("[inbox", "", "Expected"),
     ],
 )
@@ -152,4 +224,6 @@ def test_the_settings_of_a_flow_are_those_of_its_parameters(home: Path) -> None:
 def test_the_example_of_the_readme_is_one(home: Path) -> None:
     page = (DECLARATION.parent / "README.md").read_text()
     [example] = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert set(deployments(said(home, example))) == {"weekly", "nightly", "post", "desk"}
+    file = said(home, example)
+    assert set(deployments(file)) >= {"weekly", "nightly", "post", "desk"}
+    assert file.notify
