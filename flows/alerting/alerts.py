@@ -17,7 +17,7 @@ from prefect.events.actions import RunDeployment, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from flows.alerting.automations import AUTOMATIONS, TAG, apply_automations
+from flows.alerting.automations import AUTOMATIONS, TAG, Done, apply_automations
 from flows.status.events import (
     BATCH,
     BATCH_COMPLETED,
@@ -33,6 +33,8 @@ BLOCK = "digitflow"  # name of the notification block
 ON_PROMOTION = "on-promotion"  # second tag of deployments that run after a promotion
 ALERT = "digitflow: tell of "  # what the names of alerts begin with
 OURS = "digitflow: "  # and those of all automations of ours
+
+NOT_YET = UUID(int=0)  # of what a dry run does not make
 
 SILENCE = timedelta(hours=1)  # after an alert of a deployment, until the next of its kind
 STARTS_WITHIN = timedelta(minutes=10)  # after Prefect has found a run to be late, by 15 s
@@ -147,21 +149,34 @@ def _percents(share: float) -> list[str]:
     return [str(percent) for percent in range(int(100 * share), 101)]
 
 
-def apply_alerts(settings: NotifySettings) -> dict[str, str]:
+def apply_alerts(
+    settings: NotifySettings,
+    *,
+    coming: Sequence[str] = (),
+    force: bool = False,
+    dry_run: bool = False,
+) -> dict[str, Done]:
     """Bring all automations of ours on the server of Prefect's settings to what is declared.
 
+    Args:
+        settings: who is told of what.
+        coming: names of deployments that would run after a promotion, and are not there yet.
+        force: make again what somebody has removed.
+        dry_run: change nothing.
+
     Returns:
-        By name, what was done: created, updated, kept or deleted.
+        By name, what was done, or would be.
     """
     with get_client(sync_client=True) as client:
-        declared = [*AUTOMATIONS, *_on_promotion(client)]
-        if block := _block(client, settings):
+        declared = [*AUTOMATIONS, *_on_promotion(client, coming)]
+        if block := _block(client, settings, dry_run=dry_run):
             every = rules(settings)
             declared += [_alert(kind, every[kind], block) for kind in settings.on]
-        done = apply_automations(declared)
+        done = apply_automations(declared, force=force, dry_run=dry_run)
         for each in client.read_automations():
             if each.name.startswith(OURS) and TAG in each.tags and each.name not in done:
-                client.delete_automation(each.id)
+                if not dry_run:
+                    client.delete_automation(each.id)
                 done[each.name] = "deleted"
         return done
 
@@ -177,24 +192,27 @@ def _alert(kind: Alert, rule: Rule, block: UUID) -> AutomationCore:
     )
 
 
-def _on_promotion(client: SyncPrefectClient) -> Iterator[AutomationCore]:
+def _on_promotion(client: SyncPrefectClient, coming: Sequence[str]) -> Iterator[AutomationCore]:
     tags = DeploymentFilterTags(all_=[TAG, ON_PROMOTION])
-    found = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags))
-    if found:
+    there = client.read_deployments(deployment_filter=DeploymentFilter(tags=tags))
+    starts = sorted([(each.name, each.id) for each in there] + [(each, NOT_YET) for each in coming])
+    if starts:
         yield AutomationCore(
             name=f"{OURS}read again what is in review, after a promotion",
             description="Another model may be surer of it.",
             tags=[TAG],
             trigger=_of_models("promote", "").trigger,
             actions=[
-                RunDeployment(source="selected", deployment_id=each.id, parameters=None)
-                for each in sorted(found, key=lambda one: one.name)
+                RunDeployment(source="selected", deployment_id=identity, parameters=None)
+                for _, identity in starts
             ],
         )
 
 
-def _block(client: SyncPrefectClient, settings: NotifySettings) -> UUID | None:
+def _block(client: SyncPrefectClient, settings: NotifySettings, *, dry_run: bool) -> UUID | None:
     """Return the block that notifications go through, made of the URL if one is given."""
+    if settings.url and dry_run:
+        return notification_block(client) or NOT_YET
     if settings.url:
         # of all types that come with every server, this one takes whatever Apprise knows
         return cast(UUID, SlackWebhook(url=settings.url).save(BLOCK, overwrite=True))

@@ -7,7 +7,7 @@ python -m flows.alerting.announce
 brings automations and page up to date, after deployments were applied.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -29,9 +29,11 @@ from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from prefect.utilities.urls import url_for
 
-from flows.alerting.alerts import apply_alerts, told_of
-from flows.alerting.automations import TAG
+from flows.alerting.alerts import ON_PROMOTION, apply_alerts, told_of
+from flows.alerting.automations import TAG, Done
 from flows.artifacts import patiently
+from flows.deploying.declared import Declaration
+from flows.deploying.deploy import Kind, Note
 from flows.deploying.settings_file import notify_settings, read_settings_file
 from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
@@ -195,13 +197,53 @@ def _emit(client: SyncPrefectClient, event: Event) -> None:
         ask()
 
 
-def bring_up_to_date() -> dict[str, str]:
-    """Apply all automations, and renew the page; return by name what was done to automations.
+_NOTES: dict[Done, tuple[Kind, str]] = {
+    "created": ("made", ""),
+    "updated": ("changed", "as it is declared"),
+    "kept": ("as declared", ""),
+    "left removed": ("kept", "removed there, and stays so"),
+    "deleted": ("removed", "declared no more"),
+}
+
+
+def automations(
+    declared: Declaration, deployed: Sequence[Note], *, force: bool, dry_run: bool
+) -> list[Note]:
+    """Bring automations and page up to date after deployments, and return a line for each.
+
+    Args:
+        declared: what was deployed.
+        deployed: what was done by that, or would be.
+        force: make again what somebody has removed.
+        dry_run: change nothing.
 
     Raises:
         InputError: who is to be told is wrong, in the settings file or in a variable.
     """
-    done = apply_alerts(notify_settings(read_settings_file()))
+    made = {note.what.partition("/")[2] for note in deployed if note.kind == "made"}
+    again = [each.name for each in declared.deployments if ON_PROMOTION in each.facts["tags"]]
+    coming = sorted(made.intersection(again)) if dry_run else []
+    done = bring_up_to_date(coming=coming, force=force, dry_run=dry_run)
+    return [Note(f"automation {name}", *_NOTES[what]) for name, what in done.items()]
+
+
+def bring_up_to_date(
+    *, coming: Sequence[str] = (), force: bool = False, dry_run: bool = False
+) -> dict[str, Done]:
+    """Apply all automations, and renew the page; return by name what was done to automations.
+
+    Args:
+        coming: of a dry run, names of deployments that would run after a promotion once made.
+        force: make again what somebody has removed.
+        dry_run: change nothing.
+
+    Raises:
+        InputError: who is to be told is wrong, in the settings file or in a variable.
+    """
+    told = notify_settings(read_settings_file())
+    done = apply_alerts(told, coming=coming, force=force, dry_run=dry_run)
+    if dry_run:
+        return done
     with get_client(sync_client=True) as client:
         renew_status(client)
     return done

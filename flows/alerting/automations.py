@@ -1,20 +1,22 @@
-"""The automations of digitflow, and how they get onto a Prefect server.
-
-python -m flows.alerting.automations
-"""
+"""The automations of digitflow, and how they get onto a Prefect server."""
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectAlreadyExists
 
 TAG = "digitflow"  # of what is ours: automations, deployments, and so their runs
+REMEMBERED = "digitflow_automations"  # variable of the server: names of what was applied last
 UNHEARD = timedelta(seconds=90)  # three heartbeats
+
+Done = Literal["created", "updated", "kept", "left removed", "deleted"]
 
 # what an event of a run of ours is related to
 _OURS = ResourceSpecification(
@@ -53,34 +55,63 @@ CRASHED = AutomationCore(
 AUTOMATIONS = (CRASHED,)
 
 
-def apply_automations(declared: Iterable[AutomationCore] = AUTOMATIONS) -> dict[str, str]:
+def apply_automations(
+    declared: Iterable[AutomationCore] = AUTOMATIONS, *, force: bool = False, dry_run: bool = False
+) -> dict[str, Done]:
     """Put automations on the server of Prefect's settings, as often as you like.
 
     One of that name is brought to what is declared; whether it is paused is left to the people of
-    the server, and so are all others.
+    the server, and so are all others. One that was applied before and that somebody has removed
+    stays so.
+
+    Args:
+        declared: all that are to be there; of others it is forgotten that they were applied.
+        force: make again what somebody has removed.
+        dry_run: change nothing.
 
     Returns:
-        By name, what was done: created, updated or kept.
+        By name, what was done, or would be.
     """
+    wanted = list(declared)
+    names = sorted(automation.name for automation in wanted)
     with get_client(sync_client=True) as client:
-        return {automation.name: _applied(client, automation) for automation in declared}
+        variable = client.read_variable_by_name(REMEMBERED)
+        remembered: Any = variable.value if variable else []
+        done = {
+            each.name: _applied(
+                client, each, may_make=force or each.name not in remembered, dry_run=dry_run
+            )
+            for each in wanted
+        }
+        if not dry_run and names != remembered:
+            _remember(client, names)
+        return done
 
 
-def _applied(client: SyncPrefectClient, declared: AutomationCore) -> str:
+def _applied(
+    client: SyncPrefectClient, declared: AutomationCore, *, may_make: bool, dry_run: bool
+) -> Done:
     there = client.read_automations_by_name(declared.name)
+    if not there and not may_make:
+        return "left removed"
     differing = [each for each in there if _facts(each) != _facts(declared)]
-    for each in differing:
-        kept_paused = declared.model_copy(update={"enabled": each.enabled})
-        client.update_automation(each.id, kept_paused)
-    if not there:
-        client.create_automation(declared)
+    if not dry_run:
+        for each in differing:
+            kept_paused = declared.model_copy(update={"enabled": each.enabled})
+            client.update_automation(each.id, kept_paused)
+        if not there:
+            client.create_automation(declared)
     return "created" if not there else "updated" if differing else "kept"
+
+
+def _remember(client: SyncPrefectClient, names: list[str]) -> None:
+    value: Any = names
+    try:
+        client.create_variable(VariableCreate(name=REMEMBERED, value=value, tags=[TAG]))
+    except ObjectAlreadyExists:
+        client.update_variable(VariableUpdate(name=REMEMBERED, value=value))
 
 
 def _facts(automation: AutomationCore) -> dict[str, Any]:
     """Return what is declared of an automation: all but whether it is paused."""
     return automation.model_dump(include=set(AutomationCore.model_fields) - {"enabled"})
-
-
-if __name__ == "__main__":
-    apply_automations()

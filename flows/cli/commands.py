@@ -336,15 +336,12 @@ class Deploy(Command):
         said = read_settings_file()
         declared, _ = declaration(said), notify_settings(said)
         with lasting_server():
-            from flows.alerting.announce import bring_up_to_date
-            from flows.deploying.deploy import Kind, Note, apply
+            from flows.alerting.announce import automations
+            from flows.deploying.deploy import apply
 
             applied = apply(declared, force=self.force, prune=self.prune, dry_run=self.dry_run)
-            if not self.dry_run:
-                kinds: dict[str, Kind] = {"created": "made", "updated": "changed"}
-                for name, done in bring_up_to_date().items():
-                    kind = kinds.get(done, "as declared")
-                    applied.notes.append(Note(f"automation {name}", kind))
+            told = automations(declared, applied.notes, force=self.force, dry_run=self.dry_run)
+            applied.notes.extend(told)
         self.answer(asdict(applied))
         for note in applied.notes:
             self.console().log(note.kind.capitalize(), note.line)

@@ -80,12 +80,16 @@ def _deployments(
                 yield _with(replace(usual, name=name), inbox, said.timezone)
         elif usual.name == ON_PROMOTION and said.inboxes:
             for name, inbox in said.inboxes.items():
-                named = replace(usual, name=f"{name}-{ON_PROMOTION}")
                 again = {**inbox.settings, **usual.facts["parameters"]["settings"]}
-                yield _with(named, replace(inbox, settings=again), said.timezone)
+                yield _with(_of(name, usual), replace(inbox, settings=again), said.timezone)
         else:
             tables = {WEEKLY: said.train, NIGHTLY: said.maintain}
             yield _with(usual, tables.get(usual.name, Deployed()), said.timezone)
+
+
+def _of(inbox: str, usual: Declared) -> Declared:
+    """Return what runs after a promotion by the name that it has for that inbox."""
+    return usual if inbox == INBOX else replace(usual, name=f"{inbox}-{ON_PROMOTION}")
 
 
 def _declared(entry: dict[str, Any], where: dict[str, Any]) -> Declared:

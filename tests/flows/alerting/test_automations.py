@@ -12,6 +12,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.alerting.automations import (
     AUTOMATIONS,
     CRASHED,
+    REMEMBERED,
     apply_automations,
 )
 from flows.console import quietly
@@ -31,6 +32,7 @@ def no_automations(server: SyncPrefectClient) -> Iterator[None]:
     yield
     for automation in server.read_automations():
         server.delete_automation(automation.id)
+    server.delete_variable_by_name(REMEMBERED)
 
 
 def declared(name: str, within: int) -> AutomationCore:
@@ -54,6 +56,30 @@ def test_what_changed_is_updated_and_stays_paused(server: SyncPrefectClient) -> 
     assert (ours.trigger.within, ours.enabled) == (timedelta(seconds=60), False)
     assert (running.trigger.within, running.enabled) == (timedelta(seconds=90), True)
     assert apply_automations([declared("ours", 60)]) == {"ours": "kept"}
+
+
+def test_what_somebody_has_removed_stays_so_unless_forced_or_declared_anew(
+    server: SyncPrefectClient,
+) -> None:
+    both = [declared("ours", 90), declared("running", 90)]
+    apply_automations(both)
+    server.delete_automation(server.read_automations_by_name("ours")[0].id)
+    for dry_run in (True, False, False):
+        done = apply_automations(both, dry_run=dry_run)
+        assert done == {"ours": "left removed", "running": "kept"}
+    assert server.read_automations_by_name("ours") == []
+    assert apply_automations(both, force=True)["ours"] == "created"
+    apply_automations([both[1]])
+    server.delete_automation(server.read_automations_by_name("ours")[0].id)
+    assert apply_automations(both)["ours"] == "created"
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(server: SyncPrefectClient) -> None:
+    assert apply_automations([declared("ours", 90)], dry_run=True) == {"ours": "created"}
+    assert server.read_automations() == []
+    assert apply_automations([declared("ours", 90)]) == {"ours": "created"}
+    assert apply_automations([declared("ours", 60)], dry_run=True) == {"ours": "updated"}
+    assert server.read_automations()[0].trigger.within == timedelta(seconds=90)
 
 
 def test_what_others_have_made_is_left_alone(server: SyncPrefectClient) -> None:

@@ -38,6 +38,8 @@ def server(started: SyncPrefectClient) -> SyncPrefectClient:
         started.delete_deployment(deployment.id)
     for variable in started.read_variables():
         started.delete_variable_by_name(variable.name)
+    for automation in started.read_automations():
+        started.delete_automation(automation.id)
     for pool in started.read_work_pools():
         started.delete_work_pool(pool.name)
     return started
@@ -51,6 +53,10 @@ def deploy(home: Path, text: str = "", **how: bool) -> Applied:
 
 def lines(applied: Applied, but: tuple[str, ...] = ("as declared",)) -> list[str]:
     return [f"{note.kind} {note.line}" for note in applied.notes if note.kind not in but]
+
+
+def in_a_row(printed: str) -> str:
+    return " ".join(printed.split())
 
 
 def crons(server: SyncPrefectClient, name: str = INBOX) -> list[str]:
@@ -110,6 +116,7 @@ def test_what_the_file_says_is_applied_and_what_it_says_no_more_is_as_before(
     assert lines(deploy(home)) == [
         "changed predict/inbox: schedule: 0 4 * * * (UTC) -> */5 * * * * (UTC)",
         "changed predict/inbox: settings.max_error: 0.01 -> nothing",
+        "changed predict/on-promotion: settings.max_error: 0.01 -> nothing",
     ]
     assert server.read_deployment_by_name(INBOX).parameters == {"settings": {}}
     assert crons(server) == ["*/5 * * * *"]
@@ -162,6 +169,7 @@ def test_where_both_changed_something_the_rest_follows_the_file(
     assert lines(done) == [
         "changed predict/inbox: settings.max_error: nothing -> 0.01",
         "kept predict/inbox: schedule: 1 1 * * * (UTC), changed there; declared: 0 4 * * * (UTC)",
+        "changed predict/on-promotion: settings.max_error: nothing -> 0.01",
     ]
     assert crons(server) == ["1 1 * * *"]
     deploy(home, '[inbox.inbox]\ncron = "0 4 * * *"\nmax_error = 0.01', force=True)
@@ -223,6 +231,7 @@ def test_a_deployment_of_prefects_own_command_is_taken_over(
         "changed predict/inbox: settings.max_error: nothing -> 0.01",
         "kept predict/inbox: schedule: */5 * * * * (UTC), was there before digitflow "
         "deployed; declared: 0 4 * * * (UTC)",
+        "changed predict/on-promotion: settings.max_error: nothing -> 0.01",
     ]
 
 
@@ -275,8 +284,16 @@ def test_the_command_prints_a_line_for_each_and_json(
     printed = capsys.readouterr().out
     assert "predict/inbox: */5 * * * * (UTC)" in printed
     assert "nothing was changed" in printed
+    assert "Made automation digitflow: what is not heard of has crashed" in in_a_row(printed)
+    assert "Made automation digitflow: read again what is in review" in in_a_row(printed)
+    assert server.read_automations() == []
     assert run("deploy", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
+    assert len(server.read_automations()) == 2
+    server.delete_automation(server.read_automations()[0].id)
+    assert run("deploy") == 0
+    assert in_a_row(capsys.readouterr().out).count("removed there, and stays so") == 1
+    assert len(server.read_automations()) == 1
     assert facts["schedules"][WEEKLY] == "0 3 * * 0 (UTC)"
     server.pause_deployment(server.read_deployment_by_name(INBOX).id)
     deployed = [each.found for each in examine() if each.name == "deployed"]

@@ -19,6 +19,8 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable
 
+from flows.orchestration.up import _welcome
+from flows.server.server_process import Server
 from tasks.registry import registry
 from tests.helpers import free_port, register_champion
 from tests.inference.test_worker import is_running
@@ -367,6 +369,20 @@ def _wait_for_the_end_of(pids: list[int]) -> None:
 def _descendants(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [each for child in map(int, listed) for each in (child, *_descendants(child))]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_line_for_another_terminal_may_be_pasted_where_the_home_has_a_space(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITFLOW_HOME", f"{tmp_path}/it's a home")
+    said: list[str] = []
+    _welcome(Server(4200, None), {}, lambda _, line: said.append(line))
+    [line] = [each for each in said if "export" in each]
+    pasted = line.replace("export ", "echo ").replace("digitflow credentials", "printenv $NAME")
+    environment = {"PATH": os.environ["PATH"], "NAME": "DIGITFLOW_HOME"}
+    printed = subprocess.check_output([shell, "-c", pasted], env=environment, text=True)
+    assert printed.strip() == f"{tmp_path}/it's a home"
 
 
 def _worker_is_online(up: Running) -> bool:
