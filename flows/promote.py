@@ -199,7 +199,7 @@ def row_counts() -> dict[str, int]:
     """Return how many rows of the results table each version has read."""
     counts: Counter[str] = Counter()
     if table.is_table(results_table()):
-        for batch in table.scan(results_table(), ["model_version"], pc.scalar(True)):
+        for batch in table.scan(results_table(), ["model_version"], lambda _: pc.scalar(True)):
             pairs = pc.value_counts(batch["model_version"]).to_pylist()
             counts.update({pair["values"]: pair["counts"] for pair in pairs})
     return counts

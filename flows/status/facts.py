@@ -218,15 +218,23 @@ def what_waits(place: Any) -> Waiting:
 def _waiting(table: str) -> Waiting:
     """Look only at files that were ever in review, which are few where the table is large."""
     columns = [*_FILE, "reason", *results.RANKED_BY]
-    in_review = pc.field("status") == Status.REVIEW.value
-    found = [pa.Table.from_batches([batch]) for batch in results.scan(table, columns, in_review)]
+    found = [
+        pa.Table.from_batches([batch])
+        for batch in results.scan(
+            table, columns, lambda text: results.COUNTS & (text("status") == Status.REVIEW.value)
+        )
+    ]
     if not (rows := pa.concat_tables(found) if found else None):
         return Waiting()
     names = pc.unique(results.file_names(rows))
-    theirs = pc.field("path").isin(rows["path"].unique())
+    paths = rows["path"].unique()
     readings = [
         pa.Table.from_batches([batch])
-        for batch in results.scan(table, [*_FILE, *results.RANKED_BY], theirs)
+        for batch in results.scan(
+            table,
+            [*_FILE, *results.RANKED_BY],
+            lambda text: results.COUNTS & text("path").isin(paths),
+        )
     ]
     last = pa.concat_tables(readings)
     last = last.filter(pc.is_in(results.file_names(last), names))

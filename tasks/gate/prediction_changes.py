@@ -17,7 +17,7 @@ from tasks.inputs.base import Inputs, unprintable
 from tasks.inputs.open import open_inputs
 from tasks.not_measured import NotMeasured
 from tasks.outcomes import Reason
-from tasks.results.table import COUNTS, RANKED_BY, is_table, ranks, scan
+from tasks.results.table import COUNTS, RANKED_BY, Condition, Text, is_table, of_run, ranks, scan
 
 MOST_FILES = 1_000
 
@@ -39,7 +39,7 @@ def recent_batches(
         if len(chosen) >= most:
             break
         runs.append(run)
-        for batch in scan(table, ["root", "path"], COUNTS & (pc.field("run_id") == run)):
+        for batch in scan(table, ["root", "path"], _counted(run)):
             for row in batch.to_pylist():
                 key = (row["root"], row["path"])
                 if key not in chosen and len(chosen) < most:
@@ -48,11 +48,18 @@ def recent_batches(
     return runs, files
 
 
+def _counted(run: str) -> Condition:
+    return lambda text: COUNTS & of_run(run)(text)
+
+
 def _newest_first(table: str, leave_out: str) -> list[str]:
     if not is_table(table):
         return []
     newest: dict[str, int] = {}
-    others = COUNTS & ~pc.starts_with(pc.field("root"), leave_out)
+
+    def others(text: Text) -> pc.Expression:
+        return COUNTS & ~pc.starts_with(text("root"), leave_out)
+
     for batch in scan(table, ["run_id", *RANKED_BY], others):
         ranked = pa.table({"run_id": batch["run_id"], "rank": ranks(batch)})
         for row in ranked.group_by("run_id").aggregate([("rank", "max")]).to_pylist():

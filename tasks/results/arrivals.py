@@ -83,16 +83,19 @@ def _number(family: dict[int, Reading], size: int | None, mtime_ns: int | None) 
 
 def _families(listing: Listing, table: str) -> dict[str, dict[int, Reading]]:
     """Return the readings of listed names of which one was taken away, by root and name."""
-    roots = of_roots(listing.roots.names)
-    taken = roots & pc.field("original").is_valid()
+    roots = listing.roots.names
     wanted = pa.array([NUL.join(place) for place in places_of(listing)], pa.string())
     known = set[str]()
-    for batch in scan(table, ["root", "path"], taken):
+    for batch in scan(
+        table,
+        ["root", "path"],
+        lambda text: of_roots(roots, text) & pc.field("original").is_valid(),
+    ):
         bases = _bases(batch)
         known.update(bases.filter(pc.is_in(bases, value_set=wanted)).to_pylist())
     wanted = pa.array(sorted(known), pa.string())
     families = dict[str, dict[int, Reading]]()
-    for batch in scan(table, COLUMNS, roots) if known else ():
+    for batch in scan(table, COLUMNS, lambda text: of_roots(roots, text)) if known else ():
         chosen = batch.filter(pc.is_in(_bases(batch), value_set=wanted))
         for base, rank, row in zip(
             _bases(chosen).to_pylist(), ranks(chosen).to_pylist(), chosen.to_pylist(), strict=True

@@ -31,10 +31,12 @@ from tasks.results.names import NAMES, rename
 from tasks.results.schema import SCHEMA
 from tasks.results.table import (
     COUNTS,
+    Text,
     dataset_of,
     error_text,
     of_roots,
     open_table,
+    scanner_of,
     storage_options,
 )
 from tasks.results.table_files import (
@@ -258,14 +260,18 @@ def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Ta
     What another run has read and taken away has not vanished.
     """
     key = [*_FILE, "size", "mtime_ns"]
-    wanted = (
-        of_roots(writer.roots)
-        & COUNTS
-        & pc.field("run_id").isin(sorted(writer.other_runs))
-        & pc.field("commit_version").isin(sorted(writer.other_commits))
-        & pc.field("path").isin(rows["path"].combine_chunks())
-    )
-    theirs = dataset_of(latest, writer.table).to_table(columns=[*key, "original"], filter=wanted)
+
+    def wanted(text: Text) -> pc.Expression:
+        return (
+            of_roots(writer.roots, text)
+            & COUNTS
+            & text("run_id").isin(sorted(writer.other_runs))
+            & pc.field("commit_version").isin(sorted(writer.other_commits))
+            & text("path").isin(rows["path"].combine_chunks())
+        )
+
+    latest_rows = dataset_of(latest, writer.table)
+    theirs = scanner_of(latest_rows, wanted, [*key, "original"]).to_table()
     known = set(_keys(theirs, key))
     taken = set(_keys(theirs.filter(theirs["original"].is_valid()), _FILE))
     gone = pc.equal(rows["reason"], Reason.VANISHED).to_pylist()

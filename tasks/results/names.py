@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction
 
 from tasks.inputs.base import printable
-from tasks.results.table import ROW_BATCH, dataset_of
+from tasks.results.table import ROW_BATCH, Text, dataset_of, scanner_of
 from tasks.results.table_files import commit_files, sync_rows
 
 NAMES = Transaction("digitflow/names", 2)  # of tables whose names are as they are written today
@@ -53,14 +53,19 @@ def rename(version: DeltaTable, table: str) -> None:
 
 def _names_of_before(version: DeltaTable, table: str) -> pa.Table:
     """Return roots and paths that are written otherwise today, with how they are."""
-    doubled = [pc.match_substring(pc.field(name), "\\\\") for name in FILE]
-    batches = dataset_of(version, table).to_batches(
-        columns=list(FILE),
-        filter=doubled[0] | doubled[1],
+
+    def doubled(text: Text) -> pc.Expression:
+        root, path = (pc.match_substring(text(name), "\\\\") for name in FILE)
+        return root | path
+
+    batches = scanner_of(
+        dataset_of(version, table),
+        doubled,
+        list(FILE),
         batch_size=ROW_BATCH,
         batch_readahead=1,
         fragment_readahead=1,
-    )
+    ).to_batches()
     names = dict[tuple[str, str], tuple[str, str]]()
     for batch in batches:
         for root, path in zip(*(batch[name].to_pylist() for name in FILE), strict=True):

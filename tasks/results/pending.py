@@ -25,9 +25,9 @@ from tasks.results.table import (
     FEW,
     NUL,
     RANKED_BY,
+    Text,
     file_names,
     is_table,
-    of_paths,
     of_roots,
     paths_of,
     ranks,
@@ -185,13 +185,16 @@ def _known(table: str, listing: Listing, policy: ReprocessPolicy, bounds_of: Bou
     """Return the current reading of each file; of several the one that was committed last."""
     facts = ["page", "size", "mtime_ns", "content_hash", "run_id"]
     columns = ["root", *facts, *DECIDED_BY, *RANKED_BY]
-    wanted = of_roots(listing.roots.names) & COUNTS
-    if policy.again:
-        wanted &= pc.field("run_id").isin(pa.array(policy.resumed, pa.string()))
-    batches = scan(table, columns, wanted)
-    if listing.count <= FEW:  # an inbox from which files are taken has few, and many rows
-        batches = of_paths(batches, pa.array(paths_of(listing), pa.string()))
-    batches = (batch for batch in batches if batch.num_rows)
+    few = listing.count <= FEW  # an inbox from which files are taken has few, and many rows
+    paths = pa.array(paths_of(listing), pa.string()) if few else None
+
+    def wanted(text: Text) -> pc.Expression:
+        found = of_roots(listing.roots.names, text) & COUNTS
+        if policy.again:
+            found &= text("run_id").isin(pa.array(policy.resumed, pa.string()))
+        return found if paths is None else found & text("path").isin(paths)
+
+    batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
     parts = [_columns(batch, policy, bounds_of) for batch in batches]
     if not parts:
         kinds = (KEY, bool, bool, int, int, KEY, int, bool)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pyarrow.dataset import Dataset
+from pyarrow.dataset import FileSystemDataset
 
 from tasks.inputs.listing import Listing
 from tasks.metrics.error_bounds import ErrorBounds
@@ -25,6 +25,8 @@ from tasks.results.table import (
     NUL,
     RANK,
     RANKED_BY,
+    Condition,
+    Text,
     current,
     dataset_of,
     file_names,
@@ -33,6 +35,7 @@ from tasks.results.table import (
     open_table,
     ranks,
     reading,
+    scanner_of,
 )
 from tasks.task import task
 
@@ -160,7 +163,7 @@ def _redecide(
         theirs = changed.filter(pc.is_in(names, _texts(chosen))).sort_by("read_at_min")
         for start in range(0, theirs.num_rows, PATHS):
             group = theirs.slice(start, PATHS)
-            rows = dataset.to_table(filter=_rows_of(group))
+            rows = scanner_of(dataset, _rows_of(group)).to_table()
             rows = current(rows.filter(pc.is_in(file_names(rows), _combined(file_names(group)))))
             redecided = _of_run(
                 with_decisions(rows, max_error, bounds_of), writer.run_id, bounds_of
@@ -172,28 +175,36 @@ def _redecide(
 
 
 def _changed(
-    dataset: Dataset, writer: WriterContext, max_error: float, bounds_of: BoundsOf
+    dataset: FileSystemDataset, writer: WriterContext, max_error: float, bounds_of: BoundsOf
 ) -> pa.Table:
     """Return the path of each file that is to be decided again, and when its pages were read.
 
     Superseded readings that would be decided otherwise stay in the table for ever, so that this
     must not be dear: what is current is found out for all of them at once.
     """
-    same_roots = of_roots(writer.roots) & COUNTS
+
+    def in_roots(text: Text) -> pc.Expression:
+        return of_roots(writer.roots, text) & COUNTS
+
     candidates = [_NO_READINGS.empty_table()]
-    for batch in dataset.to_batches(
-        columns=["root", *KNOWN_BY, "status", *RANKED_BY],
-        filter=same_roots & _may_change(max_error),
+    for batch in scanner_of(
+        dataset,
+        lambda text: in_roots(text) & _may_change(max_error, text),
+        ["root", *KNOWN_BY, "status", *RANKED_BY],
         batch_readahead=1,
         fragment_readahead=1,
-    ):
+    ).to_batches():
         rows = pa.Table.from_batches([batch])
         differ = pc.not_equal(with_decisions(rows, max_error, bounds_of)["reason"], rows["reason"])
         candidates.append(_readings(rows.filter(differ)))
     keys = _NO_READINGS.names
     candidate = pa.concat_tables(candidates).group_by(keys).aggregate([])
-    wanted = same_roots & pc.field("path").isin(candidate["path"].unique())
-    rows = dataset.to_table(columns=[*_FILE, "run_id", *RANKED_BY], filter=wanted)
+    paths = candidate["path"].unique()
+    rows = scanner_of(
+        dataset,
+        lambda text: in_roots(text) & text("path").isin(paths),
+        [*_FILE, "run_id", *RANKED_BY],
+    ).to_table()
     own = _combined(file_names(rows.filter(pc.field("run_id") == writer.run_id)))
     readings = _readings(rows).append_column("read_at", rows["read_at"])
     times = readings.group_by(keys).aggregate([("read_at", "min"), ("read_at", "max")])
@@ -208,20 +219,21 @@ def _readings(rows: pa.Table) -> pa.Table:
     return pa.table([rows["root"], rows["path"], ranks(rows)], _NO_READINGS)
 
 
-def _rows_of(files: pa.Table) -> pc.Expression:
+def _rows_of(files: pa.Table) -> Condition:
     """Return what holds for the rows of files; what was read at other times is skipped by it."""
-    return (
-        of_roots(files["root"].unique().to_pylist())
+    roots, paths = files["root"].unique().to_pylist(), files["path"].combine_chunks()
+    return lambda text: (
+        of_roots(roots, text)
         & COUNTS
-        & pc.field("path").isin(files["path"].combine_chunks())
+        & text("path").isin(paths)
         & (pc.field("read_at") >= pc.min(files["read_at_min"]))
         & (pc.field("read_at") <= pc.max(files["read_at_max"]))
     )
 
 
-def _may_change(max_error: float) -> pc.Expression:
+def _may_change(max_error: float, text: Text) -> pc.Expression:
     """Return what holds for a row whose reason is another one where this error is accepted."""
-    reason, bound = pc.field("reason"), pc.field("error_bound")
+    reason, bound = text("reason"), pc.field("error_bound")
     return (
         ((reason == Reason.OK) & (bound > max_error))
         | ((reason == Reason.LOW_CONFIDENCE) & (bound <= max_error))

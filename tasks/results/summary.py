@@ -226,7 +226,7 @@ def tally(table: str, run_id: str, expected: int) -> Tally:
     found = Tally()
     if expected:
         every = max(1, expected // EVENLY_SPREAD)
-        for batch in results.scan(table, COLUMNS, pc.field("run_id") == run_id):
+        for batch in results.scan(table, COLUMNS, results.of_run(run_id)):
             found.add(batch, every)
     if found.files != expected:
         raise DigitflowError(

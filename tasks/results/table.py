@@ -8,7 +8,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from pyarrow.dataset import Dataset
+from pyarrow.dataset import FileSystemDataset, ParquetFileFragment, Scanner
 
 from tasks.atomic import absolute, atomic_write
 from tasks.errors import DigitflowError, InputError
@@ -41,6 +41,12 @@ NUL = "\0"  # between root and path of a file's name
 FORMULA = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[\s\0\"]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n'])")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 OUT_SUFFIXES = (".csv", ".parquet", ".jsonl")
+
+Text = Callable[[str], pc.Expression]
+"""Gives a column of text by its name, for a condition; see `scanner_of`."""
+
+Condition = Callable[[Text], pc.Expression]
+"""Says which rows are looked for, and takes each column of text from what it is given."""
 
 
 def storage_options(table: str) -> dict[str, str]:
@@ -96,7 +102,7 @@ def reading(table: str) -> Iterator[None]:
         raise DigitflowError(what) from error
 
 
-def dataset_of(version: DeltaTable, table: str) -> Dataset:
+def dataset_of(version: DeltaTable, table: str) -> FileSystemDataset:
     """Return the rows of a version of a table; from a local one Arrow reads them by itself.
 
     Through Delta's storage its threads hold memory of Python's, and let go of it when the answer is
@@ -104,39 +110,72 @@ def dataset_of(version: DeltaTable, table: str) -> Dataset:
     `digitflow results` in fourteen on a busy machine.
     """
     storage = storage_of(table, {}) if is_local(table) else None
-    dataset = version.to_pyarrow_dataset(filesystem=storage)
+    dataset: FileSystemDataset = version.to_pyarrow_dataset(filesystem=storage)
     # a table that an earlier version of digitflow has written gets its columns by the next reading
     lacking = [field for field in SCHEMA if field.name not in dataset.schema.names]
     return dataset.replace_schema(pa.schema([*dataset.schema, *lacking])) if lacking else dataset
 
 
-def scan(table: str, columns: list[str], wanted: pc.Expression) -> Iterator[pa.RecordBatch]:
+def scanner_of(
+    rows: FileSystemDataset,
+    wanted: Condition,
+    columns: list[str] | None = None,
+    **options: int,
+) -> Scanner:
+    """Return what reads the rows that match; the one way to read the table by a column of text.
+
+    Files that a Delta `merge`, `update` or `delete` has written hold text as `string_view`, which
+    pyarrow 26 cannot compare with a file's own bounds ("no kernel matching input types"). So a
+    column is cast in what looks at rows. What is cast skips nothing, and so the same condition on
+    plain columns comes first: it skips files by the log's bounds, which are plain strings always,
+    and parts of files that hold plain strings by their own.
+
+    Args:
+        rows: as `dataset_of` returns them.
+        wanted: which of them.
+        columns: names, all by default.
+        options: of the scan.
+    """
+    plain = wanted(pc.field)
+    files = [_part(file, plain, rows.schema) for file in rows.get_fragments(filter=plain)]
+    some = FileSystemDataset(files, rows.schema, rows.format, rows.filesystem)
+    return some.scanner(columns=columns, filter=wanted(_text), **options)
+
+
+def _part(file: ParquetFileFragment, wanted: pc.Expression, schema: pa.Schema) -> Any:
+    """Return what a file's own bounds leave of it; all of it where they cannot be compared."""
+    has_views = any(map(pa.types.is_string_view, file.physical_schema.types))
+    return file if has_views else file.subset(wanted, schema=schema)
+
+
+def _text(name: str) -> pc.Expression:
+    return pc.field(name).cast(pa.string())
+
+
+def scan(table: str, columns: list[str], wanted: Condition) -> Iterator[pa.RecordBatch]:
     """Yield the rows that match, in no order, a few at a time: a table is larger than memory."""
     dataset = dataset_of(open_table(table), table)
     with reading(table):
-        yield from dataset.to_batches(
-            columns=columns,
-            filter=wanted,
+        yield from scanner_of(
+            dataset,
+            wanted,
+            columns,
             batch_size=ROW_BATCH,
             batch_readahead=1,
             fragment_readahead=1,
-        )
+        ).to_batches()
 
 
-def of_roots(roots: Sequence[str]) -> pc.Expression:
+def of_roots(roots: Sequence[str], text: Text) -> pc.Expression:
     """Return what holds for the rows of some roots."""
     if len(roots) == 1:
-        return pc.field("root") == roots[0]
-    return pc.field("root").isin(pa.array(roots, pa.string()))
+        return text("root") == roots[0]
+    return text("root").isin(pa.array(roots, pa.string()))
 
 
-def of_paths(batches: Iterable[pa.RecordBatch], paths: pa.Array) -> Iterator[pa.RecordBatch]:
-    """Yield what batches of rows have of some paths.
-
-    As part of a scan's filter it fails on tables whose text a merge has written (`string_view`).
-    """
-    for batch in batches:
-        yield batch.filter(pc.is_in(batch["path"].cast(pa.string()), value_set=paths))
+def of_run(run: str) -> Condition:
+    """Return what holds for the rows of a run."""
+    return lambda text: text("run_id") == run
 
 
 def file_names(rows: pa.Table | pa.RecordBatch) -> Any:
@@ -175,23 +214,22 @@ def select(table: str, query: Query = CURRENT, columns: list[str] | None = None)
         InputError: there is no table yet.
     """
     roots = [query.root] if isinstance(query.root, str) else query.root
-    wanted = of_roots(roots) if roots else pc.scalar(True)
-    if query.run is not None:
-        wanted &= pc.field("run_id") == query.run
-    if query.path:
-        wanted &= pc.match_substring(pc.field("path"), query.path)
+
+    def wanted(text: Text) -> pc.Expression:
+        found = of_roots(roots, text) if roots else pc.scalar(True)
+        if query.run is not None:
+            found &= text("run_id") == query.run
+        if query.path:
+            found &= pc.match_substring(text("path"), query.path)
+        if query.paths is not None:
+            found &= text("path").isin(query.paths)
+        return found & COUNTS if query.run is None and not query.history else found
+
     keys = ("root", "path", "page", *RANKED_BY)
     needed = columns and [*dict.fromkeys([*columns, *keys, "status", "reason"])]
-    if query.run is None and not query.history:
-        wanted &= COUNTS
     dataset = dataset_of(open_table(table), table)
     with reading(table):
-        scanner = dataset.scanner(columns=needed, filter=wanted)
-        if query.paths is None:
-            rows: pa.Table = scanner.to_table()
-        else:
-            batches = of_paths(scanner.to_batches(), query.paths)
-            rows = pa.Table.from_batches(batches, scanner.projected_schema)
+        rows: pa.Table = scanner_of(dataset, wanted, needed).to_table()
     if not query.history:
         rows = current(rows)
     for name, value in (("status", query.status), ("reason", query.reason)):
@@ -217,7 +255,7 @@ def current_rows(
     """
     if isinstance(files, pa.Table):
         found = file_names(files).combine_chunks()
-        roots, paths = files["root"].unique().to_pylist(), files["path"]
+        roots, paths = files["root"].unique().to_pylist(), files["path"].unique()
     else:
         places = places_of(files)
         found = pa.array([NUL.join(place) for place in places], pa.string())

@@ -26,8 +26,10 @@ from tasks.results.table import (
     current_rows,
     dataset_of,
     error_text,
+    of_run,
     open_table,
     reading,
+    scanner_of,
     storage_options,
 )
 from tasks.results.table_files import (
@@ -113,7 +115,8 @@ def _rows_of(table: str, run: str, runs: Path) -> tuple[pa.Table, int]:
     columns = [*FILE, "original", "taken_back", "commit_version"]
     all_rows = dataset_of(open_table(table), table)
     with reading(table):
-        rows: pa.Table = all_rows.to_table(columns=columns, filter=pc.field("run_id") == run)
+        wanted = scanner_of(all_rows, of_run(run), columns)
+        rows: pa.Table = wanted.to_table()
     if not rows.num_rows:
         raise InputError(
             f"no rows of a run {run!r} in {table}: `digitflow results` shows the run of each row"
@@ -144,7 +147,7 @@ def _mark(table: str, run: str, said: str, properties: dict[str, str]) -> None:
     try:
         for file in data_files(version):
             rows = dataset([file.path], schema, format="parquet", filesystem=storage)
-            if rows.count_rows(filter=pc.field("run_id") == run):
+            if scanner_of(rows, of_run(run)).count_rows():
                 batches = rows.to_batches(batch_size=ROW_BATCH, batch_readahead=1)
                 changed = (_marked(batch, run, said) for batch in batches)
                 gone = RemoveAction(file.path, True, int(time.time() * 1000), size=file.size)

@@ -195,7 +195,7 @@ def test_whoever_asks_a_damaged_table_is_told_the_way_back(table: Path, harm: st
     with pytest.raises(DigitflowError, match="`digitflow repair`"):
         results.select(str(table))
     with pytest.raises(DigitflowError, match="`digitflow repair`"):
-        list(results.scan(str(table), ["path"], results.pc.scalar(True)))
+        list(results.scan(str(table), ["path"], lambda _: results.pc.scalar(True)))
 
 
 @pytest.mark.processes
