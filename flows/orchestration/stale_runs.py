@@ -1,7 +1,11 @@
-"""Runs on a home's own server whose process is gone, which nobody says: they have crashed."""
+"""Runs on a home's own server whose process is gone, which nobody says: they have crashed.
+
+python -m flows.orchestration.stale_runs POOL
+"""
 
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -108,3 +112,7 @@ def _runs_of_workers() -> set[str]:
         except (FileNotFoundError, ProcessLookupError, PermissionError):  # ended, or another user's
             continue
     return found
+
+
+if __name__ == "__main__":
+    crash_stale_runs(sys.argv[1])

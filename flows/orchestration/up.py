@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
@@ -43,6 +43,7 @@ from tasks.settings import home, inbox, models_place, results_table
 
 USUAL_INBOX = "predict/inbox"  # of a home without a settings file
 SERVER_START_S = 180.0  # until the server has to answer
+STALE_RUNS = "flows.orchestration.stale_runs"
 LOOK_S = 0.5  # between two looks at server and worker
 ENDS = (signal.SIGTERM, signal.SIGHUP)  # that end `up` as Ctrl-C does
 
@@ -134,14 +135,18 @@ def _run(
     except KeyboardInterrupt:
         say("Stopped", "runs, worker and server have ended")
     finally:
-        _end(kept)
+        _end(kept, lambda: _module(environment, [STALE_RUNS, pool], worker_log))
 
 
-def _end(kept: dict[str, Restarted]) -> None:
+def _end(kept: dict[str, Restarted], crash_runs: Callable[[], subprocess.Popen[bytes]]) -> None:
     """End the worker, the runs, and then the server, which is told of it; nothing interrupts that.
 
     The worker is not asked: it would wait for its runs. Without it they are ours, and no other is
     begun.
+
+    Args:
+        kept: server and worker, as far as they were started.
+        crash_runs: starts the program that tells the server which runs are gone.
     """
     for number in (signal.SIGINT, *ENDS):
         signal.signal(number, signal.SIG_IGN)
@@ -149,7 +154,10 @@ def _end(kept: dict[str, Restarted]) -> None:
         kept["worker"].process.kill()
         kept["worker"].process.wait()
     if "server" in kept:
-        end_descendants(STOP_S, but=[kept["server"].process.pid])
+        server = kept["server"].process.pid
+        if end_descendants(STOP_S, but=[server]):
+            with suppress(subprocess.TimeoutExpired):  # the next start tells it
+                crash_runs().wait(STOP_S)
         kept["server"].stop()
     end_descendants(STOP_S)
 

@@ -36,7 +36,7 @@ def reap_orphans(kept: Collection[int]) -> None:
         return
 
 
-def end_descendants(grace: float, but: Collection[int] = ()) -> None:
+def end_descendants(grace: float, but: Collection[int] = ()) -> bool:
     """Ask the children to end, and after so many seconds end all that they have left behind.
 
     What the children have started is left to them to end: who reads does not take the end of its
@@ -45,7 +45,11 @@ def end_descendants(grace: float, but: Collection[int] = ()) -> None:
     Args:
         grace: seconds.
         but: ids of children that stay.
+
+    Returns:
+        Whether there were any.
     """
+    were_any = bool(_descendants(os.getpid(), but))
     for pid in set(_children(os.getpid())) - set(but):
         _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
@@ -54,6 +58,7 @@ def end_descendants(grace: float, but: Collection[int] = ()) -> None:
             for pid in living:
                 _signal(pid, signal.SIGKILL)
         time.sleep(POLL_S)
+    return were_any
 
 
 def _descendants(pid: int, but: Collection[int] = ()) -> list[int]:
