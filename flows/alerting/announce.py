@@ -39,7 +39,7 @@ from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
 from flows.status.events import LINK, Event, batch_event, model_event
 from flows.status.facts import Scheduled, Server, facts
-from flows.status.words import NEXT, page
+from flows.status.words import NEXT, lead, page
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.results.summary import Summary
@@ -90,7 +90,8 @@ def _beside_the_work(log: ProgressLog) -> Iterator[None]:
 
 def renew_status(client: SyncPrefectClient) -> None:
     """Bring the page up to date: a new one where something has happened, else the same one."""
-    text = page(facts(server_facts(client)))
+    found = facts(server_facts(client))
+    text = page(found)
     wanted = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(any_=[STATUS_KEY]))
     latest = client.read_latest_artifacts(artifact_filter=wanted, limit=1)
     # by requests: of what its methods make, Prefect tells its own event, for which a command waits
@@ -102,7 +103,7 @@ def renew_status(client: SyncPrefectClient) -> None:
     made = {
         "key": STATUS_KEY,
         "type": "markdown",
-        "description": "What serves, what was read, what waits for review, what comes next.",
+        "description": lead(found),
         "data": text,
         "flow_run_id": str(run.id) if run else None,
     }

@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from flows.status.facts import Batch, Facts, Scheduled, Server, Serving, Waiting
-from tasks.reporting.document import Report, Section, Table, percent, plural, to_markdown
+from tasks.reporting.document import (
+    Report,
+    Section,
+    Table,
+    as_markdown,
+    percent,
+    plural,
+    to_markdown,
+)
 from tasks.reporting.document import facts as facts_table
 from tasks.settings import inbox
 
@@ -55,6 +63,18 @@ def page(facts: Facts) -> str:
             note=f"As of {moment(facts.as_of)}. Home: {facts.home}",
         )
     )
+
+
+def lead(facts: Facts) -> str:
+    """Return what matters most in markdown: what serves, how much waits, what was read last."""
+    serving = sentence(facts.serving)
+    said = [serving if facts.serving.trouble else f"Serves: {serving}"]
+    said.append(f"In review: {_waiting(facts.waiting)[0]}")
+    if facts.batches:
+        last = facts.batches[0]
+        counts = f"{last.read:,} read, {last.review:,} for review, {last.rejected:,} rejected"
+        said.append(f"Last read, {moment(last.started_at)}, {source_name(last.source)}: {counts}")
+    return " ".join(as_markdown(f"{each}.") for each in said)
 
 
 def sentence(serving: Serving) -> str:

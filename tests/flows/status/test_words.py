@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from flows.console import LABEL_WIDTH
 from flows.status.facts import Batch, Facts, Scheduled, Server, Serving, Waiting
-from flows.status.words import NEXT, lines, page
+from flows.status.words import NEXT, lead, lines, page
 
 BATCH = Batch(
     run_id="predict-20261128-101931-013c",
@@ -103,6 +103,17 @@ def test_the_page_changes_above_what_passes_only_when_something_happens() -> Non
         {"waiting": Waiting(1, {"ambiguous": 1})},
     ):
         assert lasting(replace(FACTS, **change)) != lasting(FACTS)
+
+
+def test_the_page_is_described_by_what_serves_what_waits_and_what_was_read_last() -> None:
+    assert lead(replace(FACTS, batches=[replace(BATCH, source="/in")])) == (
+        "Serves: 20261128-102800-4a0e, 99.33 % right on its test part. "
+        "In review: 12 pictures wait: 7 low\\_confidence, 5 ambiguous. "
+        "Last read, 2026-11-28 10:19 UTC, /in: 102,470 read, 5 for review, 151 rejected."
+    )
+    broken = replace(FACTS, serving=replace(FACTS.serving, trouble="its file is damaged"))
+    cannot = "20261128-102800-4a0e should serve, and cannot: its file is damaged."
+    assert lead(broken).startswith(cannot)
 
 
 def test_words_of_others_are_no_markup_on_the_page() -> None:
