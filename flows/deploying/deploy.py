@@ -232,7 +232,7 @@ class _Server:
         if there.paused:
             return "paused"
         active = [shown_value(_as_declared(each)) for each in there.schedules if each.active]
-        return "; ".join(active) or "only when asked for"
+        return "; ".join(active) or "no schedule"
 
     def others(self, names: Sequence[str], *, prune: bool) -> Iterator[Note]:
         """Name or remove deployments of ours that are declared no more."""
@@ -432,7 +432,7 @@ def _named(difference: Difference) -> str:
 
 
 def _when(schedules: dict[str, Leaf]) -> str:
-    return "; ".join(map(shown_value, schedules.values())) or "only when asked for"
+    return "; ".join(map(shown_value, schedules.values())) or "no schedule"
 
 
 def shown_value(value: Any) -> str:

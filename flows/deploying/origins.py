@@ -79,7 +79,7 @@ def _when(
 ) -> Iterator[Setting]:
     by_file = said.when.cron is not None
     if not schedules:
-        yield Setting(table, "cron", "only when asked for", FROM_FILE)
+        yield Setting(table, "cron", "no schedule", FROM_FILE)
     for schedule in schedules.values():
         yield Setting(table, "cron", schedule["cron"], FROM_FILE if by_file else DEFAULT)
         zoned = said.when.timezone or timezone

@@ -188,7 +188,7 @@ def _scheduled(deployments: Sequence[Scheduled]) -> list[str]:
 def _when(one: Scheduled) -> str:
     if one.paused:
         return "paused"
-    return moment(one.next) if one.next else "when asked for"
+    return moment(one.next) if one.next else "no schedule"
 
 
 def _schedule_table(server: Server) -> Table:

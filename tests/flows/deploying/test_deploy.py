@@ -77,7 +77,7 @@ def test_it_makes_everything_once(server: SyncPrefectClient, home: Path) -> None
         "made train/weekly: 0 3 * * 0 (UTC)",
         "made predict/inbox: */5 * * * * (UTC)",
         "made maintain/nightly: 30 1 * * * (UTC)",
-        "made predict/on-promotion: only when asked for",
+        "made predict/on-promotion: no schedule",
     ]
     assert made.schedules[WEEKLY] == "0 3 * * 0 (UTC)"
     assert made.schedules[INBOX] == "*/5 * * * * (UTC)"
@@ -144,7 +144,7 @@ def test_what_people_change_in_the_ui_stays(server: SyncPrefectClient, home: Pat
     kept = deploy(home, file)
     assert set(expected) <= set(lines(kept))
     assert lines(deploy(home, file)) == lines(kept)  # not only the first time
-    assert (kept.schedules[WEEKLY], kept.schedules[INBOX]) == ("paused", "only when asked for")
+    assert (kept.schedules[WEEKLY], kept.schedules[INBOX]) == ("paused", "no schedule")
     inbox, weekly = map(server.read_deployment_by_name, (INBOX, WEEKLY))
     assert (inbox.parameters, inbox.description) == (mine, "Ours")
     assert set(inbox.tags) == {"digitflow", "team"}

@@ -62,7 +62,7 @@ def test_it_is_short_enough_for_a_terminal_and_says_all_of_it() -> None:
         *("reason: passed the gate after its training", "replaced 20261126-102800-9f3e"),
         *("12 pictures wait: 7 low_confidence, 5 ambiguous", "2026-11-28 10:19 UTC 102,470 read"),
         *("100 blank, 51 truncated", "predict/inbox         2026-11-28 11:05 UTC", "paused"),
-        *("when asked for       last: Failed", "on: failed, late"),
+        *("no schedule          last: Failed", "on: failed, late"),
     ):
         assert part in text
 
