@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import State, flow
 from prefect.states import Completed
 
-from flows.orchestration.outages import outlive_the_server, seen_alive
+from flows.orchestration.outages import outlive_the_server, running_seen_alive
 from flows.orchestration.run_console import RunConsole
 from flows.orchestration.run_errors import failing_in_one_line
 from flows.orchestration.run_names import (
@@ -33,7 +33,7 @@ outlive_the_server()  # before Prefect's engine, which imports this file, begins
 
 @flow(name="train", flow_run_name=name_while_it_runs)
 @failing_in_one_line
-@seen_alive()
+@running_seen_alive
 def train(settings: TrainSettings) -> Any:
     """Train a network, judge it, and let it serve if it passes.
 
@@ -53,7 +53,7 @@ def train(settings: TrainSettings) -> Any:
 
 @flow(name="predict", flow_run_name=name_while_it_runs)
 @failing_in_one_line
-@seen_alive()
+@running_seen_alive
 def predict(settings: PredictSettings) -> Any:
     """Read every picture of the source into the results table.
 
@@ -73,7 +73,7 @@ def predict(settings: PredictSettings) -> Any:
 
 @flow(name="predict", flow_run_name=name_while_it_runs)
 @failing_in_one_line
-@seen_alive()
+@running_seen_alive
 def read_inbox(settings: InboxSettings) -> Any:
     """Read what is new in the inbox of where this runs, or in what the run is told to read instead.
 
@@ -100,7 +100,7 @@ def read_inbox(settings: InboxSettings) -> Any:
 
 @flow(name="maintain", flow_run_name=name_while_it_runs)
 @failing_in_one_line
-@seen_alive()
+@running_seen_alive
 def maintain(settings: MaintainSettings) -> Any:
     """Remove old runs here and on the server, files that nothing needs any more, old models.
 

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 from uuid import UUID
 
 from prefect import flow_engine
@@ -16,6 +17,8 @@ from prefect.states import Running
 
 from flows.artifacts import no_answer
 from flows.orchestration.stale_runs import note_process
+
+S = TypeVar("S")
 
 RETRY_S = 10.0  # between two tries to keep a place
 RENEWED = 0.75  # of the time that a place is kept for, until it is asked for again
@@ -64,6 +67,20 @@ def seen_alive() -> Iterator[None]:
     run = UUID(flow_run.id)
     with _meanwhile(lambda over: _stay_alive(run, over)):
         yield
+
+
+def running_seen_alive(work: Callable[[S], Any]) -> Callable[[S], Any]:
+    """Let a flow run within `seen_alive`.
+
+    That itself as a decorator holds a generator, and flows are pickled for a cluster.
+    """
+
+    @wraps(work)
+    def call(settings: S) -> Any:
+        with seen_alive():
+            return work(settings)
+
+    return call
 
 
 def _stay_alive(run: UUID, over: threading.Event) -> None:

@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import cloudpickle
 import pytest
 from deltalake import DeltaTable
+from prefect import Flow
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.console import quietly
-from flows.orchestration.flows import predict
+from flows.orchestration.flows import maintain, predict, read_inbox, train
 from tasks.results import table as results
 from tasks.results.summary import Summary
 from tasks.settings import PredictSettings
@@ -48,6 +51,13 @@ def read(folder: Path, model: Path, **options: object) -> tuple[Summary, list[tu
     columns = ["path", "page", "status", "reason", "digit", "content_hash"]
     rows = results.select(summary.results, results.Query(run=summary.run_id), columns)
     return summary, list(zip(*rows.to_pydict().values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    "each", [train, predict, read_inbox, maintain], ids=lambda each: str(each.fn.__name__)
+)
+def test_a_flow_can_be_sent_to_the_machines_of_a_cluster(each: Flow[Any, Any]) -> None:
+    assert cloudpickle.dumps(each)
 
 
 @pytest.mark.dask
