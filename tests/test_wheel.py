@@ -16,6 +16,7 @@ from tests.bars import bar, encoded
 from tests.helpers import free_port
 from tests.prefect_api import Api
 
+DEPLOYED = {"weekly", "inbox", "nightly", "on-promotion"}
 ROOT = Path(__file__).parents[1]
 INSTALL = "uv tool install --with-executables-from prefect ."  # as in README.md
 UV = str(Path(sys.executable).with_name("uv"))
@@ -153,7 +154,7 @@ def test_it_deploys_both_flows_and_reads_its_inbox(
     given = credentials()
     api = Api(given["PREFECT_API_URL"], given["PREFECT_API_AUTH_STRING"])
     deployments = api.post("/deployments/filter", {})
-    assert {deployment["name"] for deployment in deployments} == {"weekly", "inbox", "nightly"}
+    assert {deployment["name"] for deployment in deployments} == DEPLOYED
     watched = ("deployment", "run", "predict/inbox", "--watch")
     installed.run("prefect", *watched, **given)
     rows = json.loads(installed.run("digitflow", "results", "--json"))
