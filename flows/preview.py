@@ -82,7 +82,7 @@ def pictures_of(
         places,
         acquire=processes.acquire,
         thumbnails=True,
-        file_seconds=limit,
+        page_seconds=limit,
         seconds=None,
     )
     return dict(zip(decoded, pages, strict=True))

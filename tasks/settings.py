@@ -139,7 +139,7 @@ def _in_the_order_of_the_form(schema: dict[str, Any], settings: type["FlowSettin
 
 
 class FlowSettings(WithVariables):
-    """What both flows share."""
+    """What the flows that read or train share."""
 
     model_config = SettingsConfigDict(
         env_prefix="DIGITFLOW_",

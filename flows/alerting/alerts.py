@@ -17,7 +17,8 @@ from prefect.events.actions import RunDeployment, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from flows.alerting.automations import AUTOMATIONS, TAG, Done, apply_automations
+from flows.alerting.automations import AUTOMATIONS, Done, apply_automations
+from flows.deploying.remembered import TAG
 from flows.status.events import (
     BATCH,
     BATCH_COMPLETED,

@@ -1,10 +1,6 @@
 """What a Prefect server is told: the page `status`, and events of models and of batches.
 
 All of it is beside the work, which goes on where the server takes none of it.
-
-python -m flows.alerting.announce
-
-brings automations and page up to date, after deployments were applied.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,16 +26,18 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from prefect.utilities.urls import url_for
 
 from flows.alerting.alerts import ON_PROMOTION, apply_alerts, told_of
-from flows.alerting.automations import TAG, Done
+from flows.alerting.automations import Done
 from flows.artifacts import patiently
 from flows.deploying.declared import Declaration
 from flows.deploying.deploy import Kind, Note
+from flows.deploying.remembered import TAG
 from flows.deploying.settings_file import notify_settings, read_settings_file
 from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
 from flows.status.events import LINK, Event, batch_event, model_event
 from flows.status.facts import Scheduled, Server, facts
 from flows.status.words import NEXT, lead, page
+from tasks.errors import error_text
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.results.summary import Summary
@@ -85,7 +83,7 @@ def _beside_the_work(log: ProgressLog) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # whatever it is, the work is done
-        log.log("Status", f"the Prefect server was not told: {type(error).__name__}: {error}")
+        log.log("Status", f"the Prefect server was not told: {error_text(error)}")
 
 
 def renew_status(client: SyncPrefectClient) -> None:
@@ -224,31 +222,9 @@ def automations(
     made = {note.what.partition("/")[2] for note in deployed if note.kind == "made"}
     again = [each.name for each in declared.deployments if ON_PROMOTION in each.facts["tags"]]
     coming = sorted(made.intersection(again)) if dry_run else []
-    done = bring_up_to_date(coming=coming, force=force, dry_run=dry_run)
-    return [Note(f"automation {name}", *_NOTES[what]) for name, what in done.items()]
-
-
-def bring_up_to_date(
-    *, coming: Sequence[str] = (), force: bool = False, dry_run: bool = False
-) -> dict[str, Done]:
-    """Apply all automations, and renew the page; return by name what was done to automations.
-
-    Args:
-        coming: of a dry run, names of deployments that would run after a promotion once made.
-        force: make again what somebody has removed.
-        dry_run: change nothing.
-
-    Raises:
-        InputError: who is to be told is wrong, in the settings file or in a variable.
-    """
     told = notify_settings(read_settings_file())
     done = apply_alerts(told, coming=coming, force=force, dry_run=dry_run)
-    if dry_run:
-        return done
-    with get_client(sync_client=True) as client:
-        renew_status(client)
-    return done
-
-
-if __name__ == "__main__":
-    bring_up_to_date()
+    if not dry_run:
+        with get_client(sync_client=True) as client:
+            renew_status(client)
+    return [Note(f"automation {name}", *_NOTES[what]) for name, what in done.items()]

@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
-from prefect.exceptions import ObjectAlreadyExists
 
-TAG = "digitflow"  # of what is ours: automations, deployments, and so their runs
+from flows.deploying.remembered import TAG, remember
+
 REMEMBERED = "digitflow_automations"  # variable of the server: names of what was applied last
 UNHEARD = timedelta(seconds=90)  # three heartbeats
 
@@ -84,7 +83,7 @@ def apply_automations(
             for each in wanted
         }
         if not dry_run and names != remembered:
-            _remember(client, names)
+            remember(client, REMEMBERED, names)
         return done
 
 
@@ -102,14 +101,6 @@ def _applied(
         if not there:
             client.create_automation(declared)
     return "created" if not there else "updated" if differing else "kept"
-
-
-def _remember(client: SyncPrefectClient, names: list[str]) -> None:
-    value: Any = names
-    try:
-        client.create_variable(VariableCreate(name=REMEMBERED, value=value, tags=[TAG]))
-    except ObjectAlreadyExists:
-        client.update_variable(VariableUpdate(name=REMEMBERED, value=value))
 
 
 def _facts(automation: AutomationCore) -> dict[str, Any]:

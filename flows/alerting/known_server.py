@@ -10,17 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.server.defaults import set_defaults
+from flows.server.defaults import prefect_home, set_defaults
 from flows.server.server_process import Server, running_server
 from flows.status.facts import Server as ServerFacts
 from tasks.atomic import absolute
-from tasks.errors import DigitflowError
+from tasks.errors import DigitflowError, error_text
 from tasks.gc_control import uncollected
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.storage.journal import Entry
 
 ANSWER_S = 20.0  # a busy server is waited for, one that is gone for no longer
+SAID = 200  # characters of an error
 URL_SETTING = "PREFECT_API_URL"
 WITHOUT_URL = ("ephemeral", "test")  # Prefect's own profiles that name no server
 
@@ -40,7 +41,7 @@ def asked_server() -> ServerFacts | None:
             with get_client(sync_client=True) as client:
                 return server_facts(client)
     except Exception as error:  # whatever it is, the rest of the status holds without it
-        return ServerFacts(url, trouble=_line(error))
+        return ServerFacts(url, trouble=error_text(error)[:SAID])
 
 
 @contextmanager
@@ -72,7 +73,7 @@ def _tell(news: list[Entry], log: ProgressLog) -> None:
 
                 announce_models(news, log)
     except Exception as error:  # what was to be done is done
-        log.log("Status", f"the Prefect server was not told: {_line(error)}")
+        log.log("Status", f"the Prefect server was not told: {error_text(error)[:SAID]}")
 
 
 def _history() -> list[Entry]:
@@ -140,8 +141,8 @@ def perhaps_configured() -> bool:
 
 
 def _profile_names_one() -> bool:
-    state = absolute(os.environ.get("PREFECT_HOME") or "~/.prefect")
-    file = absolute(os.environ.get("PREFECT_PROFILES_PATH") or str(state / "profiles.toml"))
+    usual = str(prefect_home() / "profiles.toml")
+    file = absolute(os.environ.get("PREFECT_PROFILES_PATH") or usual)
     try:
         said = tomllib.loads(_text(file))
     except tomllib.TOMLDecodeError:
@@ -158,7 +159,3 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -4,7 +4,6 @@ What was applied is remembered on that server, as digests in one Prefect variabl
 any machine may deploy the next time. Whether a deployment or schedule is paused is never declared.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import (
     DeploymentScheduleCreate,
     DeploymentUpdate,
-    VariableCreate,
-    VariableUpdate,
     WorkPoolCreate,
 )
 from prefect.client.schemas.objects import ConcurrencyOptions, DeploymentSchedule
@@ -28,6 +25,7 @@ from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 
 from flows.deploying.declared import CRON, Declaration, Declared, digitflow_version
+from flows.deploying.remembered import Remembered
 from flows.deploying.settings_file import Pool
 from flows.deploying.three_way import (
     MISSING,
@@ -39,7 +37,6 @@ from flows.deploying.three_way import (
 )
 from tasks.errors import DigitflowError, InputError
 
-REMEMBERED = "digitflow_applied_"  # what the names of our variables begin with
 SHOWN = 60  # characters of a value
 # what a person sees of a path that is no parameter
 WORDS = {
@@ -151,7 +148,7 @@ class _Server:
 
     def deployment(self, what: str, declared: Declared, flow: Flow[..., Any]) -> Iterator[Note]:
         """Make a deployment, or bring what nobody has changed of it to what is declared."""
-        remembered = _Remembered(self._client, what)
+        remembered = Remembered(self._client, what)
         applied = remembered.read()
         ids, before = remembered.schedules, dict(remembered.schedules)
         try:
@@ -236,7 +233,7 @@ class _Server:
 
     def others(self, names: Sequence[str], *, prune: bool) -> Iterator[Note]:
         """Name or remove deployments of ours that are declared no more."""
-        for remembered in _Remembered.all(self._client):
+        for remembered in Remembered.all(self._client):
             what = remembered.what
             if what in names:
                 continue
@@ -252,49 +249,6 @@ class _Server:
                 yield Note(what, "removed", "declared no more")
             elif there:
                 yield Note(what, "left", "declared no more, and still there; --prune removes it")
-
-
-class _Remembered:
-    """What was applied of one deployment, in a Prefect variable of the server."""
-
-    def __init__(self, client: SyncPrefectClient, what: str) -> None:
-        self._client, self.what = client, what
-        self.schedules: dict[str, str] = {}  # by number: the ids of those that are ours
-        self._name = REMEMBERED + re.sub("[^a-z0-9]", "_", what)
-
-    @classmethod
-    def all(cls, client: SyncPrefectClient) -> list["_Remembered"]:
-        """Return all that the server has."""
-        asked = {"variables": {"name": {"like_": f"{REMEMBERED}%"}}}
-        found = client.request("POST", "/variables/filter", json=asked).json()
-        return [cls(client, each["value"]["deployment"]) for each in found]
-
-    def read(self) -> dict[str, str] | None:
-        """Return digests by path; None: nothing was applied before."""
-        variable = self._client.read_variable_by_name(self._name)
-        if variable is None:
-            return None
-        value: Any = variable.value
-        self.schedules.update(value["schedules"])
-        return {str(path): str(digest) for path, digest in value["applied"].items()}
-
-    def write(self, applied: dict[str, str]) -> None:
-        """Replace what is remembered."""
-        value: dict[str, Any] = {
-            "deployment": self.what,
-            "applied": applied,
-            "schedules": self.schedules,
-        }
-        try:
-            self._client.create_variable(
-                VariableCreate(name=self._name, value=value, tags=["digitflow"])
-            )
-        except ObjectAlreadyExists:
-            self._client.update_variable(VariableUpdate(name=self._name, value=value))
-
-    def forget(self) -> None:
-        """Remove the variable."""
-        self._client.delete_variable_by_name(self._name)
 
 
 def _flow(entrypoint: str) -> Flow[..., Any]:

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,12 +10,11 @@ from pathlib import Path
 
 from flows.maintenance.tidied import Tidied, disk_use
 from tasks.registry.registry import Registry
-from tasks.runs import REMOVED, lock_of_removal, needed_runs
+from tasks.runs import REMOVED, RUN_ID, lock_of_removal, needed_runs
 from tasks.settings import MaintainSettings, home, models_place
 
 PART = "run folders"
 DAY = 86_400.0  # seconds
-RUN = re.compile(r"(?P<kind>[a-z]+)-(?P<made>\d{8}-\d{6}-[0-9a-f]{4})")
 TRAINING = "train"  # its run is called by the version that came of it
 
 
@@ -73,7 +71,7 @@ def _tidy(runs: Path, settings: MaintainSettings, done: Tidied) -> None:
 def _folders(runs: Path) -> Iterator[Path]:
     """Yield the folders that runs have made; what else lies there is somebody else's."""
     for path in runs.iterdir():
-        if RUN.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+        if RUN_ID.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
             yield path
 
 

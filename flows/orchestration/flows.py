@@ -67,8 +67,8 @@ def predict(settings: PredictSettings) -> Any:
     console = RunConsole()
     summary = reading.predict(settings, console, PrefectRunner())
     rename_run(name_of_reading(settings, summary))
-    _tell(summary, console)
-    return _read(summary, counts(summary))
+    _announce(summary, console)
+    return _completed(summary, counts(summary))
 
 
 @flow(name="predict", flow_run_name=name_while_it_runs)
@@ -91,11 +91,11 @@ def read_inbox(settings: InboxSettings) -> Any:
     done = tick(settings, console, PrefectRunner())
     rename_run(name_of_tick(settings, done))
     if done.summary:
-        _tell(done.summary, console)
+        _announce(done.summary, console)
     done.require_taken_away()
     if done.summary is None:
         return Completed(name="Nothing new", message=visible(done.sentence()))
-    return _read(done.summary, visible(done.sentence(counts(done.summary))))
+    return _completed(done.summary, visible(done.sentence(counts(done.summary))))
 
 
 @flow(name="maintain", flow_run_name=name_while_it_runs)
@@ -120,13 +120,13 @@ def maintain(settings: MaintainSettings) -> Any:
     return Completed(message=maintained.sentence(), data=maintained)
 
 
-def _tell(summary: "Summary", console: RunConsole) -> None:
+def _announce(summary: "Summary", console: RunConsole) -> None:
     from flows.alerting.announce import announce_batch
 
     announce_batch(summary, console)
 
 
-def _read(summary: "Summary", message: str) -> State[Any]:
+def _completed(summary: "Summary", message: str) -> State[Any]:
     from flows import predict as reading
 
     reading.require_none_rejected(summary)

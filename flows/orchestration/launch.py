@@ -109,7 +109,7 @@ def _prefect(*, quiet: bool, lasting: bool = False) -> Iterator[None]:
         from prefect import tags
         from prefect.settings import PREFECT_API_URL
 
-        from flows.alerting.automations import TAG
+        from flows.deploying.remembered import TAG
         from flows.server.server_check import require_usable, said_in_words
 
     configured = PREFECT_API_URL.value()
@@ -138,9 +138,9 @@ def _inherited(variables: dict[str, str]) -> Iterator[None]:
 
 def _server(configured: str | None, *, lasting: bool) -> Server | None:
     """Return the server of ours that is to be used, None where another is configured."""
-    running = running_server()
     if configured:
         return ours_in_use(configured)
+    running = running_server()
     if lasting and running is None:
         raise InputError(
             f"no Prefect server runs for {home()}, and none is configured: start `digitflow up`, "

@@ -23,7 +23,7 @@ from prefect.client.schemas.objects import TERMINAL_STATES, FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from flows.alerting.automations import TAG
+from flows.deploying.remembered import TAG
 from flows.maintenance.tidied import Tidied
 from tasks.settings import MaintainSettings
 from tasks.task import task

@@ -53,8 +53,9 @@ def counts(summary: "Summary") -> str:
     """Return what a reading came to, in a few words."""
     if not summary.files:
         return "nothing new"
-    read, review, rejected = summary.read, summary.review, summary.rejected
-    return f"{read:,} read, {review:,} for review, {rejected:,} rejected"
+    from tasks.results.summary import in_words
+
+    return in_words(summary.read, summary.review, summary.rejected)
 
 
 def rename_run(name: str) -> None:

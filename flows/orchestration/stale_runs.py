@@ -21,7 +21,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Crashed
 
-from flows.alerting.automations import TAG
+from flows.deploying.remembered import TAG
 
 UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 MODULE = b"\0-m\0prefect."  # in the command line of a process that runs a flow, or prepares that

@@ -6,7 +6,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from flows.status.facts import batch_of
 from flows.status.words import by_reason, source_name
-from tasks.results.summary import Summary
+from tasks.results.summary import Summary, in_words
 from tasks.storage.journal import Entry
 from tasks.visible import visible
 
@@ -36,7 +36,7 @@ class Event:
 def batch_event(summary: Summary) -> Event:
     """Return the event of a run that has read something."""
     batch = batch_of(summary)
-    counts = f"{batch.read:,} read, {batch.review:,} for review, {batch.rejected:,} rejected"
+    counts = in_words(batch.read, batch.review, batch.rejected)
     why = f" ({by_reason(batch.rejects)})" if batch.rejects else ""
     source = visible(source_name(batch.source))
     share = summary.rejected / summary.found if summary.found else 0.0

@@ -6,7 +6,7 @@ results table; what a server adds (what comes next, who is told) is handed in.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +27,6 @@ from tasks.storage.journal import Entry
 
 BATCHES = 5  # shown
 LOOK_BACK = 200  # runs, the newest first, in which batches are looked for
-
-_FILE = ["root", "path"]
 
 
 @dataclass(frozen=True)
@@ -202,7 +200,7 @@ def batch_of(summary: Summary) -> Batch:
     )
 
 
-def what_waits(place: Any) -> Waiting:
+def what_waits(place: Callable[[], str]) -> Waiting:
     """Return how many pictures are in review by the last reading of their file.
 
     Args:
@@ -217,34 +215,22 @@ def what_waits(place: Any) -> Waiting:
 
 def _waiting(table: str) -> Waiting:
     """Look only at files that were ever in review, which are few where the table is large."""
-    columns = [*_FILE, "reason", *results.RANKED_BY]
-    found = [
-        pa.Table.from_batches([batch])
-        for batch in results.scan(
-            table, columns, lambda text: results.COUNTS & (text("status") == Status.REVIEW.value)
-        )
-    ]
-    if not (rows := pa.concat_tables(found) if found else None):
+    reviewed = _rows(table, ["path"], lambda text: text("status") == Status.REVIEW.value)
+    if not reviewed:
         return Waiting()
-    names = pc.unique(results.file_names(rows))
-    paths = rows["path"].unique()
-    readings = [
-        pa.Table.from_batches([batch])
-        for batch in results.scan(
-            table,
-            [*_FILE, *results.RANKED_BY],
-            lambda text: results.COUNTS & text("path").isin(paths),
-        )
-    ]
-    last = pa.concat_tables(readings)
-    last = last.filter(pc.is_in(results.file_names(last), names))
-    ranked = last.select(_FILE).append_column(results.RANK, results.ranks(last))
-    newest = ranked.group_by(_FILE).aggregate([(results.RANK, "max")])
-    own = rows.select([*_FILE, "reason"]).append_column(results.RANK, results.ranks(rows))
-    joined = own.join(newest, _FILE)
-    waits = joined.filter(pc.field(results.RANK) == pc.field(f"{results.RANK}_max"))
+    paths = reviewed["path"].unique()
+    columns = ["root", "path", "status", "reason", *results.RANKED_BY]
+    last = results.current(_rows(table, columns, lambda text: text("path").isin(paths)))
+    waits = last.filter(pc.field("status") == Status.REVIEW.value)
     pairs = waits["reason"].value_counts().to_pylist()
     return Waiting(waits.num_rows, _most_first({pair["values"]: pair["counts"] for pair in pairs}))
+
+
+def _rows(table: str, columns: list[str], wanted: results.Condition) -> pa.Table | None:
+    """Return the rows that count and match; None: there are none."""
+    scanned = results.scan(table, columns, lambda text: results.COUNTS & wanted(text))
+    found = [pa.Table.from_batches([batch]) for batch in scanned]
+    return pa.concat_tables(found) if found else None
 
 
 def _most_first(counts: dict[str, int]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from tasks.reporting.document import (
     to_markdown,
 )
 from tasks.reporting.document import facts as facts_table
+from tasks.results.summary import in_words
 from tasks.settings import inbox
 
 NEXT = "Next runs"
@@ -72,7 +73,7 @@ def lead(facts: Facts) -> str:
     said.append(f"In review: {_waiting(facts.waiting)[0]}")
     if facts.batches:
         last = facts.batches[0]
-        counts = f"{last.read:,} read, {last.review:,} for review, {last.rejected:,} rejected"
+        counts = in_words(last.read, last.review, last.rejected)
         said.append(f"Last read, {moment(last.started_at)}, {source_name(last.source)}: {counts}")
     return " ".join(as_markdown(f"{each}.") for each in said)
 

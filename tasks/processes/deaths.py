@@ -14,7 +14,7 @@ class Deaths:
     """What ended the processes that were to read some files."""
 
     def __init__(self, decode_timeout: float) -> None:
-        """Begin without any; `decode_timeout`: seconds that one file may take."""
+        """Begin without any; `decode_timeout`: seconds that one page may take."""
         self.decode_timeout = decode_timeout
         self.counts: Counter[int] = Counter()  # by item: a file's number, or what else was marked
         self.quarantined: dict[int, Undecodable] = {}  # by the file's number

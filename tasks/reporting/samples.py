@@ -15,7 +15,7 @@ from tasks.processes.page_process import (
 from tasks.reporting.reading_report import RejectedPage, Sample, Unshown
 from tasks.results.picture_row import PictureRow
 
-FILE_S = 10.0  # seconds for one file: what takes longer is not shown
+PAGE_S = 10.0  # seconds for one page of a file: what takes longer is not shown
 ALL_S = 30.0  # seconds for all files of a report together
 SHOWN_OF_A_REASON = 5  # rejected files with their picture
 
@@ -111,7 +111,7 @@ def pages_at(
     *,
     acquire: AcquireProcess | None = None,
     thumbnails: bool = False,
-    file_seconds: float = FILE_S,
+    page_seconds: float = PAGE_S,
     seconds: float | None = ALL_S,
 ) -> list[DecodedPage | str]:
     """Return each page, or why it cannot be shown; a file is decoded once for all of its pages.
@@ -121,14 +121,14 @@ def pages_at(
         places: of the pages.
         acquire: acquires a process that can decode, where there are some already.
         thumbnails: whether to make them, too.
-        file_seconds: for one file.
+        page_seconds: for one page of a file.
         seconds: for all of them; None: as long as each file may take.
     """
     by_path: dict[bytes, set[int]] = {}
     for path, page in places:
         by_path.setdefault(path, set()).add(page)
     requests = [PageRequest(path, tuple(sorted(pages))) for path, pages in by_path.items()]
-    processes = PageProcesses(PageSettings(inputs, file_seconds, thumbnails), acquire)
+    processes = PageProcesses(PageSettings(inputs, page_seconds, thumbnails), acquire)
     found: dict[PageKey, DecodedPage | str] = {}
     late = f"there was no time left of {seconds} s for all pictures"
     try:

@@ -68,6 +68,11 @@ class SummaryKind(Contract):
     rejected: int
 
 
+def in_words(read: int, review: int, rejected: int) -> str:
+    """Return what pictures came to, in a few words."""
+    return f"{read:,} read, {review:,} for review, {rejected:,} rejected"
+
+
 class InsteadOf(Contract):
     """The champion, where another model read."""
 

@@ -162,7 +162,7 @@ def test_files_that_end_or_keep_their_decoder_are_not_shown_and_the_others_are()
     files = {b"a.png": encoded(bar(1)), b"b": CRASH, b"c.png": encoded(bar(3)), b"d": HANG}
     inputs = InMemory("memory", files | {b"e.png": encoded(bar(5))})
     places = [(path, 0) for path in inputs.files]
-    shown = pages_at(inputs, places, file_seconds=2, seconds=60)
+    shown = pages_at(inputs, places, page_seconds=2, seconds=60)
     assert [isinstance(page, DecodedPage) for page in shown] == [True, False, True, False, True]
     assert str(shown[1]).startswith("decoder_crashed")
     assert str(shown[3]).startswith("decoder_timeout")
@@ -171,7 +171,7 @@ def test_files_that_end_or_keep_their_decoder_are_not_shown_and_the_others_are()
 def test_all_pictures_together_take_no_longer_than_they_may() -> None:
     inputs = InMemory("memory", {b"a": HANG, b"b.png": encoded(bar(3))})
     start = time.monotonic()
-    shown = pages_at(inputs, [(b"a", 0), (b"b.png", 0)], file_seconds=600, seconds=1)
+    shown = pages_at(inputs, [(b"a", 0), (b"b.png", 0)], page_seconds=600, seconds=1)
     assert time.monotonic() - start < 60
     assert shown == [AnyOf("there was no time left of 1 s")] * 2
 

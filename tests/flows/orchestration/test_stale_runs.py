@@ -14,8 +14,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Cancelling, Completed, Pending, Running
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.alerting.automations import TAG
 from flows.console import quietly
+from flows.deploying.remembered import TAG
 from flows.orchestration.stale_runs import GONE, crash_stale_runs
 
 pytestmark = pytest.mark.server

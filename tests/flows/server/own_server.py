@@ -135,7 +135,7 @@ def own_server(folder: Path, **secrets: str) -> Iterator[Own]:
     try:
         for command in (pool, deploy):
             own.prefect(*command)
-        own.program("flows.alerting.announce")
+        own.program("flows.cli.main", "deploy", DIGITFLOW_HOME=str(folder))  # automations, too
         yield own
     finally:
         stop(own.process)
