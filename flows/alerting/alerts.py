@@ -17,7 +17,7 @@ from prefect.events.actions import RunDeployment, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from flows.alerting.automations import AUTOMATIONS, Done, apply_automations
+from flows.alerting.automations import UNHEARD, Done, apply_automations, of_runs
 from flows.deploying.remembered import TAG
 from flows.status.events import (
     BATCH,
@@ -153,6 +153,7 @@ def _percents(share: float) -> list[str]:
 def apply_alerts(
     settings: NotifySettings,
     *,
+    begin_within: timedelta = UNHEARD,
     coming: Sequence[str] = (),
     force: bool = False,
     dry_run: bool = False,
@@ -161,6 +162,7 @@ def apply_alerts(
 
     Args:
         settings: who is told of what.
+        begin_within: how long after a worker has taken it a run may need until it runs.
         coming: names of deployments that would run after a promotion, and are not there yet.
         force: make again what somebody has removed.
         dry_run: change nothing.
@@ -169,7 +171,7 @@ def apply_alerts(
         By name, what was done, or would be.
     """
     with get_client(sync_client=True) as client:
-        declared = [*AUTOMATIONS, *_on_promotion(client, coming)]
+        declared = [*of_runs(begin_within), *_on_promotion(client, coming)]
         if block := _block(client, settings, dry_run=dry_run):
             every = rules(settings)
             declared += [_alert(kind, every[kind], block) for kind in settings.on]

@@ -26,7 +26,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
 from prefect.utilities.urls import url_for
 
 from flows.alerting.alerts import ON_PROMOTION, apply_alerts, told_of
-from flows.alerting.automations import Done
+from flows.alerting.automations import Done, begin_within
 from flows.artifacts import patiently
 from flows.deploying.declared import Declaration
 from flows.deploying.deploy import Kind, Note
@@ -223,7 +223,13 @@ def automations(
     again = [each.name for each in declared.deployments if ON_PROMOTION in each.facts["tags"]]
     coming = sorted(made.intersection(again)) if dry_run else []
     told = notify_settings(read_settings_file())
-    done = apply_alerts(told, coming=coming, force=force, dry_run=dry_run)
+    done = apply_alerts(
+        told,
+        begin_within=begin_within(declared.pool.type),
+        coming=coming,
+        force=force,
+        dry_run=dry_run,
+    )
     if not dry_run:
         with get_client(sync_client=True) as client:
             renew_status(client)

@@ -14,6 +14,7 @@ from flows.deploying.remembered import TAG, remember
 
 REMEMBERED = "digitflow_automations"  # variable of the server: names of what was applied last
 UNHEARD = timedelta(seconds=90)  # three heartbeats
+NOT_BEGUN = timedelta(minutes=10)  # of a container, whose image may have to be fetched
 
 Done = Literal["created", "updated", "kept", "left removed", "deleted"]
 
@@ -22,40 +23,66 @@ _OURS = ResourceSpecification(
     {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
 )
 
-# Any event of a run is a sign of life, not only those of Prefect's own names: a training that was
-# refused has completed as Refused. And a run whose last event was missed is left as it has ended:
-# unless it is forced to, Prefect makes no run crashed that is over.
-CRASHED = AutomationCore(
-    name="digitflow: what is not heard of has crashed",
-    description=(
-        "A run whose process was killed, or whose machine was lost, says nothing of it. Its place "
-        "is given back, so that the next run can start."
-    ),
-    tags=[TAG],
-    trigger=EventTrigger(
-        match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-        match_related=_OURS,
-        after={"prefect.flow-run.heartbeat"},  # a run that is set to send none is left alone
-        expect={"prefect.flow-run.*"},
-        for_each={"prefect.resource.id"},
-        posture=Posture.Proactive,
-        threshold=1,
-        within=UNHEARD,
-    ),
-    actions=[
-        ChangeFlowRunState(
-            state=StateType.CRASHED,
+
+def of_runs(begin_within: timedelta = UNHEARD) -> list[AutomationCore]:
+    """Return the automations that end runs which are dead.
+
+    Args:
+        begin_within: how long after a worker has taken it a run may need until it runs.
+    """
+    return [
+        _crashed(
+            "what is not heard of has crashed",
+            "A run whose process was killed, or whose machine was lost, says nothing of it. Its "
+            "place is given back, so that the next run can start.",
+            after={"prefect.flow-run.heartbeat"},  # a run that is set to send none is left alone
+            within=UNHEARD,
             message=f"Nothing was heard of this run for {UNHEARD.seconds} s: its process was "
             "killed, or its machine was lost.",
-        )
-    ],
-)
+        ),
+        _crashed(
+            "what does not begin has crashed",
+            "A run whose worker was killed before it ran says nothing of it. Its place is given "
+            "back, so that the next run can start.",
+            after={"prefect.flow-run.Pending", "prefect.flow-run.Submitting"},
+            within=begin_within,
+            message=f"A worker took this run, and it did not begin within "
+            f"{begin_within.seconds} s: the worker was killed, or its machine was lost.",
+        ),
+    ]
 
-AUTOMATIONS = (CRASHED,)
+
+def begin_within(pool_type: str) -> timedelta:
+    """Return how long runs of a pool may need until they run."""
+    return UNHEARD if pool_type == "process" else NOT_BEGUN
+
+
+def _crashed(
+    name: str, description: str, *, after: set[str], within: timedelta, message: str
+) -> AutomationCore:
+    # Any event of a run is a sign of life, not only those of Prefect's own names: a training that
+    # was refused has completed as Refused. And a run whose last event was missed is left as it has
+    # ended: unless it is forced to, Prefect makes no run crashed that is over.
+    return AutomationCore(
+        name=f"digitflow: {name}",
+        description=description,
+        tags=[TAG],
+        trigger=EventTrigger(
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=_OURS,
+            after=after,
+            expect={"prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=within,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message)],
+    )
 
 
 def apply_automations(
-    declared: Iterable[AutomationCore] = AUTOMATIONS, *, force: bool = False, dry_run: bool = False
+    declared: Iterable[AutomationCore], *, force: bool = False, dry_run: bool = False
 ) -> dict[str, Done]:
     """Put automations on the server of Prefect's settings, as often as you like.
 

@@ -10,10 +10,9 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.alerting.automations import (
-    AUTOMATIONS,
-    CRASHED,
     REMEMBERED,
     apply_automations,
+    of_runs,
 )
 from flows.console import quietly
 
@@ -36,15 +35,16 @@ def no_automations(server: SyncPrefectClient) -> Iterator[None]:
 
 
 def declared(name: str, within: int) -> AutomationCore:
-    trigger = CRASHED.trigger.model_copy(update={"within": timedelta(seconds=within)})
-    return CRASHED.model_copy(update={"name": name, "trigger": trigger})
+    usual = of_runs()[0]
+    trigger = usual.trigger.model_copy(update={"within": timedelta(seconds=within)})
+    return usual.model_copy(update={"name": name, "trigger": trigger})
 
 
 def test_applied_twice_each_is_there_once(server: SyncPrefectClient) -> None:
-    assert set(apply_automations().values()) == {"created"}
-    assert set(apply_automations().values()) == {"kept"}
+    assert set(apply_automations(of_runs()).values()) == {"created"}
+    assert set(apply_automations(of_runs()).values()) == {"kept"}
     there = server.read_automations()
-    assert sorted(each.name for each in there) == sorted(each.name for each in AUTOMATIONS)
+    assert sorted(each.name for each in there) == sorted(each.name for each in of_runs())
     assert all(each.enabled for each in there)
 
 
@@ -85,5 +85,5 @@ def test_a_dry_run_says_the_same_and_changes_nothing(server: SyncPrefectClient) 
 def test_what_others_have_made_is_left_alone(server: SyncPrefectClient) -> None:
     theirs = declared("theirs", 60).model_copy(update={"actions": [DoNothing()]})
     made = server.create_automation(theirs)
-    apply_automations()
+    apply_automations(of_runs())
     assert server.read_automation(made).model_dump() == theirs.model_dump() | {"id": made}

@@ -289,11 +289,11 @@ def test_the_command_prints_a_line_for_each_and_json(
     assert server.read_automations() == []
     assert run("deploy", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
-    assert len(server.read_automations()) == 2
+    assert len(server.read_automations()) == 3
     server.delete_automation(server.read_automations()[0].id)
     assert run("deploy") == 0
     assert in_a_row(capsys.readouterr().out).count("removed there, and stays so") == 1
-    assert len(server.read_automations()) == 1
+    assert len(server.read_automations()) == 2
     assert facts["schedules"][WEEKLY] == "0 3 * * 0 (UTC)"
     server.pause_deployment(server.read_deployment_by_name(INBOX).id)
     deployed = [each.found for each in examine() if each.name == "deployed"]

@@ -135,6 +135,7 @@ def test_both_flows_are_deployed_with_a_schedule_and_training_runs_one_at_a_time
 def test_what_dies_is_noticed_by_an_automation(running: Running) -> None:
     there = {each["name"]: each["enabled"] for each in running.api.post("/automations/filter", {})}
     assert there["digitflow: what is not heard of has crashed"]
+    assert there["digitflow: what does not begin has crashed"]
 
 
 def test_a_schedule_fires_and_the_worker_reads_the_inbox(running: Running) -> None:

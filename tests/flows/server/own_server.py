@@ -67,6 +67,14 @@ class Own:
         made: str = self.api.post(f"/deployments/{deployment}/create_flow_run", asked)["id"]
         return made
 
+    def ask_to_read_again(self) -> str:
+        """Make a run of `predict/on-promotion` that a worker has taken, and return its id."""
+        deployment = self.api.ask("GET", "/deployments/name/predict/on-promotion")["id"]
+        made: str = self.api.post(f"/deployments/{deployment}/create_flow_run", {})["id"]
+        taken = self.api.post(f"/flow_runs/{made}/set_state", {"state": {"type": "PENDING"}})
+        assert taken["status"] == "ACCEPT", taken
+        return made
+
     def run(self, made: str) -> dict[str, Any]:
         """Return a run as it is now."""
         found: dict[str, Any] = self.api.ask("GET", f"/flow_runs/{made}")
@@ -136,6 +144,8 @@ def own_server(folder: Path, **secrets: str) -> Iterator[Own]:
         for command in (pool, deploy):
             own.prefect(*command)
         own.program("flows.cli.main", "deploy", DIGITFLOW_HOME=str(folder))  # automations, too
+        # or a run that is asked for at the wrong second gives way to one that is due
+        own.prefect("deployment", "schedule", "pause", "--all")
         yield own
     finally:
         stop(own.process)

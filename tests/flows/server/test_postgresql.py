@@ -154,7 +154,10 @@ def test_a_run_whose_machine_is_lost_has_crashed_and_the_next_reads_all(
         worker.kill()
         worker.wait()
         os.kill(processes_of_run(made)[0], signal.SIGKILL)
-    assert team.ended(made)["state_type"] == "CRASHED"  # by an automation
+    not_begun = team.ask_to_read_again()
+    for lost in (made, not_begun):
+        assert team.ended(lost)["state_type"] == "CRASHED"  # by an automation
+    assert "did not begin within 90 s" in team.run(not_begun)["state"]["message"]
     with worker_of(team, home):
         run = team.ended(team.ask_for({"source": str(scans)}))
     assert run["state_type"] == "COMPLETED", run["state"]
