@@ -31,7 +31,8 @@ from tasks.not_measured import NotMeasured, fails_closed
 from tasks.registry.registry import Registry, serving
 from tasks.reporting.changes_report import changes_report
 from tasks.reporting.document import Report
-from tasks.settings import GateSettings, models_place
+from tasks.settings import models_place
+from tasks.train_settings import GateSettings
 
 SLICES_FOLDER = "slices"  # in the folder of the run, gone when it is judged
 

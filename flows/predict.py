@@ -31,6 +31,7 @@ from tasks.metrics.calibration import Calibration
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.metrics.promise import Promise, strictest
 from tasks.outcomes import ALL_STAY, Originals, Status
+from tasks.read_settings import PredictSettings
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import Report, plural, to_html
@@ -45,7 +46,7 @@ from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_deci
 from tasks.results.repair import require_sound
 from tasks.results.summary import FileCounts, InsteadOf, RunFacts, Summary, Tally, summarise, tally
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, open_run, resumable_runs, run_lock
-from tasks.settings import PredictSettings, home, models_place, results_table
+from tasks.settings import home, models_place, results_table
 from tasks.task import task
 from tasks.timing import Stages, timed
 

@@ -27,7 +27,8 @@ from tasks.registry.version_lock import in_use
 from tasks.reporting.document import plural, to_html
 from tasks.results import table
 from tasks.runs import open_run
-from tasks.settings import GateSettings, home, results_table
+from tasks.settings import home, results_table
+from tasks.train_settings import GateSettings
 
 VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
 

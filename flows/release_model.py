@@ -12,7 +12,8 @@ from flows.console import Console
 from flows.train import train, train_again
 from tasks.errors import DigitflowError, GateRefused
 from tasks.registry.registry import Registry, ship
-from tasks.settings import TrainSettings, models_place
+from tasks.settings import models_place
+from tasks.train_settings import TrainSettings
 
 
 def make(weights: Path | None = None) -> None:

@@ -19,7 +19,8 @@ from tasks.registry.recipe_names import recipe_of
 from tasks.registry.version import Version
 from tasks.registry.version_lock import in_use
 from tasks.runs import open_run
-from tasks.settings import TrainSettings, home
+from tasks.settings import home
+from tasks.train_settings import TrainSettings
 from tasks.training.steps import (
     Training,
     calibrate_model,

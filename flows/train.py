@@ -42,9 +42,10 @@ from tasks.registry.version import Version, verified
 from tasks.reporting.document import Report, to_html
 from tasks.reporting.training_report import TrainingPictures, training_report
 from tasks.runs import REPORT_FILE, open_run
-from tasks.settings import TrainSettings, home, models_place
+from tasks.settings import home, models_place
 from tasks.storage.journal import actor
 from tasks.task import task
+from tasks.train_settings import TrainSettings
 from tasks.training.orientation_check import Readings, read_in_every_way, require_upright
 from tasks.training.steps import (
     Evaluation,

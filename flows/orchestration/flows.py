@@ -22,7 +22,9 @@ from flows.orchestration.run_names import (
     rename_run,
 )
 from flows.orchestration.task_runners import PrefectRunner
-from tasks.settings import InboxSettings, MaintainSettings, PredictSettings, TrainSettings
+from tasks.read_settings import InboxSettings, PredictSettings
+from tasks.settings import MaintainSettings
+from tasks.train_settings import TrainSettings
 from tasks.visible import visible
 
 if TYPE_CHECKING:

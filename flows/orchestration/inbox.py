@@ -17,7 +17,8 @@ from tasks.inputs.base import printable, unprintable
 from tasks.inputs.local import walk
 from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import DELETED, Originals
-from tasks.settings import InboxSettings, inbox, results_table
+from tasks.read_settings import InboxSettings
+from tasks.settings import inbox, results_table
 
 if TYPE_CHECKING:  # a tick without news loads none of them
     from flows.console import Console

@@ -26,7 +26,9 @@ from flows.server.server_process import (
 )
 from tasks.errors import InputError
 from tasks.gc_control import uncollected
-from tasks.settings import MaintainSettings, PredictSettings, TrainSettings, home
+from tasks.read_settings import PredictSettings
+from tasks.settings import MaintainSettings, home
+from tasks.train_settings import TrainSettings
 
 if TYPE_CHECKING:
     from flows.maintenance.maintain import Maintained

@@ -8,7 +8,9 @@ from prefect.runtime import flow_run
 
 from flows.artifacts import patiently
 from tasks.inputs.base import Roots
-from tasks.settings import MaintainSettings, PredictSettings, TrainSettings, inbox
+from tasks.read_settings import PredictSettings
+from tasks.settings import MaintainSettings, inbox
+from tasks.train_settings import TrainSettings
 from tasks.visible import visible
 
 if TYPE_CHECKING:  # a run that finds nothing new loads none of them

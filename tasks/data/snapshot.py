@@ -20,8 +20,8 @@ from tasks.data.orientation import UPRIGHT, upright
 from tasks.data.snapshot_facts import SkippedFacts, SkippedFileFacts, SnapshotFacts
 from tasks.decoding.pixels import Pixels
 from tasks.errors import DatasetError
-from tasks.settings import Orientation
 from tasks.task import may_pass_later, task
+from tasks.train_settings import Orientation
 
 logger = logging.getLogger(__name__)
 

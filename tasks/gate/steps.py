@@ -31,8 +31,9 @@ from tasks.inference.model_file import Model
 from tasks.inference.shard import OnFiles, tell_nobody
 from tasks.inputs.open import open_inputs
 from tasks.not_measured import NotMeasured, fails_closed
-from tasks.settings import GateSettings, home, results_table
+from tasks.settings import home, results_table
 from tasks.task import task
+from tasks.train_settings import GateSettings
 
 TRIED = 1_000  # pictures to try batches and resources with
 

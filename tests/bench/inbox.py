@@ -53,7 +53,7 @@ import flows.orchestration.flows
 from flows.orchestration.inbox import tick
 from flows.console import Console
 from flows.runner import ThreadRunner
-from tasks.settings import InboxSettings
+from tasks.read_settings import InboxSettings
 console, runner = Console(quiet=True), ThreadRunner()
 settings = InboxSettings(source=sys.argv[1], settle=0)
 assert tick(settings, console, runner).summary is None
@@ -145,7 +145,7 @@ def alone(home: Path, counts: list[int], rows: int) -> dict[str, tuple[float, fl
     """Return the processor time that ticks with nothing new add: imports and one, and one more."""
     from flows.console import Console as Lines
     from flows.predict import predict
-    from tasks.settings import PredictSettings
+    from tasks.read_settings import PredictSettings
 
     os.environ["DIGITFLOW_HOME"] = str(home)
     found = {}

@@ -35,7 +35,8 @@ def main() -> None:
             "PREFECT_HOME": f"{folder}/prefect",
         }
         from flows.orchestration.launch import run_maintain, run_predict
-        from tasks.settings import InboxSettings, MaintainSettings
+        from tasks.read_settings import InboxSettings
+        from tasks.settings import MaintainSettings
 
         home, database = Path(folder) / "home", Path(folder) / "prefect" / "prefect.db"
         (home / "inbox").mkdir(parents=True)

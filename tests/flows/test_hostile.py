@@ -15,8 +15,8 @@ from flows.console import Console
 from flows.predict import predict
 from tasks.inputs.base import printable
 from tasks.outcomes import MAX_BYTES, STATUSES, Reason
+from tasks.read_settings import PredictSettings
 from tasks.results import table
-from tasks.settings import PredictSettings
 from tests.bars import bar, encoded
 from tests.decoding.test_decode import chunk, png
 

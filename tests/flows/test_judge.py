@@ -23,10 +23,11 @@ from tasks.gate.steps import named_slices
 from tasks.inference.model_file import ONNX_FILE
 from tasks.metrics.classification import Parity
 from tasks.progress import Advance
+from tasks.read_settings import PredictSettings
 from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.reporting.document import to_html
-from tasks.settings import GateSettings, PredictSettings
+from tasks.train_settings import GateSettings
 from tests import mutants
 from tests.bars import save_bar_model
 from tests.helpers import do_once_before, register_champion

@@ -22,9 +22,9 @@ from flows.predict import predict
 from tasks.device import Device, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DeviceError, InputError, ModelError
 from tasks.inference.model_file import model_in
+from tasks.read_settings import PredictSettings
 from tasks.results import table
 from tasks.results.summary import Summary
-from tasks.settings import PredictSettings
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import do_once_before, register_champion

@@ -9,10 +9,10 @@ from PIL import Image
 from flows.console import Console
 from flows.predict import predict
 from flows.preview import preview
+from tasks.read_settings import PredictSettings, PreviewSettings
 from tasks.reporting.preview import Preview
 from tasks.reporting.svg import times
 from tasks.results import table
-from tasks.settings import PredictSettings, PreviewSettings
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.processes

@@ -16,8 +16,8 @@ from flows.console import Console
 from flows.train import train
 from tasks.registry.bucket_store import ModelBucket
 from tasks.registry.registry import Registry
-from tasks.settings import TrainSettings
 from tasks.storage import s3 as s3_file
+from tasks.train_settings import TrainSettings
 from tests.bars import bar, encoded, save_bar_model
 from tests.flows.test_promote import LENIENT
 from tests.helpers import free_port, register_champion

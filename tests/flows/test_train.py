@@ -16,7 +16,7 @@ from tasks.errors import DatasetError
 from tasks.inference.session import ModelSession
 from tasks.registry import registry as registry_file
 from tasks.registry.registry import Registry
-from tasks.settings import TrainSettings
+from tasks.train_settings import TrainSettings
 from tests.bars import save_bar_model
 from tests.conftest import SAMPLE_PICTURES
 from tests.helpers import register_champion

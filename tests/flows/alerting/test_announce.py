@@ -16,7 +16,7 @@ from flows.console import Console, quietly
 from flows.orchestration import flows
 from flows.promote import rollback
 from flows.status.address import STATUS_KEY
-from tasks.settings import PredictSettings
+from tasks.read_settings import PredictSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 

@@ -7,8 +7,8 @@ import pytest
 
 from flows.console import Console
 from flows.predict import predict
+from tasks.read_settings import PredictSettings
 from tasks.results.summary import Summary
-from tasks.settings import PredictSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion, run
 

@@ -14,7 +14,7 @@ from flows.deploying.settings_file import (
     read_settings_file,
 )
 from tasks.errors import InputError
-from tasks.settings import InboxSettings, PredictSettings
+from tasks.read_settings import InboxSettings, PredictSettings
 
 
 def said(home: Path, text: str) -> SettingsFile:

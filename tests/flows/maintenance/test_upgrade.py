@@ -13,9 +13,10 @@ from flows.orchestration import up
 from flows.predict import predict
 from flows.preview import preview
 from tasks.errors import InputError, ModelError, OutdatedModel
+from tasks.read_settings import PredictSettings, PreviewSettings
 from tasks.registry.registry import Registry
 from tasks.results.table import select
-from tasks.settings import PredictSettings, PreviewSettings, results_table
+from tasks.settings import results_table
 from tasks.training.recipes import RECIPES
 from tests.bars import bar, encoded
 from tests.flows.maintenance.outdated import make_version, outdated_champion, ship_one

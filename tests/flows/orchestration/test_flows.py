@@ -29,8 +29,9 @@ from flows.orchestration import flows, run_console
 from flows.orchestration.launch import run_predict
 from flows.predict import PicturesRejected
 from tasks.errors import InputError
+from tasks.read_settings import InboxSettings, PredictSettings
 from tasks.reporting.document import percent
-from tasks.settings import InboxSettings, PredictSettings, TrainSettings
+from tasks.train_settings import TrainSettings
 from tests.bars import bar, encoded
 from tests.flows.test_console import Closed
 from tests.helpers import register_champion

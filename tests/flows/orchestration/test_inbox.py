@@ -22,8 +22,8 @@ from flows.console import Console
 from flows.orchestration.inbox import Tick, tick
 from flows.runner import ThreadRunner
 from tasks.errors import DigitflowError, InputError
+from tasks.read_settings import InboxSettings, PredictSettings
 from tasks.results import table
-from tasks.settings import InboxSettings, PredictSettings
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.processes
@@ -263,7 +263,7 @@ from flows.orchestration import inbox, sight
 from flows.runner import ThreadRunner
 from tasks.inputs import taking_away
 from tasks.results import commit
-from tasks.settings import InboxSettings
+from tasks.read_settings import InboxSettings
 
 def kill(*_): os.kill(os.getpid(), signal.SIGKILL)
 

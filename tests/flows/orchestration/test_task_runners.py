@@ -16,9 +16,9 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.console import quietly
 from flows.orchestration.flows import maintain, predict, read_inbox, train
+from tasks.read_settings import PredictSettings
 from tasks.results import table as results
 from tasks.results.summary import Summary
-from tasks.settings import PredictSettings
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.server
