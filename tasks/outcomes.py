@@ -19,6 +19,7 @@ class Reason(StrEnum):
     """Why a picture has its status; the values are the codes in the results table."""
 
     OK = "ok"
+    ANSWERED = "answered"
     LOW_CONFIDENCE = "low_confidence"
     MAYBE_NO_DIGIT = "maybe_no_digit"
     AMBIGUOUS = "ambiguous"
@@ -42,6 +43,7 @@ class Reason(StrEnum):
 
 MEANINGS: dict[Reason, str] = {
     Reason.OK: "read with enough confidence",
+    Reason.ANSWERED: "a person said which digit it is",
     Reason.LOW_CONFIDENCE: "a digit was found, but the model is not sure enough which",
     Reason.MAYBE_NO_DIGIT: "ink was found, but the model is not sure that it is one digit",
     Reason.AMBIGUOUS: "the picture can be seen in two ways, and they do not show the same digit",
@@ -85,6 +87,7 @@ ALL = "all"  # of the reasons, where one can be named
 
 _KEPT = {
     Reason.OK: Status.READ,
+    Reason.ANSWERED: Status.READ,
     Reason.LOW_CONFIDENCE: Status.REVIEW,
     Reason.MAYBE_NO_DIGIT: Status.REVIEW,
     Reason.AMBIGUOUS: Status.REVIEW,

@@ -23,8 +23,9 @@ def test_every_reason_has_a_status_and_words_of_its_own() -> None:
     assert all(MEANINGS.values())
 
 
-def test_a_picture_counts_as_read_for_one_reason_alone() -> None:
-    assert [reason for reason in Reason if STATUSES[reason] == Status.READ] == [Reason.OK]
+def test_a_model_reads_a_picture_for_one_reason_alone_and_a_person_for_another() -> None:
+    read = [reason for reason in Reason if STATUSES[reason] == Status.READ]
+    assert read == [Reason.OK, Reason.ANSWERED]
 
 
 def test_what_is_read_again_by_itself_was_rejected_and_gave_no_digit() -> None:

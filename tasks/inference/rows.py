@@ -16,6 +16,11 @@ from tasks.inputs.listing import int64s
 from tasks.outcomes import BY_CONFIDENCE, STATUSES, Reason, Status, Undecodable
 from tasks.results.schema import INK_TYPE, PROBABILITIES, SCHEMA
 
+# columns that are filled later: by the commit, by what becomes of the file, by people
+LATER = (
+    *("commit_version", "original", "taken_back"),
+    *("audit", "answered_by", "answered_at", "model_status", "model_digit"),
+)
 LONGEST_DETAIL = 500  # characters of what a decoder said
 
 
@@ -87,9 +92,7 @@ def rows_of(
         "error_bound": _error_bounds(pages, reasons, probabilities, thresholds),
         "kind": [page.ink.kind if page.ink else None for page in pages],
         "doubts": [page.ink.doubts or None if page.ink else None for page in pages],
-        "taken_back": pa.nulls(len(pages), pa.string()),
-        "commit_version": pa.nulls(len(pages), pa.int64()),  # of the commit, which is not yet
-        "original": pa.nulls(len(pages), pa.string()),  # depends on all pages of a file
+        **{name: pa.nulls(len(pages), SCHEMA.field(name).type) for name in LATER},
         "ink": _inks([page.ink for page in pages]),
         **{
             name: _where(kept, np.ascontiguousarray(column))

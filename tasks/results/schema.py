@@ -47,5 +47,10 @@ SCHEMA = pa.schema(
         ("original", pa.string()),  # null: the file stays; see tasks/results/originals.py
         ("instead_of", pa.string()),
         ("taken_back", pa.string()),  # null: it counts; see tasks/results/take_back.py
+        ("audit", pa.float32()),  # the probability with which it was drawn for the audit; null: not
+        ("answered_by", pa.string()),  # a person; null: the model's answer stands
+        ("answered_at", pa.timestamp("us", tz="UTC")),
+        ("model_status", pa.string()),  # what the model had made of it, where a person has answered
+        ("model_digit", pa.int8()),
     ]
 )
