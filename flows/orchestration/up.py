@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from types import FrameType
@@ -21,6 +22,7 @@ from flows.maintenance.upgrade import trouble_of_reading
 from flows.server.credentials import kept_login, private_folder
 from flows.server.defaults import prefect_home, set_defaults
 from flows.server.descendants import adopt_orphans, end_descendants, reap_orphans
+from flows.server.log_files import keep_small
 from flows.server.only_one import only_one
 from flows.server.restarted import Restarted, Say
 from flows.server.server_process import (
@@ -38,7 +40,7 @@ from flows.server.server_process import (
 )
 from flows.status.address import STATUS_PAGE
 from tasks.atomic import make_folder
-from tasks.errors import DigitflowError
+from tasks.errors import DigitflowError, InputError
 from tasks.settings import home, inbox, models_place, results_table
 
 USUAL_INBOX = "predict/inbox"  # of a home without a settings file
@@ -61,12 +63,13 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
         no_auth: ask nobody for credentials.
 
     Raises:
-        InputError: the port is taken, `up` runs already for this home or on Prefect's state, or the
-            settings file or a variable of alerts is wrong.
+        InputError: the port is taken, `up` runs already for this home or on Prefect's state, the
+            settings file or a variable of alerts is wrong, or no worker of its pool can run here.
         DigitflowError: the server did not start, or server or worker died again and again.
     """
     said = read_settings_file()
-    pool = declaration(said).pool.name
+    pool = declaration(said).pool
+    require_worker(pool.type)
     notify_settings(said)  # is refused here, if it is wrong
     set_defaults()
     private_folder(home())
@@ -83,7 +86,21 @@ def up(port: int, say: Say, *, no_auth: bool = False) -> None:
         _log("worker") as worker_log,
     ):
         login = _login(no_auth=no_auth)
-        _run(Server(port, login), pool, listening, say, server_log, worker_log)
+        _run(Server(port, login), pool.name, listening, say, server_log, worker_log)
+
+
+def require_worker(pool_type: str) -> None:
+    """See that a worker of a pool of this type can run in this environment.
+
+    Raises:
+        InputError: what it needs is not installed.
+    """
+    package = f"prefect-{pool_type}"
+    if pool_type != "process" and find_spec(package.replace("-", "_")) is None:
+        raise InputError(
+            f"digitflow.toml, [pool] type {pool_type}: its worker needs the package {package} in "
+            f"digitflow's environment: install it there, or run the worker where it is"
+        )
 
 
 def _login(*, no_auth: bool) -> str | None:
@@ -131,6 +148,8 @@ def _run(
                 for each in kept.values():
                     each.look_after()
                 reap_orphans([each.process.pid for each in kept.values()])
+                for log in (server_log, worker_log):
+                    keep_small(log)
                 time.sleep(LOOK_S)
     except KeyboardInterrupt:
         say("Stopped", "runs, worker and server have ended")

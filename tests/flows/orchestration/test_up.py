@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +227,17 @@ def test_a_command_uses_the_running_server_and_a_second_up_is_refused(running: R
     assert "set PREFECT_HOME to another folder" in other_home.stderr
 
 
+@pytest.mark.skipif(bool(find_spec("prefect_docker")), reason="its worker can run here")
+def test_a_pool_whose_worker_cannot_run_here_is_refused_before_anything_starts(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "digitflow.toml").write_text('[pool]\ntype = "docker"\n')
+    command = [sys.executable, "-m", "flows.cli.main", "up", "--port", str(free_port())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "needs the package prefect-docker" in " ".join(done.stderr.split())
+    assert not (home / "prefect").exists()
+
+
 def test_who_has_not_the_login_is_told_where_it_is(running: Running) -> None:
     refused = httpx.get(f"{running.api.url}/deployments/name/train/weekly")
     assert refused.status_code == httpx.codes.UNAUTHORIZED
@@ -252,6 +264,7 @@ def test_the_login_is_for_its_user_alone(running: Running) -> None:
 
 WAITS = """
 import subprocess, sys, time
+from importlib.util import find_spec
 from pathlib import Path
 from prefect import flow
 
