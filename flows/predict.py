@@ -165,7 +165,9 @@ def _read(
             listing, run.inputs, run.table, policy, run.folder / PENDING_FILE, bounds_of
         )
         log_pending(pending, policy, run.console)
-        plan = ReadPlan(run_id, run.inputs, guarantee.thresholds, originals=originals)
+        plan = ReadPlan(
+            *(run_id, run.inputs, guarantee.thresholds), originals=originals, audit=settings.audit
+        )
         reading = Reading(plan, pending.listing, workers, writer, settings)
         others = read_all(reading, run.stages, run.console, run.runner)
         redecided = RedecidedFiles(0, 0)

@@ -104,6 +104,7 @@ class Originals:
 
     A file stays as long as a page of it is for review, or was rejected for a reason that may be the
     machine's: then nobody knows yet what is on it. One with any other rejected page is rejected.
+    What was drawn for the audit is not deleted before a person has answered.
     """
 
     read: str | None = None  # DELETED, or a folder

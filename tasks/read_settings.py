@@ -102,6 +102,13 @@ class PredictSettings(ReadSettings):
             raise ValueError(f"nothing is rejected as {reason}")
         return reason
 
+    audit: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of what is read that a person checks, drawn at random, rare digits and "
+        "less sure ones more often: so the error is known on what really comes.",
+    )
     runner: Literal["local", "dask", "ray"] = Field(
         "local", description="Read on this machine, or on a Dask or Ray cluster."
     )
@@ -133,6 +140,12 @@ class InboxSettings(PredictSettings):
         "default `inbox` below DIGITFLOW_HOME where the flow runs, which is made if need be.",
     )
     allow_empty: bool = Field(True, description="A folder without files is no error.")
+    audit: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of what is read that a person checks, drawn at random; 0: nothing.",
+    )
     settle: float = Field(
         10,
         ge=0,

@@ -43,6 +43,7 @@ class ReadPlan:
     thresholds: Thresholds
     shards: int = 1  # that the run is cut into
     originals: Originals = ALL_STAY  # what becomes of the files
+    audit: float = 0.0  # share of what is read that is drawn for the audit
 
 
 @dataclass(frozen=True)

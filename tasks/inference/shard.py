@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.errors import DigitflowError
+from tasks.inference.audit import with_audit
 from tasks.inference.batch import ReadPlan, Seconds
 from tasks.inference.worker import ChunkRows, WorkerStart
 from tasks.inference.worker_deaths import WorkerDeaths
@@ -68,7 +69,7 @@ def read_shard(
     """
     entries = files()
     rows, seconds = read_rows(plan, entries, pool, on_files)
-    whole = with_fates(rows, plan.originals)
+    whole = with_fates(with_audit(rows, plan.audit, plan.run_id), plan.originals)
     start = perf_counter()
     committed = commit(whole, f"{plan.run_id}/{number}", writer)
     spent_committing = perf_counter() - start

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tasks.inputs.listing import Listing
-from tasks.outcomes import NOT_OF_THE_FILE, Originals, Status
+from tasks.outcomes import DELETED, NOT_OF_THE_FILE, Originals, Status
 from tasks.results.commit import WriterContext, commit
 from tasks.results.table import current_rows, file_names, is_table
 
@@ -33,17 +33,20 @@ def fates(rows: pa.Table, originals: Originals) -> pa.Array:
     """Return for each row of whole files what becomes of its file; null: it stays."""
     index = pc.dictionary_encode(_names(rows)).indices.to_numpy(zero_copy_only=False)
     worst = np.full(rows.num_rows, READ)
-    np.maximum.at(worst, index, _standing(rows))
+    np.maximum.at(worst, index, _standing(rows, originals))
     kinds = pa.array([originals.read, originals.rejected, None], pa.string())
     return kinds.take(pa.array(worst[index]))
 
 
-def _standing(rows: pa.Table) -> NDArray[np.int64]:
+def _standing(rows: pa.Table, originals: Originals) -> NDArray[np.int64]:
     rejected = pc.equal(rows["status"], Status.REJECTED)
     stays = pc.or_(
         pc.equal(rows["status"], Status.REVIEW),
         pc.is_in(rows["reason"], pa.array(sorted(NOT_OF_THE_FILE), pa.string())),
     )
+    if originals.read == DELETED:  # nobody could look at what was drawn for the audit
+        drawn = pc.and_(rows["audit"].is_valid(), rows["answered_by"].is_null())
+        stays = pc.or_(stays, drawn)
     standing = pc.if_else(stays, STAYS, pc.if_else(rejected, REJECTED, READ))
     return np.asarray(standing.to_numpy(zero_copy_only=False), np.int64)
 
@@ -54,7 +57,7 @@ def leaving(listing: Listing, table: str, originals: Originals) -> pa.Table:
     Raises:
         DigitflowError: the table cannot be read.
     """
-    columns = [*KEYS, "page", "status", "reason"]
+    columns = [*KEYS, "page", "status", "reason", "audit", "answered_by"]
     if originals.stay or not listing.count or not is_table(table):
         return pa.table({name: pa.nulls(0, pa.string()) for name in (*KEYS, FATE)})
     rows = current_rows(table, listing, columns=columns)

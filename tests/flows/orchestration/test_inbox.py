@@ -12,9 +12,11 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -24,6 +26,7 @@ from flows.runner import ThreadRunner
 from tasks.errors import DigitflowError, InputError
 from tasks.read_settings import InboxSettings, PredictSettings
 from tasks.results import table
+from tasks.results.commit import commit, writer_of
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.processes
@@ -44,7 +47,8 @@ def look(model_file: Path) -> Callable[..., Tick]:
     """Return what looks at the inbox once, without waiting for files that nobody writes to."""
 
     def looked(**settings: Any) -> Tick:
-        given = {"settle": 0, "model": str(model_file), "workers": 1, "device": "cpu", **settings}
+        given = {"settle": 0, "model": str(model_file), "workers": 1, "device": "cpu", "audit": 0}
+        given |= settings
         return tick(InboxSettings(**given), Console(quiet=True), ThreadRunner())
 
     return looked
@@ -254,6 +258,22 @@ def test_a_file_goes_only_if_all_its_pages_are_read(home: Path, inbox: Path, loo
         pages[0].save(inbox / f"{name}.tif", save_all=True, append_images=pages[1:])
     assert look(after="delete").deleted == 1
     assert names(inbox) == ["bad.tif", "unsure.tif"]
+
+
+def test_what_was_drawn_for_the_audit_is_not_deleted_before_a_person_has_answered(
+    home: Path, inbox: Path, look: Any
+) -> None:
+    put(inbox, "1.png", encoded(bar(1)))
+    assert look(after="delete", audit=1).sentence("") == ""
+    assert names(inbox) == ["1.png"]
+    rows = table.select(str(home / "results"))
+    assert rows["audit"].to_pylist() == [1.0]
+    answered = rows.set_column(
+        *(rows.column_names.index("answered_by"), "answered_by", pa.array(["ada"]))
+    )
+    writer = writer_of(str(home / "results"), rows["root"].to_pylist(), "review-1")
+    commit(answered, "review-1/0", replace(writer, redecides=True))
+    assert look(after="delete", audit=1).sentence() == "nothing new, 1 file deleted"
 
 
 KILLED = """
