@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 # from which confidence on pictures belong to the next band; most errors are in the first two
 BAND_EDGES = (0.99, 0.998)
 BAND_FAVOUR = (4.0, 2.0, 1.0)  # how much more probably a picture of each band is drawn
-RARITY_FAVOUR = 2.0  # at most: of a digit that is rarer than others
+RARITY_FAVOUR = 1.5  # at most: of a digit that is rarer than others
 MOST_FAVOUR = 4.0  # of both together: what is favoured less weighs so much more in the estimate
 KEY_BYTES = 64  # of BLAKE2b, at most
 
