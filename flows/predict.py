@@ -4,6 +4,7 @@ Never loads TensorFlow; ONNX Runtime and OpenCV are for workers and the report a
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +16,7 @@ from flows.console import Console
 from flows.reading import Reading, cluster_of, read_all, workers_of
 from flows.reading_log import log_pending, log_promise, log_reading
 from flows.runner import LOCAL, Runner, ThreadRunner
+from flows.status.audits import LOOK_BACK
 from tasks.atomic import write_text
 from tasks.device import Device, reading_device
 from tasks.errors import DigitflowError, ModelError, RejectedInputs
@@ -30,6 +32,8 @@ from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration
 from tasks.metrics.error_bounds import ErrorBounds
 from tasks.metrics.promise import Promise, strictest
+from tasks.monitoring.audit import audited
+from tasks.monitoring.audit_findings import AuditFinding, findings
 from tasks.outcomes import ALL_STAY, Originals, Status
 from tasks.read_settings import PredictSettings
 from tasks.registry.registry import Registry, find_model
@@ -189,7 +193,7 @@ def _read(
         summary = summarise(run_facts(run, settings, guarantee), files, counted)
         if settings.out:
             write_out(run.table, listing, settings, bounds_of)
-        report = write_report(run, summary, counted, workers)
+        report = write_report(run, summary, counted, workers, audits_of(run, settings))
         publish_report("reading-report", report, run.folder / REPORT_FILE)
     return summary
 
@@ -306,6 +310,7 @@ def run_facts(run: Run, settings: PredictSettings, guarantee: Guarantee) -> RunF
         canonical_version=session.canonical_version,
         instead_of=InsteadOf(**asdict(run.instead_of)) if run.instead_of else None,
         promise=guarantee.promise,
+        max_error=settings.max_error,
         device=str(run.device),
         provider=session.provider,
         started_at=run.started.isoformat(timespec="seconds"),
@@ -339,12 +344,26 @@ def write_out(table: str, listing: Listing, settings: PredictSettings, bounds_of
     results.export(rows, settings.out)
 
 
+def audits_of(run: Run, settings: PredictSettings) -> list[AuditFinding]:
+    """Return what people's answers show of these sources so far, where pictures are drawn."""
+    if not settings.audit:
+        return []
+    found = audited(run.table, run.started - LOOK_BACK, run.inputs.roots.names)
+    return findings(found, lambda _: settings.max_error)
+
+
 @task(name="write the report")
-def write_report(run: Run, summary: Summary, counted: Tally, workers: WorkerPool) -> Report:
+def write_report(
+    run: Run,
+    summary: Summary,
+    counted: Tally,
+    workers: WorkerPool,
+    audits: Sequence[AuditFinding] = (),
+) -> Report:
     """Write the summary and the HTML report into the folder of the run; return the report."""
     samples = load_samples(counted.samples(), run.inputs, workers.acquire)
     rejected = load_rejected(counted.by_reason, run.inputs, workers.acquire)
-    report = reading_report(summary, samples.shown, samples.unshown, rejected)
+    report = reading_report(summary, samples.shown, samples.unshown, rejected, audits)
     write_text(run.folder / SUMMARY_FILE, json.dumps(summary.to_dict(), indent=2) + "\n")
     write_text(run.folder / REPORT_FILE, to_html(report))
     return report

@@ -20,8 +20,10 @@ from prefect.events.schemas.events import ResourceSpecification
 from flows.alerting.automations import UNHEARD, Done, apply_automations, of_runs
 from flows.deploying.remembered import TAG
 from flows.status.events import (
+    AUDIT,
     BATCH,
     BATCH_COMPLETED,
+    ERROR_ABOVE_PROMISE,
     LINK,
     MESSAGE,
     MODEL,
@@ -106,6 +108,11 @@ def rules(settings: NotifySettings) -> dict[Alert, Rule]:
             "digitflow: {{ event.payload.rejected }} of {{ event.payload.found }} rejected",
             _OF_OURS,
         ),
+        "audit": Rule(
+            _of_ours(AUDIT, ERROR_ABOVE_PROMISE),
+            "digitflow: more errors than are accepted",
+            _OF_OURS,
+        ),
         "refused": _of_models("refuse", "digitflow: a model was refused"),
         "promoted": _of_models("promote", "digitflow: another model serves"),
         "rolled-back": _of_models("rollback", "digitflow: an earlier model serves again"),
@@ -135,14 +142,17 @@ def _of_runs(
 
 
 def _of_models(action: str, subject: str) -> Rule:
-    trigger = EventTrigger(
-        match=ResourceSpecification({"prefect.resource.id": f"{MODEL}*"}),
-        expect={MODEL_EVENTS[action]},
+    return Rule(_of_ours(MODEL, MODEL_EVENTS[action]), subject, _OF_OURS)
+
+
+def _of_ours(resources: str, event: str) -> EventTrigger:
+    return EventTrigger(
+        match=ResourceSpecification({"prefect.resource.id": f"{resources}*"}),
+        expect={event},
         posture=Posture.Reactive,
         threshold=1,
         within=timedelta(0),
     )
-    return Rule(trigger, subject, _OF_OURS)
 
 
 def _percents(share: float) -> list[str]:

@@ -34,13 +34,15 @@ from flows.deploying.remembered import TAG
 from flows.deploying.settings_file import notify_settings, read_settings_file
 from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
-from flows.status.events import LINK, Event, batch_event, model_event
+from flows.status.audits import alarms, keep_told, told_alarms
+from flows.status.events import LINK, Event, audit_event, batch_event, model_event
 from flows.status.facts import Scheduled, Server, facts
 from flows.status.words import NEXT, lead, page
 from tasks.errors import error_text
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.results.summary import Summary
+from tasks.settings import home, results_table
 from tasks.storage.journal import Entry
 from tasks.visible import visible
 
@@ -52,8 +54,22 @@ def announce_batch(summary: Summary, log: ProgressLog) -> None:
     if summary.files:
         with _beside_the_work(log), get_client(sync_client=True) as client:
             _emit(client, batch_event(summary))
+    announce_audits(log)
     with _beside_the_work(log), get_client(sync_client=True) as client:
         renew_status(client)
+
+
+def announce_audits(log: ProgressLog) -> None:
+    """Tell the server, once, of each month in which more was wrong than was accepted."""
+    with _beside_the_work(log):
+        told = told_alarms(home())
+        events = [audit_event(each) for each in alarms(results_table(), home() / "runs")]
+        for event in events:
+            if event.identity not in told:
+                with get_client(sync_client=True) as client:
+                    _emit(client, event)
+                told.add(event.identity)
+                keep_told(home(), told)
 
 
 def announce_models(entries: Iterable[Entry], log: ProgressLog) -> None:

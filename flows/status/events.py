@@ -6,6 +6,8 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from flows.status.facts import batch_of
 from flows.status.words import by_reason, source_name
+from tasks.monitoring.audit_findings import AuditFinding
+from tasks.reporting.audit_words import estimate, meaning
 from tasks.results.summary import Summary, in_words
 from tasks.storage.journal import Entry
 from tasks.visible import visible
@@ -16,7 +18,9 @@ MODEL_EVENTS = {  # by what the history of the models calls it
     "rollback": "digitflow.model.rolled-back",
 }
 BATCH_COMPLETED = "digitflow.batch.completed"
-MODEL, BATCH = "digitflow.model.", "digitflow.batch."  # resources, before version or run id
+ERROR_ABOVE_PROMISE = "digitflow.audit.error-above-promise"
+# resources, before version, run id, or model and month
+MODEL, BATCH, AUDIT = "digitflow.model.", "digitflow.batch.", "digitflow.audit."
 REJECTED_PERCENT = "digitflow.rejected-percent"  # label: 0 to 100, which automations compare
 MESSAGE, LINK = "message", "link"  # of each payload: what happened, and where to look
 
@@ -88,5 +92,26 @@ def model_event(entry: Entry) -> Event | None:
             "replaced": replaced,
             "override": bool(entry.get("override")),
             "failed": evidence.get("failed", []),  # checks of the gate
+        },
+    )
+
+
+def audit_event(finding: AuditFinding) -> Event:
+    """Return the event of a month in which more was wrong than was accepted: one for each."""
+    source = visible(source_name(finding.source))
+    about = (finding.model, finding.source, finding.month)
+    return Event(
+        identity=str(uuid5(NAMESPACE_URL, f"digitflow:{ERROR_ABOVE_PROMISE}:{about!r}")),
+        name=ERROR_ABOVE_PROMISE,
+        resource={
+            "prefect.resource.id": f"{AUDIT}{finding.model}.{finding.month}",
+            "prefect.resource.name": f"{source}, {finding.month}",
+            "digitflow.source": visible(finding.source),
+        },
+        payload={
+            MESSAGE: f"{source} in {finding.month}, read by {finding.model}: {estimate(finding)}, "
+            f"{meaning(finding)}",
+            **finding.to_dict(),
+            "source": visible(finding.source),
         },
     )

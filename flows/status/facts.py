@@ -4,7 +4,6 @@ It is found out anew each time, from the history of the models, the runs of this
 results table; what a server adds (what comes next, who is told) is handed in.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,18 +14,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.status.audits import Audits, what_audits_show
+from flows.status.past_runs import summaries
 from tasks.errors import DigitflowError
 from tasks.outcomes import STATUSES, Reason, Status
 from tasks.registry.registry import Registry, bundled_model, serving
 from tasks.registry.version import Version
 from tasks.results import table as results
 from tasks.results.summary import Summary
-from tasks.runs import SUMMARY_FILE
 from tasks.settings import home, models_place, results_table
 from tasks.storage.journal import Entry
 
 BATCHES = 5  # shown
-LOOK_BACK = 200  # runs, the newest first, in which batches are looked for
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,7 @@ class Facts:
     batches: list[Batch]
     waiting: Waiting
     server: Server | None
+    audits: Audits = field(default_factory=Audits)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as values that JSON knows."""
@@ -115,6 +115,7 @@ def facts(server: Server | None = None) -> Facts:
         batches=last_batches(home() / "runs"),
         waiting=what_waits(results_table),
         server=server,
+        audits=what_audits_show(results_table, home() / "runs"),
     )
 
 
@@ -168,13 +169,8 @@ def _ships(version: Version) -> bool:
 def last_batches(runs: Path) -> list[Batch]:
     """Return the last runs of a home that found something to read, the newest first."""
     batches: list[Batch] = []
-    for folder in sorted(runs.glob("predict-*"), reverse=True)[:LOOK_BACK]:
-        try:
-            text = (folder / SUMMARY_FILE).read_text(encoding="utf-8")
-            batch = batch_of(summary := Summary.from_dict(json.loads(text)))
-        except (OSError, ValueError):
-            continue  # it goes on, did not come to its end, or is of another version
-        batches += [batch] if summary.files else []
+    for summary in summaries(runs):
+        batches += [batch_of(summary)] if summary.files else []
         if len(batches) == BATCHES:
             break
     return batches

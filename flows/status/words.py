@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from flows.status.audits import Audits
 from flows.status.facts import Batch, Facts, Scheduled, Server, Serving, Waiting
+from tasks.reporting.audit_words import audit_section, estimate, meaning
 from tasks.reporting.document import (
     Report,
     Section,
@@ -23,6 +25,7 @@ LEAST_NAME = 20  # of these, for the name of a source
 FAILED = ("Failed", "Crashed", "TimedOut")  # states that are explained
 ALERTS_OFF = "off: nobody is told when a run fails (see deployments/README.md)"
 UNPROMOTED = "ships with digitflow, and none was promoted yet"
+AUDITS = 3  # shown in a terminal
 SEE_REVIEW = "digitflow results --status review"
 
 
@@ -30,6 +33,7 @@ def lines(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield what `digitflow status` prints, each line with its label."""
     yield from _labelled("Serves", _serving(facts.serving))
     yield from _labelled("Review", _waiting(facts.waiting))
+    yield from _labelled("Audit", _audits(facts.audits))
     yield from _labelled("Batches", _batches(facts.batches))
     if (server := facts.server) is None:
         yield NEXT, "no server runs for this home: start `digitflow up`"
@@ -46,6 +50,7 @@ def page(facts: Facts) -> str:
     serving, server = facts.serving, facts.server
     sections = [
         Section("In review", "; ".join(_waiting(facts.waiting))),
+        *_audit_sections(facts.audits),
         Section("Last batches", "" if facts.batches else "none yet", _batch_table(facts.batches)),
     ]
     if server and not server.trouble:
@@ -139,6 +144,26 @@ def _waiting(waiting: Waiting) -> list[str]:
         f"{plural(waiting.pictures)} {verb}: {by_reason(waiting.reasons)}",
         f"see `{SEE_REVIEW}`",
     ]
+
+
+def _audits(audits: Audits) -> list[str]:
+    """Return three lines for each; nothing where nothing was drawn."""
+    if audits.trouble:
+        return [f"not known: {audits.trouble}"]
+    said = []
+    for each in audits.findings[:AUDITS]:
+        by = f", by {each.model}"
+        name = _short(source_name(each.source), max(LEAST_NAME, INDENTED - len(by)))
+        said += [f"{name}{by}", f"  {estimate(each)}", f"  {meaning(each)}"]
+    if more := len(audits.findings) - AUDITS:
+        said += [f"and {more:,} more: see `digitflow drift`"] if more > 0 else []
+    return said
+
+
+def _audit_sections(audits: Audits) -> list[Section]:
+    if audits.trouble:
+        return [Section("Audit", f"not known: {audits.trouble}")]
+    return [audit_section(audits.findings)] if audits.findings else []
 
 
 def _batches(batches: list[Batch]) -> list[str]:

@@ -63,6 +63,11 @@ def drawn(names: Sequence[bytes], probable: NDArray[np.float32], key: str) -> ND
         probable: float32 (N,), how probably each is drawn.
         key: the id of the run: nobody knows it who names a file.
     """
-    secret = key.encode()[-KEY_BYTES:]
-    hashes = b"".join(hashlib.blake2b(name, digest_size=8, key=secret).digest() for name in names)
+    keyed = hashlib.blake2b(digest_size=8, key=key.encode()[-KEY_BYTES:])
+    hashes = b"".join(_hash(keyed.copy(), name) for name in names)
     return np.frombuffer(hashes, "<u8") / 2.0**64 < probable
+
+
+def _hash(keyed: "hashlib.blake2b", name: bytes) -> bytes:
+    keyed.update(name)
+    return keyed.digest()

@@ -4,7 +4,7 @@ A row that was drawn for the audit holds how probably it was; a person's answer 
 of the same picture. Later readings of that picture, by other models, change nothing of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -22,7 +22,7 @@ from tasks.results.schema import SCHEMA
 
 Period = Literal["month", "week", "day"]
 
-_PICTURE = ["root", "path", "page", "content_hash", "model_version"]
+_PICTURE = ["root", "path", "page", "size", "mtime_ns", "model_version"]
 _OF_THE_DRAW = ["audit", "confidence", "read_at"]  # as the picture was drawn
 _OF_THE_ANSWER = [
     "status",
@@ -47,7 +47,7 @@ class Audited:
 
 
 def audited(
-    table: str, since: datetime, source: str | None = None, by: Period | None = None
+    table: str, since: datetime, sources: Sequence[str] = (), by: Period | None = None
 ) -> list[Audited]:
     """Return what people's answers show, the latest read first.
 
@@ -56,7 +56,7 @@ def audited(
     Args:
         table: folder or URL of the results.
         since: what was read earlier is left out.
-        source: this one alone.
+        sources: these alone; none: all.
         by: period of reading, for each of which by itself.
 
     Raises:
@@ -64,7 +64,7 @@ def audited(
     """
     if not results.is_table(table):
         return []
-    pictures = _pictures(_drawn(table, since, source))
+    pictures = _pictures(_drawn(table, since, sources))
     start = pictures["read_at"]
     starts = pc.floor_temporal(start, unit=by) if by else pa.nulls(len(start), start.type)
     pictures = pictures.append_column("period", starts)
@@ -72,12 +72,12 @@ def audited(
     return sorted(groups, key=lambda each: (each.last, each.model, each.source), reverse=True)
 
 
-def _drawn(table: str, since: datetime, source: str | None) -> pa.Table:
+def _drawn(table: str, since: datetime, sources: Sequence[str]) -> pa.Table:
     """Return all rows of pictures that were drawn, in the order in which they were committed."""
 
     def wanted(text: results.Text) -> pc.Expression:
         chosen = pc.field("audit").is_valid() & (pc.field("read_at") >= pa.scalar(since))
-        return results.COUNTS & (chosen if source is None else chosen & (text("root") == source))
+        return results.COUNTS & (chosen & results.of_roots(sources, text) if sources else chosen)
 
     columns = [*_PICTURE, *_OF_THE_DRAW, *_OF_THE_ANSWER, "commit_version"]
     batches = [pa.Table.from_batches([each]) for each in results.scan(table, columns, wanted)]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.monitoring.audit_findings import AuditFinding
 from tasks.outcomes import MEANINGS, Status
+from tasks.reporting.audit_words import audit_section
 from tasks.reporting.document import (
     MISSING,
     Cell,
@@ -86,6 +88,7 @@ def reading_report(
     samples: Sequence[Sample],
     unshown: Sequence[Unshown] = (),
     rejected: Sequence[RejectedPage] = (),
+    audits: Sequence[AuditFinding] = (),
 ) -> Report:
     """Return what became of the pictures of one run.
 
@@ -94,6 +97,7 @@ def reading_report(
         samples: pictures to show; each section shows the least sure first.
         unshown: pictures that were to be shown.
         rejected: some of those that were rejected.
+        audits: what people's answers show of its sources so far.
     """
     unaccounted = summary.found - sum(summary.count_of(status) for status in Status)
     tone: Tone = "good" if summary.read == summary.found else "warn"
@@ -106,6 +110,7 @@ def reading_report(
         *_rejected(summary, rejected),
         _read(summary, _of(samples, Status.READ)),
         *([unshown_section(unshown)] if unshown else []),
+        *([audit_section(audits)] if audits else []),
         _time(summary.stages),
         _provenance(summary),
     ]

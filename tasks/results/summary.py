@@ -103,6 +103,7 @@ class Summary(Contract):
     instead_of: InsteadOf | None = None  # the champion, where that could not read
     threshold: SummaryThreshold  # of all kinds together: the highest, and the highest bound
     promise: str = ""  # in words
+    max_error: float | None = None  # that was accepted; None: an earlier digitflow read
     kinds: list[SummaryKind] = Field(default_factory=list)
     device: str
     provider: str
@@ -146,6 +147,7 @@ class RunFacts:
     canonical_version: str
     instead_of: InsteadOf | None
     promise: Promise
+    max_error: float
     device: str
     provider: str
     started_at: str
@@ -265,6 +267,7 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         instead_of=run.instead_of,
         threshold=SummaryThreshold.from_dict(asdict(run.promise.whole)),
         promise=run.promise.sentence(),
+        max_error=run.max_error,
         kinds=_kinds(run.promise, counted),
         device=run.device,
         provider=run.provider,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tasks.metrics.audited_error import audited_error, interval
 from tasks.metrics.risk_curve import error_bound
-from tests.bench.audits import MONTHS_OF_A_TEST, covered
+from tests.bench.audits import ALIKE, MONTHS_OF_A_TEST, WRONG_OF_BAND, covered
 
 BOOLS = NDArray[np.bool_]
 
@@ -76,7 +76,9 @@ def test_as_many_answers_are_enough_as_show_it_without_an_error() -> None:
 
 
 @pytest.mark.parametrize("error", [0.001, 0.005, 0.02])
-@pytest.mark.parametrize("answers", [50, 500])
-def test_the_interval_holds_the_true_error_of_simulated_months(error: float, answers: int) -> None:
-    held = covered(error, answers, 1.0, MONTHS_OF_A_TEST, seed=1)
-    assert held.share >= 0.93
+@pytest.mark.parametrize(("answers", "answered"), [(50, 1.0), (500, 0.2)])
+@pytest.mark.parametrize("often", [WRONG_OF_BAND, ALIKE])
+def test_the_interval_holds_the_true_error_of_simulated_months(
+    error: float, answers: int, answered: float, often: NDArray[np.float64]
+) -> None:
+    assert covered(error, answers, answered, MONTHS_OF_A_TEST, 1, often).share >= 0.93

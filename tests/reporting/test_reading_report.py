@@ -20,6 +20,7 @@ from tasks.results.summary import Summary
 from tasks.timing import OTHER, WAIT
 from tests.bars import bar_threshold
 from tests.reporting.rendered import HOSTILE, changed, table
+from tests.reporting.test_audit_words import FOUND
 
 SUMMARY: dict[str, Any] = {
     "run_id": "calm-otter",
@@ -203,3 +204,10 @@ def test_what_was_not_read_by_this_run_is_told_apart() -> None:
     assert "3 files of them were read before, under another accepted error." in lead
     assert "1,000 more files had not changed since an earlier reading." in lead
     assert "2 more files were read by another run meanwhile." in lead
+
+
+def test_what_people_answered_stands_in_the_report_where_pictures_are_drawn() -> None:
+    report = reading_report(Summary.from_dict(SUMMARY), SAMPLES, audits=[FOUND])
+    assert table(report, "Audit")[0][:4] == ["/srv/scans", FOUND.model, "412", "1"]
+    without = reading_report(Summary.from_dict(SUMMARY), SAMPLES)
+    assert "Audit" not in [section.title for section in without.sections]

@@ -10,7 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.alerting import announce
-from flows.alerting.announce import announce_models, renew_status
+from flows.alerting.announce import announce_audits, announce_models, renew_status
 from flows.alerting.known_server import asked_server, telling
 from flows.console import Console, quietly
 from flows.orchestration import flows
@@ -18,6 +18,7 @@ from flows.promote import rollback
 from flows.status.address import STATUS_KEY
 from tasks.read_settings import PredictSettings
 from tests.bars import bar, encoded
+from tests.flows.status.test_audits import JUST_NOW, many_wrong
 from tests.helpers import register_champion
 
 pytestmark = pytest.mark.server
@@ -120,3 +121,24 @@ def test_told_twice_a_page_is_one(server: SyncPrefectClient, scans: Path) -> Non
     renew_status(server)
     announce_models([], Console())
     assert len(pages(server)) == before
+
+
+def test_an_error_above_the_promise_is_told_once(
+    server: SyncPrefectClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_wrong()
+    sent: list[str] = []
+    monkeypatch.setattr(announce, "_emit", lambda client, event: sent.append(event.name))
+    announce_audits(Console())
+    announce_audits(Console())
+    assert sent == ["digitflow.audit.error-above-promise"]
+
+
+def test_a_server_is_told_of_an_error_above_the_promise(
+    server: SyncPrefectClient, home: Path
+) -> None:
+    many_wrong("/scans of the month")
+    announce_audits(Console())
+    told = event(server, f"digitflow.audit.m.{JUST_NOW:%Y-%m}")
+    assert told["event"] == "digitflow.audit.error-above-promise"
+    assert told["payload"]["message"].startswith("/scans of the month in ")

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from flows.console import LABEL_WIDTH
+from flows.status.audits import Audits
 from flows.status.facts import Batch, Facts, Scheduled, Server, Serving, Waiting
 from flows.status.words import NEXT, lead, lines, page
+from tests.reporting.test_audit_words import FOUND
 
 BATCH = Batch(
     run_id="predict-20261128-101931-013c",
@@ -84,6 +86,20 @@ def test_what_is_not_there_or_not_known_is_said() -> None:
     assert "not known: it does not answer" in said(broken)
     quiet = replace(bare, server=Server("http://there"))
     assert "off: nobody is told" in said(quiet)
+
+
+def test_audits_stand_there_where_there_are_some() -> None:
+    assert "Audit" not in said(FACTS)
+    assert "Audit" not in page(FACTS)
+    several = replace(FACTS, audits=Audits((FOUND,) * 5))
+    text = said(several)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Audit        /srv/scans, by 20261128-102800-4a0e" in text
+    assert "  1 wrong of 412 answers: 0.24 % (0.01 % to 1.35 %)" in text
+    assert "and 2 more" in text
+    assert "\n## Audit\n" in page(several)
+    assert page(several).count("| 412 | 1 | 0.24 % |") == 5
+    assert "not known: locked" in said(replace(FACTS, audits=Audits(trouble="locked")))
 
 
 def test_the_page_changes_above_what_passes_only_when_something_happens() -> None:
