@@ -25,6 +25,7 @@ from flows.cli.main import INTERRUPTED, OUTPUT_CLOSED
 from tasks.data.idx import to_bytes
 from tasks.data.mnist import RAW_SHA256
 from tasks.errors import GateRefused, InputError, RejectedInputs
+from tasks.monitoring.hold_reasons import MEANINGS as HOLD_MEANINGS
 from tasks.outcomes import MEANINGS
 from tasks.registry import registry
 from tasks.results.schema import SCHEMA
@@ -379,6 +380,11 @@ def make_targets() -> set[str]:
 def test_the_reason_codes_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| (?:read|review|rejected) \| `(\w+)` \| (.+) \|$", TASKS, re.MULTILINE)
     assert dict(rows) == {str(reason): meaning for reason, meaning in MEANINGS.items()}
+
+
+def test_the_reasons_of_odd_batches_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", section(TASKS, "### Why a batch is odd"), re.M)
+    assert dict(rows) == {str(reason): meaning for reason, meaning in HOLD_MEANINGS.items()}
 
 
 def test_the_results_columns_are_those_of_the_table() -> None:
