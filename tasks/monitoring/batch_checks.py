@@ -100,7 +100,7 @@ def findings(
         if abs(away) > known.deviations
     ]
     odd += _of_control(control or batch.control, before)
-    odd += _of_views(batch.views)
+    odd += _of_views(batch.views, before)
     strongest: dict[str, Finding] = {}
     for finding in sorted(odd, key=lambda each: -each.strength):
         strongest.setdefault(finding.reason, finding)
@@ -200,17 +200,24 @@ def _at_most(right: int, drawn: int, share: float) -> float:
     )
 
 
-def _of_views(views: Views | None) -> Iterator[Finding]:
-    """Yield a finding where pictures show digits far more often in another view."""
-    if views is None or not views.turned:
+def _of_views(views: Views | None, before: Sequence[BatchProfile]) -> Iterator[Finding]:
+    """Yield a finding where pictures show digits far more often in another view, unlike before."""
+    view = _clearer(views)
+    if not views or not view or view in [_clearer(each.views) for each in before]:
         return
-    view, count = max(views.turned.items(), key=lambda each: each[1])
-    more = count - views.upright
-    if more < max(MORE_TURNED, SHARE_TURNED * views.pictures):
-        return
+    count = views.turned[view]
     yield Finding(
         reason=HoldReason.MIRRORED if view == MIRRORED else HoldReason.TURNED,
         sentence=f"of {views.pictures} pictures {views.upright} show a digit clearly as they lie, "
         f"{count} {view}",
-        strength=round(STRONGEST + more / views.pictures, 2),
+        strength=round(STRONGEST + (count - views.upright) / views.pictures, 2),
     )
+
+
+def _clearer(views: Views | None) -> str | None:
+    """Return the view in which far more pictures show a digit than as they lie, if there is one."""
+    if not views or not views.turned:
+        return None
+    view = max(views.turned, key=lambda name: views.turned[name])
+    more = views.turned[view] - views.upright
+    return view if more >= max(MORE_TURNED, SHARE_TURNED * views.pictures) else None

@@ -129,12 +129,12 @@ def profile_of(batches: Iterable[pa.RecordBatch]) -> BatchProfile:
     for batch in batches:
         pictures += batch.num_rows
         ink = batch["ink"]
-        has_ink = _has_ink(ink)
-        inked += int(has_ink.sum())
-        touching += int((_numbers(_part(ink, "touches_edge"))[has_ink] > 0).sum())
-        _count(counts, batch, has_ink)
-        different.add(_keys(batch, has_ink))
-        for name, values in _measured(batch, has_ink):
+        with_ink = has_ink(ink)
+        inked += int(with_ink.sum())
+        touching += int((_numbers(_part(ink, "touches_edge"))[with_ink] > 0).sum())
+        _count(counts, batch, with_ink)
+        different.add(_keys(batch, with_ink))
+        for name, values in _measured(batch, with_ink):
             measures.setdefault(name, _Measure()).add(values)
     spreads = {name: measure.spread() for name, measure in measures.items()}
     return BatchProfile(
@@ -161,21 +161,22 @@ def _numbers(column: pa.Array) -> NDArray[np.float64]:
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
 
-def _has_ink(ink: pa.StructArray) -> NDArray[np.bool_]:
+def has_ink(ink: pa.StructArray) -> NDArray[np.bool_]:
+    """Tell in which pictures ink was found, (N,)."""
     polarity = _part(ink, "polarity").cast(pa.string())
     found = pc.fill_null(pc.not_equal(polarity, "none"), False)
     return np.asarray(found.to_numpy(zero_copy_only=False), bool)
 
 
 def _count(
-    counts: dict[str, Counter[str]], batch: pa.RecordBatch, has_ink: NDArray[np.bool_]
+    counts: dict[str, Counter[str]], batch: pa.RecordBatch, with_ink: NDArray[np.bool_]
 ) -> None:
-    inks = batch["ink"].filter(pa.array(has_ink))
+    inks = batch["ink"].filter(pa.array(with_ink))
     columns = {
         "status": batch["status"],
         "reason": batch["reason"],
         "digit": batch["digit"],
-        "kind": batch["kind"].filter(pa.array(has_ink)),
+        "kind": batch["kind"].filter(pa.array(with_ink)),
         "polarity": _part(inks, "polarity"),
     }
     for name, column in columns.items():
@@ -183,9 +184,9 @@ def _count(
             counts[name][str(found["values"])] += found["counts"]
 
 
-def _keys(batch: pa.RecordBatch, has_ink: NDArray[np.bool_]) -> NDArray[np.uint64]:
+def _keys(batch: pa.RecordBatch, with_ink: NDArray[np.bool_]) -> NDArray[np.uint64]:
     """Return a number for each picture with ink: the same where file and page are the same."""
-    some = pa.array(has_ink)
+    some = pa.array(with_ink)
     hashes, pages = (batch[name].filter(some).to_pylist() for name in ("content_hash", "page"))
     mask = 16**HASHED - 1
     keys = [
@@ -197,10 +198,10 @@ def _keys(batch: pa.RecordBatch, has_ink: NDArray[np.bool_]) -> NDArray[np.uint6
 
 
 def _measured(
-    batch: pa.RecordBatch, has_ink: NDArray[np.bool_]
+    batch: pa.RecordBatch, with_ink: NDArray[np.bool_]
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Yield what is measured of each picture; NaN and infinite where it cannot be."""
-    ink = batch["ink"].filter(pa.array(has_ink))
+    ink = batch["ink"].filter(pa.array(with_ink))
     width, height, stroke, share, contrast = (
         _numbers(_part(ink, name))
         for name in ("width", "height", "stroke_width", "share", "contrast")
@@ -220,7 +221,6 @@ def _measured(
 def together(one: BatchProfile, other: BatchProfile) -> BatchProfile:
     """Return the profile of two batches as one; files that both have count as different."""
     names = one.measures.keys() | other.measures.keys()
-    controls = [each.control for each in (one, other) if each.control]
     return BatchProfile(
         pictures=one.pictures + other.pictures,
         statuses=_added(one.statuses, other.statuses),
@@ -235,12 +235,29 @@ def together(one: BatchProfile, other: BatchProfile) -> BatchProfile:
             name: _joined([each.measures[name] for each in (one, other) if name in each.measures])
             for name in names
         },
-        control=control_of(controls) if controls else None,
+        control=control_of([each.control for each in (one, other) if each.control]),
+        views=views_of([each.views for each in (one, other) if each.views]),
     )
 
 
-def control_of(parts: Sequence[Control]) -> Control:
-    """Return how the control digits of several batches were read."""
+def views_of(parts: Sequence[Views]) -> Views | None:
+    """Return the views of several batches as those of one; of none, none."""
+    if not parts:
+        return None
+    turned = Counter[str]()
+    for each in parts:
+        turned.update(each.turned)
+    return Views(
+        pictures=sum(each.pictures for each in parts),
+        upright=sum(each.upright for each in parts),
+        turned=dict(turned),
+    )
+
+
+def control_of(parts: Sequence[Control]) -> Control | None:
+    """Return how the control digits of several batches were read; of none, nothing."""
+    if not parts:
+        return None
     return Control(
         drawn=sum(each.drawn for each in parts),
         right=sum(each.right for each in parts),

@@ -31,11 +31,10 @@ FINE = 2  # times as large a digit is drawn, before it is brought to its size
 TURN, SLANT, STRETCH = 0.06, 0.12, 0.08  # of hands, deviations: radians; px to the side; logarithm
 INPAINTED = 3  # px: how far paper is looked at to replace ink
 
-LOOKED_AT = (
-    0.03  # of the pictures of a batch: looked at again, with those below a tenth of the time
-)
-CONTROLS = 0.012  # of them: as many control digits
+LOOKED_AT, CONTROLS = 0.025, 0.012  # of the pictures of a batch: looked at; drawn like them
 LEAST, MOST_LOOKED_AT, MOST_CONTROLS = 8, 120, 60
+TIME_SHARE = 0.1  # of the time of reading, that all this takes at most
+LOOK_S, CONTROL_S = 3e-3, 6e-3  # seconds of one, of which few are known to take more
 CLEAR = 0.9  # digit score and confidence of a picture that shows a digit clearly
 
 
@@ -46,12 +45,21 @@ class SampleSize(NamedTuple):
     controls: int
 
 
-def sample_size(pictures: int) -> SampleSize:
-    """Return how much is sampled of a batch, so that it takes a tenth of its reading at most."""
-    return SampleSize(
-        min(pictures, MOST_LOOKED_AT, max(LEAST, round(LOOKED_AT * pictures))),
-        min(pictures, MOST_CONTROLS, max(LEAST // 2, round(CONTROLS * pictures))),
-    )
+def sample_size(pictures: int, seconds: float | None = None) -> SampleSize:
+    """Return how much is sampled of a batch: so little that it takes a tenth of its time at most.
+
+    Args:
+        pictures: in the batch.
+        seconds: that reading them took, all processes together; None: as pictures of some 100 px
+            take. Of small pictures that are read quickly less is sampled, but never nothing.
+    """
+    looked_at = min(MOST_LOOKED_AT, max(LEAST, round(LOOKED_AT * pictures)))
+    controls = min(MOST_CONTROLS, max(LEAST // 2, round(CONTROLS * pictures)))
+    if seconds is not None:
+        share = TIME_SHARE * seconds / (looked_at * LOOK_S + controls * CONTROL_S)
+        looked_at = max(LEAST, int(min(1.0, share) * looked_at))
+        controls = max(LEAST // 2, int(min(1.0, share) * controls))
+    return SampleSize(min(pictures, looked_at), min(pictures, controls))
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class Sampled:
 def with_sample(
     profile: BatchProfile,
     pages: Sequence[DecodedPage],
+    controls: int,
     session: ModelSession,
     thresholds: Thresholds,
     seed: int,
@@ -76,6 +85,7 @@ def with_sample(
         profile: of a batch, as its rows give it.
         pages: as many of its pictures as `sample_size` says, drawn by chance from those with ink,
             with their thumbnails.
+        controls: how many control digits to draw, as `sample_size` says.
         session: has the model.
         thresholds: of the run.
         seed: of what is drawn.
@@ -86,12 +96,11 @@ def with_sample(
     random = np.random.default_rng(seed)
     sampled = [sampled_of(page) for page in pages]
     models = [each for each in sampled if max(each.page.ink.box[2:]) > 0]
-    controls = sample_size(profile.pictures).controls if models else 0
-    drawn = list(control_digits(models, profile.digits, controls, random))
+    drawn = list(control_digits(models, profile.digits, controls if models else 0, random))
     return with_looks(profile, [each.look for each in sampled]).model_copy(
         update={
             "control": read_control_digits(drawn, session, thresholds),
-            "views": views_of([each.page.form for each in models], session),
+            "views": viewed([each.page.form for each in models], session),
         }
     )
 
@@ -262,7 +271,7 @@ VIEWS: dict[str, Callable[[Pixels], Pixels]] = {
 """How canonical forms (N, 28, 28) are turned: to what a picture shows that lay the other way."""
 
 
-def views_of(forms: Sequence[Pixels], session: ModelSession) -> Views:
+def viewed(forms: Sequence[Pixels], session: ModelSession) -> Views:
     """Return how many canonical forms (28, 28) show a digit clearly, as they lie and turned.
 
     Raises:

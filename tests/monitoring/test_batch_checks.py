@@ -127,6 +127,13 @@ def test_pictures_that_are_clear_only_when_they_are_turned_are_called_turned() -
     assert first == [[HoldReason.TURNED], [HoldReason.MIRRORED], []]
 
 
+def test_a_source_that_was_released_turned_may_stay_so() -> None:
+    turned = Views(pictures=20, upright=5, turned={"upside down": 19, "mirrored": 6})
+    batch = profile(300, 50).model_copy(update={"views": turned})
+    assert findings(batch, BEFORE)
+    assert not findings(batch, [BEFORE[0].model_copy(update={"views": turned}), *BEFORE[1:]])
+
+
 def test_every_feature_has_a_limit_that_ships() -> None:
     assert {feature.name for feature in FEATURES} == limits().between.keys()
 

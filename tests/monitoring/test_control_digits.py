@@ -21,7 +21,7 @@ from tasks.monitoring.control_digits import (
     read_control_digits,
     sample_size,
     sampled_of,
-    views_of,
+    viewed,
     with_sample,
 )
 from tests.monitoring.batches import profile
@@ -111,7 +111,7 @@ def test_without_ink_none_is_drawn_and_nothing_is_said(
     picture: Pixels, session: ModelSession, thresholds: Thresholds
 ) -> None:
     pages = [page_of(Picture(picture, picture.shape[1], picture.shape[0]))] * 3
-    found = with_sample(profile(300), pages, session, thresholds, seed=1)
+    found = with_sample(profile(300), pages, 5, session, thresholds, seed=1)
     assert found.control
     assert found.control.drawn == 0
     assert found.views
@@ -123,13 +123,13 @@ def test_a_batch_without_pictures_to_look_at_keeps_its_profile(
     session: ModelSession, thresholds: Thresholds
 ) -> None:
     plain = profile(300)
-    found = with_sample(plain, [], session, thresholds, seed=1)
+    found = with_sample(plain, [], 5, session, thresholds, seed=1)
     assert found.measures == plain.measures
 
 
 def sample_of(data: bytes, session: ModelSession, thresholds: Thresholds) -> int:
     pages = [page_of(decode(data))] * 2
-    found = with_sample(profile(300), pages, session, thresholds, seed=1)
+    found = with_sample(profile(300), pages, 5, session, thresholds, seed=1)
     return found.control.drawn if found.control else 0
 
 
@@ -139,14 +139,14 @@ def test_any_size_of_picture_lends_its_look(
 ) -> None:
     pixels = cv2.resize(written("3").pixels, (side, side), interpolation=cv2.INTER_AREA)
     data = cv2.imencode(".png", pixels)[1].tobytes()
-    assert sample_of(data, session, thresholds) == sample_size(300).controls
+    assert sample_of(data, session, thresholds) == 5
 
 
 def test_coloured_pictures_lend_their_look(session: ModelSession, thresholds: Thresholds) -> None:
     pixels = np.repeat(written("3").pixels[..., None], 3, axis=2)
     pixels[..., 0] //= 2
     data = cv2.imencode(".jpg", pixels)[1].tobytes()
-    assert sample_of(data, session, thresholds) == sample_size(300).controls
+    assert sample_of(data, session, thresholds) == 5
 
 
 @pytest.mark.parametrize(
@@ -163,14 +163,21 @@ def test_turned_pictures_are_clear_when_they_are_turned_back(
 ) -> None:
     assert callable(turn)
     pictures = [np.ascontiguousarray(turn(written(text).pixels)) for text in "23457" * 4]
-    found = views_of([prepared(picture).form for picture in pictures], session)
+    found = viewed([prepared(picture).form for picture in pictures], session)
     assert found.turned[name] >= found.upright + 8
     assert found.turned.keys() == VIEWS.keys()
 
 
 @pytest.mark.parametrize("pictures", [0, 1, 7, 200, 5000, 1_000_000])
-def test_no_more_is_sampled_than_there_is(pictures: int) -> None:
-    size = sample_size(pictures)
-    assert size.pictures <= pictures
-    assert size.controls <= pictures
-    assert pictures < 200 or size.pictures + 4 * size.controls <= 0.13 * pictures
+@pytest.mark.parametrize("seconds", [None, 0.0, 0.5, 1e6])
+def test_no_more_is_sampled_than_there_is(pictures: int, seconds: float | None) -> None:
+    size = sample_size(pictures, seconds)
+    assert min(pictures, 4) <= size.controls <= pictures
+    assert min(pictures, 8) <= size.pictures <= pictures
+
+
+def test_of_pictures_that_are_read_quickly_less_is_sampled() -> None:
+    slow, quick = sample_size(5000, 15.0), sample_size(5000, 1.0)
+    assert slow == sample_size(5000)
+    assert quick.pictures < slow.pictures / 2
+    assert quick.controls < slow.controls / 2
