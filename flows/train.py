@@ -12,6 +12,7 @@ from flows.console import Console
 from flows.judge import Candidate, Judgement, find_champion, judge
 from flows.training_log import (
     log_calibration,
+    log_corrections,
     log_data,
     log_evaluation,
     log_export,
@@ -21,6 +22,8 @@ from flows.training_log import (
     log_verdict,
 )
 from tasks.atomic import write_text
+from tasks.corrections.learned import with_corrections
+from tasks.corrections.store import corrections
 from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.errors import GateRefused, InputError
 from tasks.gate.prediction_changes import facts as changes_facts
@@ -59,7 +62,13 @@ from tasks.training.steps import (
 )
 
 FIRST_PICTURES = 10
-FITTED_BY = ("data", "orientation", "recipe", "seed")  # settings of a card that weights come from
+FITTED_BY = (
+    "data",
+    "orientation",
+    "recipe",
+    "seed",
+    "with_corrections",
+)  # settings of a card that weights come from
 NO_CHAMPION = "there is still no champion"
 
 
@@ -97,6 +106,7 @@ def train(settings: TrainSettings, console: Console | None = None) -> Outcome:
     run = open_run("train", home())
     snapshot = ingested(settings, console)
     log_data(snapshot, console)
+    log_corrections(snapshot, settings, console)
     require_orientation(snapshot, settings, console)
     log_shortfalls(shortfalls(snapshot.facts.counts[Part.TEST.key], slices), console)
     log_less_evidence(evidence_that_lacks(settings), console)
@@ -162,7 +172,11 @@ def ingested(settings: TrainSettings, console: Console) -> Snapshot:
     """Return the checked snapshot of the data, and show how far fetching or reading it is."""
     with console.bar("Data", 100) as advance:
         show = lambda _, done, total: advance(100 * done / max(1, total))  # noqa: E731
-        return ingest(settings.data, home() / "datasets", show, settings.orientation)
+        datasets = home() / "datasets"
+        snapshot = ingest(settings.data, datasets, show, settings.orientation)
+        if settings.with_corrections:
+            snapshot = with_corrections(snapshot, corrections(), datasets, show)
+    return snapshot
 
 
 @task(name="look how the pictures lie")

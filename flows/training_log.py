@@ -9,6 +9,7 @@ from tasks.metrics.calibration import Calibration
 from tasks.not_measured import NotMeasured
 from tasks.progress import ProgressLog
 from tasks.registry.serving_rules import listed_slices
+from tasks.train_settings import TrainSettings
 from tasks.training.orientation_check import Readings
 from tasks.training.steps import Evaluation
 
@@ -22,6 +23,19 @@ def log_data(snapshot: Snapshot, log: ProgressLog) -> None:
     log.log("", f"first labels: {first}")
     for conversion in snapshot.facts.converted:
         log.log("", f"converted: {conversion}")
+
+
+def log_corrections(snapshot: Snapshot, settings: TrainSettings, log: ProgressLog) -> None:
+    """Say how many corrections are learned, how often, and which are not and why."""
+    if not settings.with_corrections:
+        return
+    added = snapshot.facts.added
+    if added is None:
+        log.log("Corrections", "none to learn: `digitflow corrections` lists what is kept")
+        return
+    log.log("Corrections", f"{added.pictures:,} learned, each {added.times} times as often")
+    for reason, count in added.left_out.items():
+        log.log("", f"{count:,} left out: {reason}")
 
 
 def log_orientation(readings: list[Readings] | NotMeasured, log: ProgressLog) -> None:

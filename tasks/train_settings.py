@@ -96,7 +96,9 @@ class GateSettings(FlowSettings):
 class TrainSettings(GateSettings):
     """Settings of the train flow."""
 
-    first_in_form = ("data", "recipe", "seed", "promote", "orientation", "device")
+    first_in_form = (
+        *("data", "recipe", "seed", "promote", "with_corrections", "orientation", "device"),
+    )
 
     data: str = Field(
         "mnist",
@@ -116,6 +118,10 @@ class TrainSettings(GateSettings):
     )
     seed: int = Field(
         1, ge=0, lt=2**31, description="Same seed, same kind of device: same weights."
+    )
+    with_corrections: bool = Field(
+        False,
+        description="Also learn one half of what people corrected; the other half only judges.",
     )
     promote: bool = Field(
         True, description="Whether a model that the gate accepts serves at once, or is only kept."

@@ -109,7 +109,10 @@ class Train(TrainSettings, Flow):
     """Train a network; if the gate accepts it, it reads from now on."""
 
     headings = (
-        ("Training", ("data", "orientation", "recipe", "seed", "promote", "device")),
+        (
+            "Training",
+            ("data", "orientation", "recipe", "seed", "with_corrections", "promote", "device"),
+        ),
         *GATE_HEADINGS,
     )
     examples = (

@@ -43,6 +43,10 @@ COMMANDS = {
             "models:ACCEPTANCE",
             "Register labelled folders that every model has to pass.",
         ),
+        "corrections": (
+            "corrections:CORRECTIONS",
+            "Show what people corrected, to judge and to learn.",
+        ),
     },
     "Schedule": {
         "up": ("commands:Up", "Start a Prefect server with UI, a worker and schedules."),

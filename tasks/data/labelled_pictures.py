@@ -60,7 +60,7 @@ def read_pictures(root: Path, on_progress: OnProgress) -> Labelled:
     tested, decided = (None, []) if WHOLE in splits else tested_part(splits, root)
     files = [file for folder in splits.values() for file in folder.files]
     test = np.array([split == tested for split, folder in splits.items() for _ in folder.files])
-    pages = [_digit(found[0]) for found in _pages(root, files, on_progress)]
+    pages = canonical_forms(root, files, on_progress)
     skipped = tuple(
         SkippedFile(str(file.path.relative_to(root)), page.reason, page.detail)
         for file, page in zip(files, pages, strict=True)
@@ -84,6 +84,19 @@ def read_pictures(root: Path, on_progress: OnProgress) -> Labelled:
         skipped=Skipped(ignored, skipped),
         converted=(*_renamed(splits.values()), *decided),
     )
+
+
+def canonical_forms(
+    root: Path, files: Sequence[LabelledFile], on_progress: OnProgress
+) -> list[Pixels | Undecodable]:
+    """Return the canonical form of the first page of each file, or why it gives none.
+
+    Args:
+        root: folder above all of them.
+        files: pictures of digits.
+        on_progress: called with what is done, how much of it, and of how much.
+    """
+    return [_digit(found[0]) for found in _pages(root, files, on_progress)]
 
 
 def _renamed(folders: Iterable[LabelledFolder]) -> list[str]:

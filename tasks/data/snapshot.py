@@ -17,7 +17,12 @@ from tasks.atomic import absolute, atomic_write, make_folder, sha256, sync_folde
 from tasks.data import mnist, sources
 from tasks.data.labelled import Labelled, Labels, OnProgress, Skipped
 from tasks.data.orientation import UPRIGHT, upright
-from tasks.data.snapshot_facts import SkippedFacts, SkippedFileFacts, SnapshotFacts
+from tasks.data.snapshot_facts import (
+    AddedFacts,
+    SkippedFacts,
+    SkippedFileFacts,
+    SnapshotFacts,
+)
 from tasks.decoding.pixels import Pixels
 from tasks.errors import DatasetError
 from tasks.task import may_pass_later, task
@@ -117,7 +122,7 @@ def load(folder: Path) -> Snapshot:
         facts = SnapshotFacts.from_dict(json.loads((folder / FACTS).read_text("utf-8")))
         expected = {name: facts.sha256[name] for name in ARRAYS}
         found = {name: sha256(folder / name) for name in ARRAYS}
-        digest = _digest(expected)
+        digest = _digest(expected, facts.added)
     except (OSError, ValueError, KeyError, RecursionError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from error
     if facts.digest != digest:
@@ -127,14 +132,30 @@ def load(folder: Path) -> Snapshot:
             raise _damaged(folder, f"{name}: expected {expected[name]}, found {found[name]}")
     if folder.name != digest:
         raise _damaged(folder, f"it holds other data, whose digest is {digest}")
+    base = _base(folder, facts.added) if facts.added else None
     try:
         images, labels, splits = (np.load(folder / name, mmap_mode="r") for name in ARRAYS)
+        if base:
+            images = np.concatenate([base.images, images])
+            labels = np.concatenate([base.labels, labels])
+            splits = np.concatenate([base.splits, splits])
         counts = _counts(labels, splits)
     except (OSError, ValueError, TypeError, IndexError) as error:
         raise _damaged(folder, f"{type(error).__name__}: {error}") from error
     if facts.counts != counts:
         raise _damaged(folder, f"{FACTS}: its counts are not those of the arrays")
     return Snapshot(folder, images, labels, splits, facts)
+
+
+def _base(folder: Path, added: AddedFacts) -> Snapshot:
+    """Return the snapshot that pictures were added to, which lies among the others."""
+    found = next(folder.parent.parent.glob(f"*/{added.base}"), None)
+    if found is None:
+        raise DatasetError(
+            f"snapshot {folder}: it adds to snapshot {added.base}, which is not in "
+            f"{folder.parent.parent}: restore that folder, or ingest its data again"
+        )
+    return load(found)
 
 
 def save(labelled: Labelled, datasets: Path) -> Snapshot:
@@ -151,22 +172,57 @@ def save(labelled: Labelled, datasets: Path) -> Snapshot:
     _require_every_digit(labelled, splits)
     if labelled.skipped.files:
         logger.warning("%d files of %s left out", len(labelled.skipped.files), labelled.source)
+    arrays = (labelled.images, labelled.labels, splits)
+    facts = _facts(labelled, groups, splits)
+    return _saved(arrays, facts, datasets, labelled.name)
+
+
+def save_added(
+    base: Snapshot, images: Pixels, labels: Labels, added: AddedFacts, datasets: Path
+) -> Snapshot:
+    """Add pictures to the training part of a snapshot, which stays as it is.
+
+    Only what is added is written; the folder says which snapshot it adds to.
+
+    Args:
+        base: the snapshot.
+        images: uint8 (N, 28, 28), ink bright on 0.
+        labels: int8 (N,), 0 to 9.
+        added: what is added, in words and figures.
+        datasets: folder of all snapshots.
+    """
+    splits = np.full(len(labels), Part.TRAIN, np.uint8)
+    counts = _counts(np.concatenate([base.labels, labels]), np.concatenate([base.splits, splits]))
+    facts = base.facts.model_copy(
+        update={
+            "pictures": base.facts.pictures + len(labels),
+            "counts": counts,
+            "added": added,
+        }
+    )
+    return _saved((images, labels, splits), facts, datasets, base.facts.name)
+
+
+def _saved(
+    arrays: tuple[Pixels, Labels, Splits], facts: SnapshotFacts, datasets: Path, name: str
+) -> Snapshot:
+    """Write arrays and facts, and return the snapshot, or the earlier one of the same data."""
     make_folder(datasets)
     temporary = datasets / f".{uuid4().hex}"
     try:
         temporary.mkdir()
-        for name, array in zip(ARRAYS, (labelled.images, labelled.labels, splits), strict=True):
-            with atomic_write(temporary / name) as file:
+        for file_name, array in zip(ARRAYS, arrays, strict=True):
+            with atomic_write(temporary / file_name) as file:
                 np.save(file, array)
-        hashes = {name: sha256(temporary / name) for name in ARRAYS}
-        digest = _digest(hashes)
+        hashes = {file_name: sha256(temporary / file_name) for file_name in ARRAYS}
+        digest = _digest(hashes, facts.added)
         if earlier := next(datasets.glob(f"*/{digest}"), None):
             found = load(earlier)
-            facts = found.facts.model_copy(update={"converted": list(labelled.converted)})
-            return replace(found, facts=facts)
-        facts = _facts(labelled, groups, splits, hashes)
+            told = found.facts.model_copy(update={"converted": facts.converted})
+            return replace(found, facts=told)
+        facts = facts.model_copy(update={"digest": digest, "sha256": hashes})
         write_text(temporary / FACTS, json.dumps(facts.to_dict(), indent=2))
-        return load(_renamed(temporary, datasets / _folder_name(labelled.name) / digest))
+        return load(_renamed(temporary, datasets / _folder_name(name) / digest))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -240,10 +296,8 @@ def _require_every_digit(labelled: Labelled, splits: Splits) -> None:
             )
 
 
-def _facts(
-    labelled: Labelled, groups: Groups, splits: Splits, hashes: dict[str, str]
-) -> SnapshotFacts:
-    """Return what dataset.json says."""
+def _facts(labelled: Labelled, groups: Groups, splits: Splits) -> SnapshotFacts:
+    """Return what dataset.json says, but for the hashes."""
     test = splits == Part.TEST
     also_trained = np.isin(groups[test], groups[~test])
     labels_per_picture = np.unique(groups * 10 + labelled.labels)
@@ -261,8 +315,8 @@ def _facts(
         first_labels=labelled.labels[:10].tolist(),
         skipped=_skipped(labelled.skipped),
         converted=list(labelled.converted),
-        digest=_digest(hashes),
-        sha256=hashes,
+        digest="",
+        sha256={},
     )
 
 
@@ -275,9 +329,10 @@ def _skipped(skipped: Skipped) -> SkippedFacts:
     return SkippedFacts(ignored=skipped.ignored, files=files)
 
 
-def _digest(hashes: dict[str, str]) -> str:
-    """Return the digest of a snapshot from those of its arrays."""
-    return hashlib.sha256("".join(hashes[name] for name in ARRAYS).encode()).hexdigest()
+def _digest(hashes: dict[str, str], added: AddedFacts | None) -> str:
+    """Return the digest of a snapshot from those of its arrays, and of what they are added to."""
+    parts = [*([added.base] if added else []), *(hashes[name] for name in ARRAYS)]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def _renamed(temporary: Path, folder: Path) -> Path:

@@ -6,7 +6,7 @@ has to reach.
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +48,7 @@ class Slice:
     fewest: int  # pictures; a slice with fewer proves nothing
     coverage_floor: float = 0.0  # of the share read, and read right; 0: it is not looked at
     max_error: float | None = None  # most errors among what is read; None: they are not looked at
+    told: bool = False  # shown, and nothing is decided by it
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,15 @@ FLOORS: dict[str, tuple[float, float]] = {
 NAMED_FLOOR, NAMED_FEWEST = 0.8, 20  # of folders that the user names, unless told otherwise
 
 
-def required(settings: GateSettings, named: Mapping[str, float]) -> list[Slice]:
+def required(
+    settings: GateSettings, named: Mapping[str, float], told: Collection[str] = ()
+) -> list[Slice]:
     """Return every slice that has to be measured, with its floors.
 
     Args:
         settings: of the gate; its floors win over those of this file.
         named: the user's own slices and their floors.
+        told: those of them that are only shown as long as the settings give them no floor.
 
     Raises:
         InputError: a floor is for a slice that there is not.
@@ -172,6 +176,7 @@ def required(settings: GateSettings, named: Mapping[str, float]) -> list[Slice]:
     return [
         replace(
             slice_,
+            told=slice_.name in told and slice_.name not in settings.floors,
             floor=settings.floors.get(slice_.name, slice_.floor),
             recall_floor=settings.recall_floors.get(slice_.name, slice_.recall_floor),
             coverage_floor=settings.coverage_floors.get(slice_.name, slice_.coverage_floor),

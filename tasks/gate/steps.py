@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.contracts.verdict import Verdict
+from tasks.corrections.store import Half, corrections
 from tasks.data.labelled_folder import checked_name, evaluation_folder
 from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device
@@ -35,6 +36,7 @@ from tasks.settings import home, results_table
 from tasks.task import task
 from tasks.train_settings import GateSettings
 
+CORRECTIONS = "acceptance corrections"  # the half of what people corrected that judges
 TRIED = 1_000  # pictures to try batches and resources with
 
 
@@ -45,6 +47,7 @@ class Named:
     folder: Path
     floor: float
     registered: AcceptanceSet | None = None
+    told: bool = False  # only shown, unless the settings give it a floor
 
     def verified(self) -> Path:
         """Return the folder; what was registered has to be unchanged."""
@@ -74,11 +77,13 @@ def slices_to_measure(settings: GateSettings) -> tuple[dict[str, Named], list[Sl
     for folder in settings.slices.values():
         evaluation_folder(folder)
     named = named_slices(settings)
-    return named, required(settings, {name: dataset.floor for name, dataset in named.items()})
+    floors = {name: dataset.floor for name, dataset in named.items()}
+    told = [name for name, dataset in named.items() if dataset.told]
+    return named, required(settings, floors, told)
 
 
 def named_slices(settings: GateSettings) -> dict[str, Named]:
-    """Return the user's own folders with their floors: those named here, and all registered ones.
+    """Return the user's own folders with their floors: named here, registered, and corrected.
 
     Raises:
         InputError: a name cannot be used, or is used twice.
@@ -91,6 +96,13 @@ def named_slices(settings: GateSettings) -> dict[str, Named]:
         if name in named:
             raise InputError(f"slice {name!r} is a registered acceptance set: give another name")
         named[name] = Named(dataset.folder, dataset.floor, dataset)
+    if judging := corrections().half(Half.ACCEPTANCE):
+        if CORRECTIONS in named:
+            raise InputError(
+                f"slice {CORRECTIONS!r} is what people corrected (`digitflow corrections`): give "
+                "your folder another name"
+            )
+        named[CORRECTIONS] = Named(judging, 0.0, told=True)
     return named
 
 

@@ -23,6 +23,16 @@ class CardDevice(Contract):
         return Device(self.kind, self.name, self.detail)
 
 
+class CardAdded(Contract):
+    """What was added to the training part of the data; see `tasks.data.snapshot_facts`."""
+
+    base: Digest  # of the snapshot that it was added to
+    what: str
+    pictures: int
+    times: int  # that each of them is there
+    left_out: dict[str, int]
+
+
 class CardDataset(Contract):
     """What of a snapshot's facts a card repeats."""
 
@@ -34,6 +44,7 @@ class CardDataset(Contract):
     duplicates: dict[str, int] | None = None
     first_labels: list[int] | None = None
     converted: list[str] | None = None  # what of the data was taken for what, in words
+    added: CardAdded | None = None
 
 
 class CardCurve(Contract):

@@ -16,6 +16,7 @@ from flows.console import Console
 from flows.judge import Candidate, Judgement, judge
 from flows.predict import predict
 from tasks.atomic import sha256
+from tasks.corrections.store import Corrections, Half
 from tasks.data.snapshot import Snapshot, ingest
 from tasks.errors import InputError
 from tasks.gate.acceptance_sets import AcceptanceSets
@@ -188,6 +189,23 @@ def test_a_named_folder_is_judged_on_this_once(
     AcceptanceSets(home / "acceptance").add(mine, "mine", 0.8, "")
     with pytest.raises(InputError, match="is a registered acceptance set"):
         named_slices(GateSettings(slices={"acceptance mine": mine}))
+
+
+def test_what_people_corrected_is_shown_and_decides_nothing_until_it_has_a_floor(
+    judged: Judge, home: Path
+) -> None:
+    kept, random = Corrections(home), np.random.default_rng(3)
+    while kept.half(Half.ACCEPTANCE) is None:
+        kept.keep(random.integers(0, 256, (20, 20), dtype=np.uint8), 5)
+    judgement = judged()
+    assert findings(judgement) == []
+    assert "accuracy on acceptance corrections" in names(judgement)
+    assert judgement.verdict.acceptance == {}
+    [finding] = findings(judged(floors={"acceptance corrections": 0.5}))
+    assert finding.startswith("accuracy on acceptance corrections missing (1 pictures, at least 20")
+    AcceptanceSets(home / "acceptance").add(home / "corrections/acceptance", "corrections", 0, "")
+    with pytest.raises(InputError, match="is what people corrected"):
+        judged()
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from flows.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.contracts.verdict import Check
+from tasks.corrections.learned import TIMES
+from tasks.corrections.store import Corrections, Half
 from tasks.device import cpu
 from tasks.errors import DatasetError
 from tasks.inference.session import ModelSession
@@ -141,6 +143,33 @@ def test_a_candidate_that_is_judged_on_less_than_what_serves_is_kept(
     assert models("promote", outcome.version, "--reason", "good") == 3
     assert models("promote", outcome.version, "--reason", "I looked", "--override") == 0
     assert registry.serving_name() == outcome.version
+
+
+def test_corrections_are_learned_and_the_card_says_how_many_and_how_they_are_read(
+    npz_sample: Path, home: Path
+) -> None:
+    kept, lines = Corrections(home), Lines()
+    with np.load(npz_sample) as arrays:  # 90 pictures that are in no part of the data
+        for image, label in zip(arrays["x_test"][:90], arrays["y_test"], strict=False):
+            kept.keep(np.ascontiguousarray(image[2:26, 2:26]), int(label))
+    outcome = train(settings(npz_sample, with_corrections=True), lines)
+    version = Registry(home / "models").load(outcome.version)
+    halves = [each.half for each in kept.kept()]
+    learned = halves.count(Half.TRAINING)
+    said = [text for label, text in lines.logged if label == "Corrections"]
+    assert said == [f"{learned} learned, each {TIMES} times as often"]
+    dataset = version.card.dataset
+    assert dataset is not None
+    assert dataset.added is not None
+    assert (dataset.added.pictures, dataset.added.times) == (learned, TIMES)
+    assert version.card.settings["with_corrections"] is True
+    [check] = [
+        check
+        for check in version.card.verdict.checks
+        if check.name == "accuracy on acceptance corrections"
+    ]
+    assert (check.requirement, check.count) == ("told", halves.count(Half.ACCEPTANCE))
+    assert models("reproduce", outcome.version) == 0
 
 
 def test_pictures_on_their_side_are_refused_before_anything_is_trained(

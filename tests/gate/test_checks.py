@@ -118,6 +118,39 @@ def test_a_good_candidate_is_accepted_with_every_check_told() -> None:
     }
 
 
+TOLD = Slice("acceptance corrections", 0.0, 0.0, 20, told=True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "measured", "beside"),
+    [
+        (answers(9, 8), answers(9), "0.0199 (1 of 9)", "0.1111, v1 1.0000"),
+        (NotMeasured("gone"), answers(9), "unknown (gone)", "unknown (gone)"),
+        (answers(9, 2), NotMeasured("gone"), "0.4526 (7 of 9)", "unknown (gone)"),
+    ],
+)
+def test_by_a_slice_that_is_only_told_nothing_is_decided(
+    ours: SliceAnswers | NotMeasured,
+    theirs: SliceAnswers | NotMeasured,
+    measured: str,
+    beside: str,
+) -> None:
+    champion = ChampionAnswers(ModelFile("v1", "a" * 64), GOOD | {TOLD.name: theirs})
+    evidence = replace(
+        EVIDENCE,
+        slices=[*SLICES, TOLD],
+        answers={"cpu": GOOD | {TOLD.name: ours}},
+        serving=champion,
+    )
+    verdict = judge(evidence, SETTINGS)
+    assert verdict.accepted
+    told = {check.name: check for check in verdict.checks if check.requirement == "told"}
+    assert told["accuracy on acceptance corrections"].measured == measured
+    assert told["change on acceptance corrections"].measured == beside
+    same = {check.name: check for check in judge(EVIDENCE, SETTINGS).checks}
+    assert all(check == same[check.name] for check in verdict.checks if TOLD.name not in check.name)
+
+
 CHAMPION = EVIDENCE.serving
 assert isinstance(CHAMPION, ChampionAnswers)
 PARITY, NEEDS, DATA = EVIDENCE.parity, EVIDENCE.resources, EVIDENCE.data

@@ -84,6 +84,13 @@ def test_every_drawn_slice_has_floors_and_settings_win_over_them() -> None:
         required(GateSettings(floors={"frog": 0.5}), {})
 
 
+def test_a_slice_that_is_only_told_decides_as_soon_as_it_is_given_a_floor() -> None:
+    for floors, told in (({}, True), ({"corrected": 0.5}, False)):
+        settings = GateSettings(judge_on="clean", floors=floors)
+        found = {one.name: one for one in required(settings, {"corrected": 0.0}, ["corrected"])}
+        assert (found["corrected"].told, found[TEST].told) == (told, False)
+
+
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_damage_is_drawn_by_chance_and_leaves_ink_on_paper(
     name: str, digits: tuple[np.ndarray, np.ndarray]

@@ -16,7 +16,17 @@ from tests.helpers import register_champion, run
 pytestmark = pytest.mark.processes
 
 COMMANDS = [
-    *("demo", "train", "predict", "preview", "results", "models", "acceptance", "up"),
+    *(
+        "demo",
+        "train",
+        "predict",
+        "preview",
+        "results",
+        "models",
+        "acceptance",
+        "corrections",
+        "up",
+    ),
     *("credentials", "doctor", "repair"),
 ]
 

@@ -40,8 +40,8 @@ SETTINGS = {
     **{"MAX_FILE_MIB": "7", "MAX_MEMORY_MIB": "7", "MIN_SPEED": "7", "MAX_ERROR": "0.5"},
     **{"INCLUDE": '["*.png"]', "EXCLUDE": '["old/"]', "MODEL": "mine", "DECODE_TIMEOUT": "7"},
     **{"BY_CONTENT": "1", "STRICT": "1", "ALLOW_EMPTY": "1", "WORKERS": "7"},
-    **{"KEEP_DAYS": "7", "KEEP_RUNS": "7", "KEEP_MODELS": "7"},
     **{"AUDIT": "0.5", "RUNNER": "dask", "ADDRESS": "tcp://there:8786"},
+    **{"WITH_CORRECTIONS": "1", "KEEP_DAYS": "7", "KEEP_RUNS": "7", "KEEP_MODELS": "7"},
 }
 # what is said each time or not at all, though somebody sets a variable of that name
 ONCE = {
@@ -58,6 +58,7 @@ ONCE = {
         "NAME": "mine",
         "FLOOR": "0.5",
     },
+    **{"PICTURE": "0123abcd", "BY": "ada"},
 }
 
 
