@@ -32,6 +32,7 @@ COMMANDS = {
         "predict": ("commands:Predict", "Read pictures into the results table."),
         "preview": ("commands:Preview", "Show on one page how pictures would be read."),
         "status": ("commands:Status", "Show what serves, what was read, and what waits."),
+        "review": ("review:Review", "Open a page for what waits for a person."),
         "results": ("commands:Results", "Print rows of the results table, or write a file."),
         "take-back": ("commands:TakeBack", "Take back what a run read; its rows count no more."),
         "repair": ("commands:Repair", "Step back from what a lost machine left damaged."),

@@ -31,6 +31,35 @@ NO_LOGIN = (
 )
 
 
+class OwnNames:
+    """The names of a server, and the origins of its own pages: nobody else is answered."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        """Take some origins.
+
+        Args:
+            origins: as `http://127.0.0.1:4200`.
+
+        Raises:
+            ValueError: an origin is none, as `*`.
+        """
+        self._origins = {origin.strip().rstrip("/").lower() for origin in origins}
+        self._hosts: set[str] = set()
+        for origin in self._origins:
+            self._hosts |= _hosts(origin)
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """Return the answer to a request that gets no further."""
+        headers = Headers(scope=scope)
+        if [host.lower() in self._hosts for host in headers.getlist("host")] != [True]:
+            return _refused(400, f"this server answers as {' or '.join(sorted(self._origins))}")
+        foreign = [o for o in headers.getlist("origin") if o.lower() not in self._origins]
+        # what browsers ask beforehand, by OPTIONS, Prefect itself answers with a no
+        if foreign and scope.get("method") != "OPTIONS":
+            return _refused(403, f"this server is not for pages of {foreign[0]}")
+        return None
+
+
 class Guard:
     """An ASGI application in front of another."""
 
@@ -49,16 +78,13 @@ class Guard:
             ValueError: an origin is none, as `*`.
         """
         self._app, self._key, self._reports = app, key, reports
-        self._origins = {origin.strip().rstrip("/").lower() for origin in origins}
-        self._hosts: set[str] = set()
-        for origin in self._origins:
-            self._hosts |= _hosts(origin)
+        self._names = OwnNames(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-        elif refusal := self._refusal(scope):
+        elif refusal := self._names.refusal(scope):
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": POLICY})  # before it is opened: 403
             else:
@@ -72,17 +98,6 @@ class Guard:
             await self._reports(scope, receive, send)
         else:
             await self._app(scope, receive, _Answer(scope, receive, send))
-
-    def _refusal(self, scope: Scope) -> Response | None:
-        """Return the answer to a request that gets no further."""
-        headers = Headers(scope=scope)
-        if [host.lower() in self._hosts for host in headers.getlist("host")] != [True]:
-            return _refused(400, f"this server answers as {' or '.join(sorted(self._origins))}")
-        foreign = [o for o in headers.getlist("origin") if o.lower() not in self._origins]
-        # what browsers ask beforehand, by OPTIONS, Prefect itself answers with a no
-        if foreign and scope.get("method") != "OPTIONS":
-            return _refused(403, f"this server is not for pages of {foreign[0]}")
-        return None
 
 
 class _Answer:

@@ -1,4 +1,4 @@
-"""One `digitflow up` at a time: a lock that the system takes back however its holder ends."""
+"""One server of a kind at a time: a lock that the system takes back however its holder ends."""
 
 import fcntl
 import os
@@ -13,19 +13,20 @@ LOCK_FILE = "up.lock"  # in the home folder, and in Prefect's
 
 
 @contextmanager
-def only_one(folder: Path, url: str, refusal: str) -> Iterator[None]:
-    """Be the only `digitflow up` with a folder until the block ends.
+def only_one(folder: Path, url: str, refusal: str, name: str = LOCK_FILE) -> Iterator[None]:
+    """Be the only `digitflow up` with a folder until the block ends, or server of another kind.
 
     Args:
         folder: made if it is not there.
         url: of the server, which others are told.
         refusal: what is said in front of that, if another one is there.
+        name: of the file that is locked in the folder.
 
     Raises:
         InputError: another one is.
     """
     private_folder(folder)
-    handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(handle, "r+", encoding="utf-8") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

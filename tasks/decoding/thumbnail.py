@@ -8,9 +8,14 @@ SIDE = 144  # px: longer side at most
 BACKGROUND = 192  # grey behind transparent pixels: black ink and white ink both show
 
 
-def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a picture (grey, RGB or RGBA) as (H, W, 3) in OpenCV's order, small enough to show."""
-    factor = SIDE / max(picture.shape[:2])
+def thumbnail(picture: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
+    """Return a picture (grey, RGB or RGBA) as (H, W, 3) in OpenCV's order, small enough to show.
+
+    Args:
+        picture: of any size; one that is small stays as it is.
+        side: px of its longer side at most.
+    """
+    factor = side / max(picture.shape[:2])
     if factor < 1:
         size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.decoding.decode import Picture, pages
-from tasks.decoding.thumbnail import thumbnail
+from tasks.decoding.thumbnail import SIDE, thumbnail
 from tasks.errors import DigitflowError
 from tasks.imaging.form import Ink
 from tasks.inputs.base import Content
@@ -65,6 +65,7 @@ class PageSettings:
     files: Files
     decode_timeout: float  # seconds for one page; see `Watchdog.start_file`
     thumbnails: bool = False
+    side: int = SIDE  # px: longer side of a thumbnail at most
 
 
 class PageJob(NamedTuple):
@@ -205,27 +206,30 @@ def do_job(parent: Connection, watchdog: Watchdog, job: PageJob) -> None:
         watchdog.mark(number)  # storage may be slow
         content = next(contents)
         watchdog.start_file(number, settings.decode_timeout)
-        pages_of_file = _pages_in(content, request.pages, settings.thumbnails, watchdog)
+        pages_of_file = _pages_in(content, request.pages, settings, watchdog)
         watchdog.stop()
         parent.send(pages_of_file)
 
 
 def _pages_in(
-    content: Content | Undecodable, numbers: Sequence[int], thumbnails: bool, watchdog: Watchdog
+    content: Content | Undecodable,
+    numbers: Sequence[int],
+    settings: PageSettings,
+    watchdog: Watchdog,
 ) -> PagesOfFile:
     if isinstance(content, Undecodable):
         return dict.fromkeys(numbers, content)
     found: dict[int, DecodedPage | Undecodable] = {}
     for number, page in enumerate(pages(content.data)):
         if number in numbers:
-            found[number] = _decoded(page, thumbnails) if isinstance(page, Picture) else page
+            found[number] = _decoded(page, settings) if isinstance(page, Picture) else page
         if number == numbers[-1]:
             break
         watchdog.next_page()
     return found
 
 
-def _decoded(picture: Picture, thumbnails: bool) -> DecodedPage:
+def _decoded(picture: Picture, settings: PageSettings) -> DecodedPage:
     form, ink, others = picture.prepared()
-    small = thumbnail(picture.shown()) if thumbnails else None
+    small = thumbnail(picture.shown(), settings.side) if settings.thumbnails else None
     return DecodedPage(form, ink, picture.width, picture.height, small, others)

@@ -14,10 +14,10 @@ import json
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,6 +59,8 @@ ROOT, RUN, ROWS = "digitflow.root", "digitflow.run", "digitflow.rows"
 MORE = "digitflow.more_roots"  # JSON, of a run that reads several
 NUMBER = "digitflow.number"  # of the commit, as its rows have it
 DECIDES = "digitflow.decides"  # see `WriterContext.redecides`
+
+T = TypeVar("T")
 
 _FILE = ["root", "path"]
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
@@ -159,22 +161,48 @@ def commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committed
     Raises:
         DigitflowError: others kept writing for too long, or the table cannot be written.
     """
+    return _until_there_is_room(writer.table, lambda: _commit(rows, transaction, writer))
+
+
+def commit_changed(change: Callable[[], pa.Table], writer: WriterContext) -> int:
+    """Add rows that are made of those that are current; return how many.
+
+    The commit follows the very version that they were made of: where another one comes between,
+    they are made anew.
+
+    Args:
+        change: makes the rows of whole files; none: nothing is committed.
+        writer: which run commits.
+
+    Raises:
+        DigitflowError: others kept writing for too long, or the table cannot be read or written.
+    """
+
+    def attempt() -> int:
+        latest = open_table(writer.table)
+        rows = change()
+        if rows.num_rows:
+            _add(latest, rows, [], writer)
+        return int(rows.num_rows)
+
+    return _until_there_is_room(writer.table, attempt)
+
+
+def _until_there_is_room(table: str, attempt: Callable[[], T]) -> T:
     deadline = time.monotonic() + PATIENCE
     with _one_at_a_time:
         while True:
             try:
-                return _commit(rows, transaction, writer)
+                return attempt()
             except CommitFailedError as error:
                 if time.monotonic() > deadline:
                     raise DigitflowError(
-                        f"{writer.table}: other writers left no room for {PATIENCE:.0f} s: "
+                        f"{table}: other writers left no room for {PATIENCE:.0f} s: "
                         f"{error_text(error)}"
                     ) from error
                 time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
             except (OSError, DeltaError, pa.ArrowException) as error:
-                raise DigitflowError(
-                    f"{writer.table} cannot be written: {error_text(error)}"
-                ) from error
+                raise DigitflowError(f"{table} cannot be written: {error_text(error)}") from error
 
 
 def _commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committed:
@@ -186,22 +214,25 @@ def _commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committe
     fresh = _without(rows, latest, writer) if writer.other_runs else rows
     others = int(pc.sum(pc.equal(rows["page"], 0)).as_py()) - _files(fresh)
     if fresh.num_rows:
-        guards = (hashlib.sha256(root.encode()).hexdigest() for root in dict.fromkeys(writer.roots))
-        properties = CommitProperties(
-            custom_metadata={
-                **{ROOT: writer.root, RUN: writer.run_id, ROWS: fresh.num_rows},
-                **({MORE: json.dumps(writer.more)} if writer.more else {}),
-                NUMBER: _number(latest, writer),
-                **({DECIDES: "yes"} if writer.redecides else {}),
-            },
-            app_transactions=[
-                Transaction(transaction, 1),
-                *(Transaction(f"root/{guard}", 1) for guard in guards),
-            ],
-            max_commit_retries=0,
-        )
-        _append(latest, fresh, writer, properties)
+        _add(latest, fresh, [Transaction(transaction, 1)], writer)
     return Committed(fresh.num_rows, others)
+
+
+def _add(
+    latest: DeltaTable, rows: pa.Table, transactions: list[Transaction], writer: WriterContext
+) -> None:
+    guards = (hashlib.sha256(root.encode()).hexdigest() for root in dict.fromkeys(writer.roots))
+    properties = CommitProperties(
+        custom_metadata={
+            **{ROOT: writer.root, RUN: writer.run_id, ROWS: rows.num_rows},
+            **({MORE: json.dumps(writer.more)} if writer.more else {}),
+            NUMBER: _number(latest, writer),
+            **({DECIDES: "yes"} if writer.redecides else {}),
+        },
+        app_transactions=[*transactions, *(Transaction(f"root/{guard}", 1) for guard in guards)],
+        max_commit_retries=0,
+    )
+    _append(latest, rows, writer, properties)
 
 
 def _append(

@@ -82,6 +82,7 @@ class _Known:
     paths: NDArray[Any]  # KEY (N,)
     undecidable: NDArray[np.bool_]  # of a page nobody can say at which error it is read
     retried: NDArray[np.bool_]  # a page has a reason for which it is asked for again
+    answered: NDArray[np.bool_]  # a person has said what a page is
     sizes: NDArray[np.int64]
     mtimes: NDArray[np.int64]
     contents: NDArray[Any]  # KEY (N,), first half of the content's hash
@@ -162,56 +163,81 @@ def _wanted(
     policy: ReprocessPolicy,
     inputs: Inputs,
 ) -> NDArray[np.bool_]:
-    """Tell which files of a batch have to be read; `places` is where their readings are."""
+    """Tell which files of a batch have to be read; `places` is where their readings are.
+
+    What a person has said of a file holds as long as it is the same, whatever is asked for.
+    """
     read_before = places >= 0
+    same = read_before & _same(batch, places, known, policy, inputs)
+    answered = same & known.answered[places]
     done = np.zeros(len(places), bool)
     done[read_before] = known.resumed[places[read_before]]
     if policy.again:
-        return ~done
+        return np.asarray(~done & ~answered, bool)
     if policy.retries:
-        return read_before & known.retried[places] & ~done
-    if policy.by_content:
-        contents = _hashes_of_contents(batch, inputs)
-        stays = read_before & (known.contents[places] == contents) & ~known.undecidable[places]
-        return np.asarray(~stays, bool)
-    sizes, mtimes = (_filled(batch[name], UNLISTED) for name in ("size", "mtime_ns"))
-    same = (known.sizes[places] == sizes) & (known.mtimes[places] == mtimes)
+        return np.asarray(read_before & known.retried[places] & ~done & ~answered, bool)
     passing = np.array([reason in PASSING for reason in REASONS])[known.reasons[places]]
-    stays = read_before & same & ~passing & ~known.undecidable[places]
-    return np.asarray(~stays, bool)
+    open_again = known.undecidable[places] | (passing & (not policy.by_content))
+    return np.asarray(~(answered | (same & ~open_again)), bool)
+
+
+def _same(
+    batch: pa.RecordBatch,
+    places: NDArray[np.int64],
+    known: _Known,
+    policy: ReprocessPolicy,
+    inputs: Inputs,
+) -> NDArray[np.bool_]:
+    """Tell which files of a batch are as they were read; of those without a reading anything."""
+    if policy.by_content:
+        return np.asarray(known.contents[places] == _hashes_of_contents(batch, inputs), bool)
+    sizes, mtimes = (_filled(batch[name], UNLISTED) for name in ("size", "mtime_ns"))
+    return np.asarray((known.sizes[places] == sizes) & (known.mtimes[places] == mtimes), bool)
 
 
 def _known(table: str, listing: Listing, policy: ReprocessPolicy, bounds_of: BoundsOf) -> _Known:
     """Return the current reading of each file; of several the one that was committed last."""
-    facts = ["page", "size", "mtime_ns", "content_hash", "run_id"]
+    facts = ["page", "size", "mtime_ns", "content_hash", "run_id", "answered_by"]
     columns = ["root", *facts, *DECIDED_BY, *RANKED_BY]
     few = listing.count <= FEW  # an inbox from which files are taken has few, and many rows
     paths = pa.array(paths_of(listing), pa.string()) if few else None
+    answered = _answered(table, listing) if policy.again else None
 
     def wanted(text: Text) -> pc.Expression:
         found = of_roots(listing.roots.names, text) & COUNTS
         if policy.again:
-            found &= text("run_id").isin(pa.array(policy.resumed, pa.string()))
+            ours = text("run_id").isin(pa.array(policy.resumed, pa.string()))
+            found &= ours | text("path").isin(answered)
         return found if paths is None else found & text("path").isin(paths)
 
     batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
     parts = [_columns(batch, policy, bounds_of) for batch in batches]
     if not parts:
-        kinds = (KEY, bool, bool, int, int, KEY, int, bool)
+        kinds = (KEY, bool, bool, bool, int, int, KEY, int, bool)
         return _Known(*(np.empty(0, kind) for kind in kinds))
     paths, ranked, pages, *others = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.lexsort((pages, ranked, paths))
     by_path, by_rank = paths[order], ranked[order]
     begins = np.append(True, by_path[1:] != by_path[:-1])
     first_pages = np.flatnonzero(begins | np.append(True, by_rank[1:] != by_rank[:-1]))
-    of_any_page = [np.logical_or.reduceat(values[order], first_pages) for values in others[:2]]
+    of_any_page = [np.logical_or.reduceat(values[order], first_pages) for values in others[:3]]
     last = np.append(begins[first_pages][1:], True)  # of the readings of a path
     current = order[first_pages[last]]
     return _Known(
         paths[current],
         *(values[last] for values in of_any_page),
-        *(values[current] for values in others[2:]),
+        *(values[current] for values in others[3:]),
     )
+
+
+def _answered(table: str, listing: Listing) -> pa.Array:
+    """Return the paths of files of which a person has said something, ever."""
+
+    def wanted(text: Text) -> pc.Expression:
+        return of_roots(listing.roots.names, text) & COUNTS & text("answered_by").is_valid()
+
+    found = [batch["path"] for batch in scan(table, ["path"], wanted)]
+    return pa.chunked_array(found, pa.string()).unique()
 
 
 def _columns(
@@ -227,6 +253,7 @@ def _columns(
         batch["page"].to_numpy(),
         undecidable(batch, bounds_of),
         retried.to_numpy(zero_copy_only=False),
+        batch["answered_by"].is_valid().to_numpy(zero_copy_only=False),
         _filled(batch["size"], UNREAD),
         _filled(batch["mtime_ns"], UNREAD),
         _content_keys(batch["content_hash"].to_pylist()),

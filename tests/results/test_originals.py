@@ -32,6 +32,8 @@ def page(path: str, number: int, reason: Reason) -> dict[str, Any]:
         ([Reason.STORAGE_ERROR], None),
         ([Reason.VANISHED], None),
         ([Reason.NO_ANSWER], None),
+        ([Reason.ANSWERED], "/read"),
+        ([Reason.ANSWERED, Reason.AMBIGUOUS], None),
     ],
 )
 def test_the_worst_page_decides_for_its_file(reasons: list[Reason], fate: str | None) -> None:

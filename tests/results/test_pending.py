@@ -309,3 +309,43 @@ def test_what_a_model_that_is_gone_has_read_is_read_again_if_it_tells_no_error(
     assert told.paths(listed) == [b"page.tif", b"unknown.png"]
     told.read({"path": "page.tif"}, {"path": "unknown.png"})
     assert told.paths(listed) == []
+
+
+ANSWERED = {"reason": "answered", "answered_by": "Ada", "answered_at": START}
+
+
+@pytest.mark.parametrize("policy", [{}, {"again": True}, {"by_content": True}])
+def test_what_a_person_has_answered_is_read_again_only_if_it_has_changed(
+    told: Results, policy: dict[str, bool]
+) -> None:
+    hashes = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("same", "before")}
+    first = {"path": "b", "content_hash": hashes["same"]}
+    told.read(first, {"path": "b", "page": 1, **ANSWERED}, {"path": "a"})
+    same = Listed({b"b": (5, 6)}, {b"b": b"same"})
+    assert told.paths(same, **policy) == []
+    changed = Listed({b"b": (9, 9)}, {b"b": b"other"})
+    assert told.paths(changed, **policy) == [b"b"]
+    told.read({"path": "b", "size": 9, "mtime_ns": 9})  # what the model reads then counts
+    run = told.read({"path": "b", "size": 5})
+    assert told.paths(same, again=True) == [b"b"]
+    assert told.paths(same, again=True, resumed=(run,)) == []
+
+
+def test_what_is_tried_again_leaves_out_what_a_person_has_answered(told: Results) -> None:
+    review = {"status": "review", "reason": "low_confidence"}
+    told.read(
+        {"path": "a", **review},
+        {"path": "a", "page": 1, **ANSWERED},
+        rejected("b", Reason.NOT_A_DIGIT, answered_by="Ada"),
+        rejected("c", Reason.NOT_A_DIGIT),
+    )
+    assert told.paths(THREE, retry_review=True) == []
+    assert told.paths(THREE, retry_rejected="all") == [b"c"]
+    changed = Listed(dict.fromkeys((b"a", b"b", b"c"), (9, 9)))
+    assert told.paths(changed, retry_review=True) == [b"a"]
+
+
+def test_a_person_s_answer_does_without_an_error_bound(told: Results) -> None:
+    told.read({"path": "a", "error_bound": None, **ANSWERED})
+    told.read({"path": "b", "error_bound": None}, {"path": "b", "page": 1, "answered_by": "Ada"})
+    assert told.paths(Listed(dict.fromkeys((b"a", b"b"), (5, 6)))) == []

@@ -205,3 +205,19 @@ def test_rows_are_decided_without_a_table_too() -> None:
     ]
     assert statuses == [("review", "low_confidence"), ("read", "ok"), ("rejected", "empty_file")]
     assert with_decisions(rows, STRICT, bounds_of)["status"].to_pylist()[:2] == ["review", "review"]
+
+
+def test_what_a_person_has_answered_stays_beside_a_page_that_is_decided_again(
+    tmp_path: Path,
+) -> None:
+    answered = {"status": "read", "reason": "answered", "answered_by": "Ada", "digit": 8}
+    table = str(tmp_path / "results")
+    store(table, row("a.tif", bound=0.02), row("a.tif", bound=0.02, page=1) | answered)
+    store(table, row("b.png", bound=0.02) | answered, shard=1)
+    assert anew(tmp_path, ["a.tif", "b.png"]) == 1
+    assert current(tmp_path) == {
+        ("a.tif", 0): ("review", "low_confidence", "run-2"),
+        ("a.tif", 1): ("read", "answered", "run-2"),
+        ("b.png", 0): ("read", "answered", "run-1"),
+    }
+    assert results.select(table, results.Query(reason="answered"))["digit"].to_pylist() == [8, 8]

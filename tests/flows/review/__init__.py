@@ -1,0 +1,1 @@
+"""Tests of the page of review and its server."""
