@@ -13,6 +13,8 @@ from typing import Any
 
 from flows.artifacts import publish_report
 from flows.console import Console
+from flows.holding.batch import BatchFacts, Judged, judge_batch
+from flows.holding.batch import begin as begin_hold
 from flows.reading import Reading, cluster_of, read_all, workers_of
 from flows.reading_log import log_pending, log_promise, log_reading
 from flows.runner import LOCAL, Runner, ThreadRunner
@@ -21,6 +23,8 @@ from tasks.atomic import write_text
 from tasks.device import Device, reading_device
 from tasks.errors import DigitflowError, ModelError, RejectedInputs
 from tasks.gc_control import settled
+from tasks.holding.batches import held_files
+from tasks.holding.release import finish_decided
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds, guaranteed
 from tasks.inference.model_file import Model, Unreadable
@@ -164,23 +168,33 @@ def _read(
     key = run_key(settings, run.inputs, guarantee.session)
     policy = reprocess_policy(settings, resumable_runs(run.folder, key))
     writer = writer_of(run.table, run.inputs.roots.names, run_id)
-    with run_lock(run.folder, key, writer.version):
+    hold = begin_hold(writer) if settings.hold else None
+    began, number = (hold.began, hold.number) if hold else (writer.version, None)
+    with run_lock(run.folder, key, began, number):
+        finish_decided(run.table, run.folder.parent)
         pending = find_pending(
-            listing, run.inputs, run.table, policy, run.folder / PENDING_FILE, bounds_of
+            *(listing, run.inputs, run.table, policy, run.folder / PENDING_FILE, bounds_of),
+            held_files(run.table),
         )
         log_pending(pending, policy, run.console)
         plan = ReadPlan(
             *(run_id, run.inputs, guarantee.thresholds), originals=originals, audit=settings.audit
         )
-        reading = Reading(plan, pending.listing, workers, writer, settings)
+        reading = Reading(plan, pending.listing, workers, hold.writer if hold else writer, settings)
         others = read_all(reading, run.stages, run.console, run.runner)
+        judged = Judged()
+        if hold:
+            facts = batch_facts(run, guarantee, policy, pending.listing.count - others)
+            judged = judge_batch(hold, facts, run.folder.parent)
+            others += judged.superseded
         redecided = RedecidedFiles(0, 0)
         # where no other run has read anything, this one has decided everything
         if pending.unchanged or others:
             redecided = redecide(listing, pending.listing, writer, settings.max_error, bounds_of)
         others -= redecided.others
         keep_compact(run.table, run.console)
-        counted = tally(run.table, run_id, pending.listing.count - others + redecided.unchanged)
+        tables = [run.table, hold.writer.table] if hold and judged.findings else [run.table]
+        counted = tally(tables, run_id, pending.listing.count - others + redecided.unchanged)
         files = FileCounts(
             roots=listing.roots,
             listed=listing.count,
@@ -189,6 +203,7 @@ def _read(
             decided_anew=redecided.unchanged + redecided.others,
             resumed=list(policy.resumed) if pending.resumed else [],
             rejected_now=rejected_now(run.table, listing) if settings.strict else None,
+            held=judged.findings,
         )
         summary = summarise(run_facts(run, settings, guarantee), files, counted)
         if settings.out:
@@ -285,7 +300,20 @@ def run_key(settings: PredictSettings, inputs: Inputs, session: SessionFacts) ->
         "root": root if not more else [root, *more],
         "model": session.version,
         **settings.model_dump(mode="json", include=asked),
+        **({"hold": True} if settings.hold else {}),  # whose rows lie elsewhere
     }
+
+
+def batch_facts(run: Run, guarantee: Guarantee, policy: ReprocessPolicy, files: int) -> BatchFacts:
+    """Return what a run knows of its batch, of which it has read so many files itself."""
+    return BatchFacts(
+        run_id=run.folder.name,
+        resumed=policy.resumed,
+        roots=run.inputs.roots,
+        model_version=guarantee.session.version,
+        started_at=run.started.isoformat(timespec="seconds"),
+        files=files,
+    )
 
 
 def reprocess_policy(settings: PredictSettings, resumed: list[str]) -> ReprocessPolicy:

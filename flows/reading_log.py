@@ -5,6 +5,7 @@ from pathlib import Path
 from tasks.metrics.promise import Promise
 from tasks.progress import ProgressLog
 from tasks.reporting.document import plural
+from tasks.reporting.reading_report import held_commands
 from tasks.results.pending import Pending, ReprocessPolicy
 from tasks.results.summary import Summary
 from tasks.runs import REPORT_FILE
@@ -24,7 +25,9 @@ def log_pending(pending: Pending, choice: ReprocessPolicy, log: ProgressLog) -> 
     if pending.resumed:
         runs = ", ".join(choice.resumed)
         log.log("Resumed", f"{plural(pending.resumed, 'file')} stay as read by {runs}")
-    if earlier := pending.unchanged - pending.resumed:
+    if pending.held:
+        log.log("Held", f"{plural(pending.held, 'file')} of batches that are held, or were dropped")
+    if earlier := pending.unchanged - pending.resumed - pending.held:
         files = plural(earlier, "file")
         if choice.retries:
             log.log("Left alone", f"{files} without a picture that is asked for again")
@@ -48,6 +51,12 @@ def log_reading(summary: Summary, run: Path, log: ProgressLog) -> None:
         f"{summary.read:,} read + {summary.review:,} for review + {summary.rejected:,} rejected"
         f" = {summary.found:,}" + (f" ({reasons})" if reasons else ""),
     )
+    if summary.held:
+        log.log("Held", "its rows are no results until it is released, for it is odd:")
+        for each in summary.held:
+            log.log("", f"{each.reason}: {each.sentence}")
+        for command in held_commands(summary.run_id):
+            log.log("", command)
     log.log("Speed", f"{summary.pictures_per_second:,.0f} pictures/s ({summary.provider})")
     longest = sorted(summary.stages.items(), key=lambda stage: -stage[1])
     spent = " + ".join(f"{name} {took:.2f}" for name, took in longest if took >= LEAST_SHOWN)

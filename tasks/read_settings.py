@@ -123,6 +123,11 @@ class PredictSettings(ReadSettings):
             raise ValueError("that is of a cluster; add --runner dask or --runner ray")
         return address
 
+    hold: bool = Field(
+        False,
+        description="Hold a batch that is unlike those before it: its rows are no results until "
+        "somebody releases it (`digitflow held`).",
+    )
     strict: bool = Field(
         False, description="End with exit code 4 if a picture is rejected, by this run or before."
     )
@@ -145,6 +150,11 @@ class InboxSettings(PredictSettings):
         ge=0,
         le=1,
         description="Share of what is read that a person checks, drawn at random; 0: nothing.",
+    )
+    hold: bool = Field(
+        True,
+        description="Hold a batch that is unlike those before it: its rows are no results until "
+        "somebody releases it (`digitflow held`).",
     )
     settle: float = Field(
         10,

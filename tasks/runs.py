@@ -20,6 +20,7 @@ RUN_KEY_FILE = "purpose.json"
 LISTING_FILE = "listing.parquet"
 BEGAN = "began"  # key in it: the version of the results table that the run found
 NO_VERSION = -1  # in runs of earlier versions of digitflow
+NUMBER = "number"  # key in it, too: of the last commit of the results before a run that holds rows
 RUN_ID = re.compile(r"[a-z]+-\d{8}-\d{6}-[0-9a-f]{4}", re.ASCII)
 REMOVED = ".removed-"  # before the name of a folder that is being deleted
 LOOK_BACK = 500  # runs, the newest first, in which interrupted ones are looked for
@@ -50,7 +51,9 @@ def timestamp() -> str:
 
 
 @contextmanager
-def run_lock(run: Path, key: Mapping[str, Any], began: int) -> Iterator[None]:
+def run_lock(
+    run: Path, key: Mapping[str, Any], began: int, number: int | None = None
+) -> Iterator[None]:
     """Write a run's key, and hold a lock by which others see whether the run is going on.
 
     Args:
@@ -58,8 +61,10 @@ def run_lock(run: Path, key: Mapping[str, Any], began: int) -> Iterator[None]:
         key: what it has in common with those that may go on where it was stopped.
         began: the version of the results table that it found. Runs are ordered by that: clocks,
             by which they are named, are set back.
+        number: see NUMBER.
     """
-    write_text(run / RUN_KEY_FILE, json.dumps({**key, BEGAN: began}) + "\n")
+    noted = {**key, BEGAN: began} | ({} if number is None else {NUMBER: number})
+    write_text(run / RUN_KEY_FILE, json.dumps(noted) + "\n")
     with (run / RUN_KEY_FILE).open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
@@ -144,9 +149,18 @@ def _noted(folder: Path) -> tuple[dict[str, Any], int] | None:
     try:
         key = json.loads((folder / RUN_KEY_FILE).read_text(encoding="utf-8"))
         began = int(key.pop(BEGAN, NO_VERSION))
+        key.pop(NUMBER, None)
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     return key, began
+
+
+def number_noted(folder: Path) -> int | None:
+    """Return the number of the last commit of the results before a run, where it has noted it."""
+    try:
+        return int(json.loads((folder / RUN_KEY_FILE).read_text(encoding="utf-8"))[NUMBER])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def goes_on(folder: Path) -> bool:

@@ -84,6 +84,14 @@ ELSEWHERE = {
     "digitflow predict s3://bucket/scans --runner dask --address tcp://scheduler:8786": (
         "tests/flows/orchestration/test_task_runners.py"
     ),
+    **dict.fromkeys(
+        (
+            "digitflow held show RUN",
+            'digitflow held release RUN --reason "a new pen"',
+            'digitflow held drop RUN --reason "wrong folder"',
+        ),
+        "tests/flows/holding/test_holding.py",
+    ),
     'digitflow take-back RUN --reason "wrong folder"': "tests/results/test_take_back.py",
     "digitflow models upgrade": "tests/flows/maintenance/test_upgrade.py",
     "export DIGITFLOW_MODELS=s3://bucket/models": "tests/flows/test_shared_models.py",

@@ -23,6 +23,7 @@ from flows.status.events import (
     AUDIT,
     BATCH,
     BATCH_COMPLETED,
+    BATCH_HELD,
     ERROR_ABOVE_PROMISE,
     LINK,
     MESSAGE,
@@ -113,6 +114,15 @@ def rules(settings: NotifySettings) -> dict[Alert, Rule]:
             "digitflow: more errors than are accepted",
             _OF_OURS,
         ),
+        "held": Rule(
+            _of_runs(
+                expect={BATCH_HELD},
+                match={"prefect.resource.id": f"{BATCH}*"},
+                within=SILENCE,
+            ),
+            "digitflow: a batch of {{ event.payload.found }} pictures is held",
+            f"{_OF_OURS}\ndigitflow held release|drop {{{{ event.payload.run_id }}}} --reason ...",
+        ),
         "refused": _of_models("refuse", "digitflow: a model was refused"),
         "promoted": _of_models("promote", "digitflow: another model serves"),
         "rolled-back": _of_models("rollback", "digitflow: an earlier model serves again"),
@@ -123,7 +133,7 @@ def rules(settings: NotifySettings) -> dict[Alert, Rule]:
 _ENDS = {
     f"prefect.flow-run.{name}"
     for name in (
-        *("Completed", "Accepted", "Refused", "Nothing new"),
+        *("Completed", "Accepted", "Refused", "Nothing new", "Held"),
         *("Failed", "TimedOut", "Crashed", "Cancelled"),
     )
 }

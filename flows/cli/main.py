@@ -34,6 +34,7 @@ COMMANDS = {
         "status": ("commands:Status", "Show what serves, what was read, and what waits."),
         "review": ("review:Review", "Open a page for what waits for a person."),
         "results": ("commands:Results", "Print rows of the results table, or write a file."),
+        "held": ("held:HELD", "List, release or drop batches that wait for a person."),
         "take-back": ("commands:TakeBack", "Take back what a run read; its rows count no more."),
         "repair": ("commands:Repair", "Step back from what a lost machine left damaged."),
     },

@@ -59,7 +59,8 @@ def train(settings: TrainSettings) -> Any:
 def predict(settings: PredictSettings) -> Any:
     """Read every picture of the source into the results table.
 
-    Who calls this gets the `Summary`, which Prefect takes out of the state.
+    A batch that is held is a completed run named Held. Who calls this gets the `Summary`, which
+    Prefect takes out of the state.
 
     Raises:
         PicturesRejected: the run is strict, and complete, and pictures are rejected.
@@ -81,7 +82,7 @@ def read_inbox(settings: InboxSettings) -> Any:
 
     It is the predict flow under the same name, for a schedule: whoever deploys it need not know the
     home of the worker. Where nothing is new, the run is completed as Nothing new, and leaves no
-    report. A strict run fails only if it found something new.
+    report; where its batch is held, as Held. A strict run fails only if it found something new.
 
     Raises:
         PicturesRejected: the run is strict, and complete, and pictures are rejected.
@@ -133,4 +134,4 @@ def _completed(summary: "Summary", message: str) -> State[Any]:
     from flows import predict as reading
 
     reading.require_none_rejected(summary)
-    return Completed(message=message, data=summary)
+    return Completed(name="Held" if summary.held else None, message=message, data=summary)

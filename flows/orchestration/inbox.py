@@ -6,19 +6,19 @@ imports what a reading needs only once there is something to read. It needs no P
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.atomic import absolute, make_folder
+from tasks.atomic import absolute, make_folder, write_text
 from tasks.errors import DigitflowError, InputError
 from tasks.inputs.base import printable, unprintable
 from tasks.inputs.local import walk
 from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import DELETED, Originals
 from tasks.read_settings import InboxSettings
-from tasks.settings import inbox, results_table
+from tasks.settings import home, inbox, results_table
 
 if TYPE_CHECKING:  # a tick without news loads none of them
     from flows.console import Console
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # a tick without news loads none of them
     from tasks.results.summary import Summary
 
 BEING_WRITTEN = "still being written"
+BATCH_FILE = "batch-file"  # in the folder of a run: says where the rows of its held batch will go
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Tick:
     """What came of one look at an inbox."""
 
     summary: "Summary | None"  # None: nothing was new
-    held: Sequence[str] = ()  # files that are not whole yet
+    growing: Sequence[str] = ()  # files that are not whole yet
     waits: str = BEING_WRITTEN  # what they are, or wait for
     moved: int = 0  # files that were read
     deleted: int = 0
@@ -42,7 +43,7 @@ class Tick:
     def sentence(self, counts: str = "nothing new") -> str:
         """Return in words what came of it, after the counts of what was read."""
         kinds = (
-            (len(self.held), self.waits),
+            (len(self.growing), self.waits),
             (self.moved, "moved"),
             (self.deleted, "deleted"),
         )
@@ -84,19 +85,23 @@ def tick(settings: InboxSettings, console: "Console", runner: "Runner") -> Tick:
     waits = f"without {settings.marker} beside" if settings.marker else BEING_WRITTEN
     with tempfile.TemporaryDirectory(prefix="digitflow-") as folder:
         sight = sight_of(settings, originals, Path(folder))
-        if sight.held:
-            console.log("Waiting", f"{_files(len(sight.held))} {waits}: {_some(sight.held)}")
+        if sight.growing:
+            console.log("Waiting", f"{_files(len(sight.growing))} {waits}: {_some(sight.growing)}")
         summary = None
         if sight.news and sight.inputs and sight.listing:
             from flows.predict import Found, predict
 
             found = Found(sight.inputs, sight.listing, originals)
             summary = predict(settings, console, runner, found)
-            if batches:
+            if batches and summary.held:
+                note_batch_file(summary.run_id, batches)
+            elif batches:
                 file = write_batch(summary.run_id, batches)
                 console.log("Batch", str(file) if file else "no rows of its own, and no file")
+        for file in write_released() if batches else ():
+            console.log("Batch", str(file))
         taken = take_away_read(sight.listing, settings.marker, originals)
-    done = Tick(summary, sight.held, waits, taken.moved, taken.deleted, taken.failed)
+    done = Tick(summary, sight.growing, waits, taken.moved, taken.deleted, taken.failed)
     if done.moved or done.deleted:
         console.log("Taken away", f"{done.moved:,} moved, {done.deleted:,} deleted")
     return done
@@ -151,15 +156,48 @@ def _batch_folder(settings: InboxSettings) -> Path | None:
     return folder
 
 
-def write_batch(run: str, folder: Path) -> Path | None:
+def note_batch_file(run: str, folder: Path) -> None:
+    """Note in the folder of a run where the rows of its batch go when it is released."""
+    write_text(home() / "runs" / run / BATCH_FILE, printable(os.fsencode(folder)) + "\n")
+
+
+def write_released() -> Iterator[Path]:
+    """Write the files of batches that were held, and are released by now; yield what is written.
+
+    Raises:
+        DigitflowError: one cannot be written, which is tried again next time.
+    """
+    noted = {file.parent.name: file for file in (home() / "runs").glob(f"*/{BATCH_FILE}")}
+    if not noted:
+        return
+    from tasks.holding.batches import BatchLog
+
+    states = BatchLog(results_table()).states()
+    for run, note in noted.items():
+        if run in states.released:
+            folder = Path(os.fsdecode(unprintable(note.read_text(encoding="utf-8").strip())))
+            if file := write_batch(run, folder, states.released[run]):
+                yield file
+        if run not in states.waiting:
+            note.unlink(missing_ok=True)
+
+
+def write_batch(run: str, folder: Path, runs: Sequence[str] = ()) -> Path | None:
     """Write the rows of a run into a CSV file that is called by it, and return it; None: no rows.
+
+    Args:
+        run: that read the batch.
+        folder: of the file.
+        runs: whose rows they are; by default those of the run alone.
 
     Raises:
         DigitflowError: it cannot be written; the rows are in the results all the same.
     """
+    import pyarrow as pa
+
     from tasks.results.table import Query, export, select
 
-    rows = select(results_table(), Query(run=run))
+    rows = pa.concat_tables(select(results_table(), Query(run=each)) for each in runs or [run])
     if not rows.num_rows:
         return None
     file = folder / f"{run}.csv"

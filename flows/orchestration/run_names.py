@@ -57,7 +57,9 @@ def counts(summary: "Summary") -> str:
         return "nothing new"
     from tasks.results.summary import in_words
 
-    return in_words(summary.read, summary.review, summary.rejected)
+    said = in_words(summary.read, summary.review, summary.rejected)
+    reasons = ", ".join(dict.fromkeys(each.reason for each in summary.held))
+    return f"held ({reasons}): {said}" if reasons else said
 
 
 def rename_run(name: str) -> None:

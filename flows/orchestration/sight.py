@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 
 from tasks.atomic import absolute
 from tasks.errors import InputError
+from tasks.holding.batches import held_files
+from tasks.holding.release import finish_decided
 from tasks.inputs.base import Inputs, unprintable
 from tasks.inputs.listing import ROW_GROUP, Listing, bytes_of, write_listing
 from tasks.inputs.local import Files, Folder
@@ -35,7 +37,7 @@ from tasks.results.redecide import would_redecide
 from tasks.results.repair import require_sound
 from tasks.results.table import current_rows, is_table
 from tasks.runs import timestamp
-from tasks.settings import models_place, results_table
+from tasks.settings import home, models_place, results_table
 
 if TYPE_CHECKING:  # a tick without news loads no model
     from tasks.metrics.error_bounds import ErrorBounds
@@ -45,7 +47,7 @@ if TYPE_CHECKING:  # a tick without news loads no model
 class Sight:
     """What lies in an inbox."""
 
-    held: Sequence[str]  # files that are not whole yet
+    growing: Sequence[str]  # files that are not whole yet
     inputs: Inputs | None = None  # None: all that it is is not whole yet
     listing: Listing | None = None  # of what is whole, or was read before
     news: bool = False  # there is something to read, or to decide again
@@ -70,14 +72,19 @@ def sight_of(settings: InboxSettings, originals: Originals, folder: Path) -> Sig
     listing = with_arrivals(listing, table)
     asked = {"again", "retry_rejected", "retry_review", "by_content"}
     policy = ReprocessPolicy(**settings.model_dump(include=asked))
-    new = pending_of(listing, inputs, table, policy, folder / "pending", bounds_of).listing
-    whole, held = _whole(new, settings)
-    if held:
-        listing = _without(listing, held, folder / "whole")
+    finish_decided(table, home() / "runs")  # so that files of a released batch go
+    aside = held_files(table)
+    new = pending_of(listing, inputs, table, policy, folder / "pending", bounds_of, aside).listing
+    whole, partial = _whole(new, settings)
+    if partial:
+        listing = _without(listing, partial, folder / "whole")
     news = bool(whole if policy.again or policy.retries else _readable(whole, listing, table))
     if not news:
         news = would_redecide(listing, table, settings.max_error, bounds_of)
-    names = [*arriving.held, *(listing.roots.shown(*listing.roots.place(path)) for path in held)]
+    names = [
+        *arriving.growing,
+        *(listing.roots.shown(*listing.roots.place(path)) for path in partial),
+    ]
     return Sight(names, inputs, listing, news)
 
 
@@ -161,8 +168,8 @@ def _whole(new: Listing, settings: InboxSettings) -> tuple[list[bytes], list[byt
     else:
         seen = still(files, settings.settle)
     grows = {file for file, whole in zip(files, seen, strict=True) if not whole}
-    held = [path for path, place in places.items() if place in grows]
-    return [path for path, place in places.items() if place not in grows], held
+    growing = [path for path, place in places.items() if place in grows]
+    return [path for path, place in places.items() if place not in grows], growing
 
 
 def _readable(paths: Sequence[bytes], listing: Listing, table: str) -> list[bytes]:
@@ -186,10 +193,12 @@ def _readable(paths: Sequence[bytes], listing: Listing, table: str) -> list[byte
     ]
 
 
-def _without(listing: Listing, held: Sequence[bytes], file: Path) -> Listing:
+def _without(listing: Listing, growing: Sequence[bytes], file: Path) -> Listing:
     """Return a listing without some of its files."""
     files = pq.read_table(listing.file)
-    left = files.filter(pc.invert(pc.is_in(files["path"], value_set=pa.array(held, pa.binary()))))
+    left = files.filter(
+        pc.invert(pc.is_in(files["path"], value_set=pa.array(growing, pa.binary())))
+    )
     pq.write_table(left, file, ROW_GROUP)
     return replace(listing, file=file, count=left.num_rows, size=bytes_of(left))
 

@@ -6,6 +6,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from flows.status.facts import batch_of
 from flows.status.words import by_reason, source_name
+from tasks.holding.batches import Entry as BatchEntry
 from tasks.monitoring.audit_findings import AuditFinding
 from tasks.reporting.audit_words import estimate, meaning
 from tasks.results.summary import Summary, in_words
@@ -18,6 +19,8 @@ MODEL_EVENTS = {  # by what the history of the models calls it
     "rollback": "digitflow.model.rolled-back",
 }
 BATCH_COMPLETED = "digitflow.batch.completed"
+BATCH_HELD = "digitflow.batch.held"  # in its place
+BATCH_DECIDED = {"released": "digitflow.batch.released", "dropped": "digitflow.batch.dropped"}
 ERROR_ABOVE_PROMISE = "digitflow.audit.error-above-promise"
 # resources, before version, run id, or model and month
 MODEL, BATCH, AUDIT = "digitflow.model.", "digitflow.batch.", "digitflow.audit."
@@ -38,24 +41,27 @@ class Event:
 
 
 def batch_event(summary: Summary) -> Event:
-    """Return the event of a run that has read something."""
+    """Return the event of a run that has read something, or whose batch is held."""
     batch = batch_of(summary)
     counts = in_words(batch.read, batch.review, batch.rejected)
+    if summary.held:
+        counts = f"held for {'; '.join(each.sentence for each in summary.held)} ({counts})"
     why = f" ({by_reason(batch.rejects)})" if batch.rejects else ""
     source = visible(source_name(batch.source))
     share = summary.rejected / summary.found if summary.found else 0.0
     return Event(
         identity=str(uuid4()),
-        name=BATCH_COMPLETED,
+        name=BATCH_HELD if summary.held else BATCH_COMPLETED,
         resource={
             "prefect.resource.id": f"{BATCH}{batch.run_id}",
-            "prefect.resource.name": f"{source}: {counts}",
+            "prefect.resource.name": visible(f"{source}: {counts}"),
             "digitflow.source": visible(batch.source),
             REJECTED_PERCENT: str(int(100 * share)),
         },
         payload={
-            MESSAGE: f"{source}: {counts}{why}",
+            MESSAGE: visible(f"{source}: {counts}{why}"),
             "run_id": batch.run_id,
+            "held": [each.to_dict() for each in summary.held],
             "source": visible(batch.source),
             "model": batch.model,
             "files": summary.files,
@@ -65,6 +71,30 @@ def batch_event(summary: Summary) -> Event:
             "rejected": batch.rejected,
             "rejects": batch.rejects,
             "rejected_share": round(share, 4),
+        },
+    )
+
+
+def decision_event(entry: BatchEntry) -> Event:
+    """Return the event of a batch that a person has released or dropped."""
+    batch, action = entry.batch, entry.action.value
+    source = visible(source_name(batch.source))
+    said = f"{source}: {batch.pictures:,} pictures {action} by {entry.by}: {entry.reason}"
+    return Event(
+        identity=str(uuid5(NAMESPACE_URL, f"digitflow:{action}/{batch.run_id}")),
+        name=BATCH_DECIDED[action],
+        resource={
+            "prefect.resource.id": f"{BATCH}{batch.run_id}",
+            "prefect.resource.name": visible(said),
+            "digitflow.source": visible(batch.source),
+        },
+        payload={
+            MESSAGE: visible(said),
+            "run_id": batch.run_id,
+            "source": visible(batch.source),
+            "by": visible(entry.by),
+            "reason": visible(entry.reason),
+            "pictures": batch.pictures,
         },
     )
 

@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from flows.status.audits import Audits, what_audits_show
 from flows.status.past_runs import summaries
 from tasks.errors import DigitflowError
+from tasks.holding.batches import Entry as BatchEntry
+from tasks.holding.batches import waiting_batches
 from tasks.outcomes import STATUSES, Reason, Status
 from tasks.registry.registry import Registry, bundled_model, serving
 from tasks.registry.version import Version
@@ -59,6 +61,25 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class HeldBatch:
+    """A batch that is no results before somebody releases it."""
+
+    run_id: str
+    source: str
+    since: str
+    pictures: int
+    findings: dict[str, str]  # what is odd about it, by reason
+
+
+@dataclass(frozen=True)
+class Held:
+    """Batches that wait for a decision; what other places a table is shared by hold counts, too."""
+
+    batches: Sequence[HeldBatch] = ()  # the oldest first
+    trouble: str | None = None
+
+
+@dataclass(frozen=True)
 class Waiting:
     """Pictures in review; what other places a table is shared by have read counts, too."""
 
@@ -98,6 +119,7 @@ class Facts:
     serving: Serving
     batches: list[Batch]
     waiting: Waiting
+    held: Held
     server: Server | None
     audits: Audits = field(default_factory=Audits)
 
@@ -114,6 +136,7 @@ def facts(server: Server | None = None) -> Facts:
         serving=what_serves(),
         batches=last_batches(home() / "runs"),
         waiting=what_waits(results_table),
+        held=what_is_held(results_table),
         server=server,
         audits=what_audits_show(results_table, home() / "runs"),
     )
@@ -207,6 +230,25 @@ def what_waits(place: Callable[[], str]) -> Waiting:
         return _waiting(table) if results.is_table(table) else Waiting()
     except (DigitflowError, OSError) as error:
         return Waiting(trouble=str(error))
+
+
+def what_is_held(place: Callable[[], str]) -> Held:
+    """Return the batches that wait for a decision; `place` is as for `what_waits`."""
+    try:
+        return Held([_held(entry) for entry in waiting_batches(place())])
+    except (DigitflowError, OSError) as error:
+        return Held(trouble=str(error))
+
+
+def _held(entry: BatchEntry) -> HeldBatch:
+    batch = entry.batch
+    return HeldBatch(
+        run_id=batch.run_id,
+        source=batch.source,
+        since=entry.at.isoformat(timespec="seconds"),
+        pictures=batch.pictures,
+        findings={each.reason: each.sentence for each in batch.findings},
+    )
 
 
 def _waiting(table: str) -> Waiting:

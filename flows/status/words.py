@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from flows.status.audits import Audits
-from flows.status.facts import Batch, Facts, Scheduled, Server, Serving, Waiting
+from flows.status.facts import Batch, Facts, Held, Scheduled, Server, Serving, Waiting
 from tasks.reporting.audit_words import audit_section, estimate, meaning
 from tasks.reporting.document import (
     Report,
@@ -26,15 +26,17 @@ FAILED = ("Failed", "Crashed", "TimedOut")  # states that are explained
 ALERTS_OFF = "off: nobody is told when a run fails (see deployments/README.md)"
 UNPROMOTED = "ships with digitflow, and none was promoted yet"
 AUDITS = 3  # shown in a terminal
+SEE_HELD = "digitflow held"
 SEE_REVIEW = "digitflow results --status review"
 
 
 def lines(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield what `digitflow status` prints, each line with its label."""
     yield from _labelled("Serves", _serving(facts.serving))
+    yield from _labelled("Held", _held(facts.held))
     yield from _labelled("Review", _waiting(facts.waiting))
     yield from _labelled("Audit", _audits(facts.audits))
-    yield from _labelled("Batches", _batches(facts.batches))
+    yield from _labelled("Batches", _batches(facts.batches, facts.held))
     if (server := facts.server) is None:
         yield NEXT, "no server runs for this home: start `digitflow up`"
     elif server.trouble:
@@ -47,8 +49,9 @@ def lines(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def page(facts: Facts) -> str:
     """Return the same as markdown; from the heading of NEXT on is what passes by itself."""
-    serving, server = facts.serving, facts.server
+    serving, server, words = facts.serving, facts.server, _held(facts.held)
     sections = [
+        *([Section("Held", words[0], _held_table(facts.held))] if words else []),
         Section("In review", "; ".join(_waiting(facts.waiting))),
         *_audit_sections(facts.audits),
         Section("Last batches", "" if facts.batches else "none yet", _batch_table(facts.batches)),
@@ -75,6 +78,7 @@ def lead(facts: Facts) -> str:
     """Return what matters most in markdown: what serves, how much waits, what was read last."""
     serving = sentence(facts.serving)
     said = [serving if facts.serving.trouble else f"Serves: {serving}"]
+    said += [f"Held: {words}" for words in _held(facts.held)[:1]]
     said.append(f"In review: {_waiting(facts.waiting)[0]}")
     if facts.batches:
         last = facts.batches[0]
@@ -166,12 +170,37 @@ def _audit_sections(audits: Audits) -> list[Section]:
     return [audit_section(audits.findings)] if audits.findings else []
 
 
-def _batches(batches: list[Batch]) -> list[str]:
-    said = []
+def _held(held: Held) -> list[str]:
+    """Return what is held in lines; none where nothing is."""
+    if held.trouble:
+        return [f"not known: {held.trouble}"]
+    if not held.batches:
+        return []
+    count = len(held.batches)
+    said = [f"{count:,} {'batch waits' if count == 1 else 'batches wait'} to be released"]
+    for each in held.batches:
+        said.append(f"{each.run_id} {each.pictures:,} pictures: {', '.join(each.findings)}")
+        said.append(f"  {_short(source_name(each.source), INDENTED)}")
+    return [*said, f"see `{SEE_HELD}`"]
+
+
+def _held_table(held: Held) -> Table | None:
+    rows = [
+        [
+            *(moment(each.since), each.run_id, source_name(each.source), f"{each.pictures:,}"),
+            "; ".join(f"{reason}: {sentence}" for reason, sentence in each.findings.items()),
+        ]
+        for each in held.batches
+    ]
+    return Table(("since", "run", "source", "pictures", "what is odd"), rows) if rows else None
+
+
+def _batches(batches: list[Batch], held: Held) -> list[str]:
+    said, waiting = [], {each.run_id for each in held.batches}
     for batch in batches:
         said.append(
             f"{moment(batch.started_at)} {batch.read:>6,} read {batch.review:>5,} review "
-            f"{batch.rejected:>5,} rejected"
+            f"{batch.rejected:>5,} rejected{', held' if batch.run_id in waiting else ''}"
         )
         rejects = f": {by_reason(batch.rejects)}" if batch.rejects else ""
         room = max(LEAST_NAME, INDENTED - len(rejects))

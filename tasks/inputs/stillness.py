@@ -110,7 +110,7 @@ class Arriving(Inputs):
         """
         self._inputs, self._unfinished, self._leave_out = inputs, unfinished, leave_out
         self.root = inputs.root
-        self.held: list[str] = []  # files that are being written, once all is listed
+        self.growing: list[str] = []  # files that are being written, once all is listed
 
     @property
     def roots(self) -> Roots:
@@ -119,12 +119,12 @@ class Arriving(Inputs):
 
     def entries(self) -> Iterator[Entry]:
         """Yield what is listed."""
-        self.held = []
+        self.growing = []
         for entry in self._inputs.entries():
             if self._leave_out(entry.path):
                 continue
             if self._unfinished and self._unfinished.matches(entry.path.lower()):
-                self.held.append(self.roots.shown(*self.roots.place(entry.path)))
+                self.growing.append(self.roots.shown(*self.roots.place(entry.path)))
                 continue
             yield entry
         self.empty = self._inputs.empty

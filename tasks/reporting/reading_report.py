@@ -100,8 +100,9 @@ def reading_report(
         audits: what people's answers show of its sources so far.
     """
     unaccounted = summary.found - sum(summary.count_of(status) for status in Status)
-    tone: Tone = "good" if summary.read == summary.found else "warn"
+    tone: Tone = "good" if summary.read == summary.found and not summary.held else "warn"
     sections = [
+        *([_held(summary)] if summary.held else []),
         _outcome(summary, unaccounted),
         *([_kinds(summary.kinds)] if summary.kinds else []),
         _reasons(summary.reasons),
@@ -123,6 +124,22 @@ def reading_report(
     )
 
 
+def held_commands(run_id: str) -> list[str]:
+    """Return what a person may do about a batch that is held."""
+    return [f'digitflow held {verb} {run_id} --reason "..."' for verb in ("release", "drop")]
+
+
+def _held(summary: Summary) -> Section:
+    rows = [(each.reason, each.sentence) for each in summary.held]
+    release, drop = held_commands(summary.run_id)
+    return Section(
+        "Held",
+        "This batch is unlike those before it, and none of its rows is among the results. Look at "
+        f"its pictures below; {release} lets it count, {drop} never.",
+        Table(("Reason", "What is odd"), rows),
+    )
+
+
 def unshown_section(unshown: Sequence[Unshown]) -> Section:
     """Return which pictures a report does not show, and why."""
     rows = [(each.path, str(each.page), each.why) for each in unshown]
@@ -137,6 +154,8 @@ def _lead(summary: Summary, unaccounted: int) -> str:
     files = summary.files or summary.found
     inside = f" in {plural(files, 'file')}" if files != summary.found else ""
     lead = f"Found {plural(summary.found)}{inside}: {counts}."
+    if summary.held:
+        lead = f"Held, and among no results until it is released. {lead}"
     if anew := summary.decided_anew:
         lead += f" {plural(anew, 'file')} of them were read before, under another accepted error."
     if before := summary.unchanged:

@@ -36,6 +36,7 @@ from tasks.results.table import (
     error_text,
     of_roots,
     open_table,
+    reading,
     scanner_of,
     storage_options,
 )
@@ -76,6 +77,7 @@ class WriterContext:
     version: int  # of the table up to which other runs are known
     more: tuple[str, ...] = ()  # roots, where the run reads several
     redecides: bool = False  # its rows are of pictures that were read before, and are not opened
+    since: int | None = None  # number after which any other reading is later than its rows
     other_runs: set[str] = field(default_factory=set)  # runs that have written about the root since
     other_commits: set[int] = field(default_factory=set)  # numbers of those commits
     number_offset: int | None = None  # by which numbers are above versions
@@ -212,6 +214,8 @@ def _commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committe
         return Committed(rows.num_rows, 0)
     _note_others(latest, writer)
     fresh = _without(rows, latest, writer) if writer.other_runs else rows
+    if writer.since is not None:
+        fresh = _not_read_since(fresh, latest, writer, writer.since)
     others = int(pc.sum(pc.equal(rows["page"], 0)).as_py()) - _files(fresh)
     if fresh.num_rows:
         _add(latest, fresh, [Transaction(transaction, 1)], writer)
@@ -311,6 +315,32 @@ def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Ta
         for each, vanished in zip(_keys(rows, key), gone, strict=True)
     )
     return rows.filter(pa.array(fresh, pa.bool_()))
+
+
+def _not_read_since(
+    rows: pa.Table, latest: DeltaTable, writer: WriterContext, since: int
+) -> pa.Table:
+    """Return the rows of files that no commit after a number has rows of, whatever they were then.
+
+    Rows that were held come late: they are not to supersede what was read after them.
+    """
+
+    def later(text: Text) -> pc.Expression:
+        return of_roots(writer.roots, text) & COUNTS & (pc.field("commit_version") > since)
+
+    found = scanner_of(dataset_of(latest, writer.table), later, _FILE).to_table()
+    known = set(_keys(found, _FILE))
+    return rows.filter(pa.array((key not in known for key in _keys(rows, _FILE)), pa.bool_()))
+
+
+def last_number(writer: WriterContext) -> int:
+    """Return the number of the last commit of a writer's table.
+
+    Raises:
+        DigitflowError: the table cannot be read.
+    """
+    with reading(writer.table):
+        return _number(open_table(writer.table), writer) - 1
 
 
 def _keys(rows: pa.Table, names: list[str]) -> Any:

@@ -67,12 +67,22 @@ class ReprocessPolicy:
 
 
 @dataclass(frozen=True)
+class HeldFiles:
+    """Rows that are in no results, and still say of their files that they were read."""
+
+    table: str  # folder or URL of the held rows; there need be none
+    waiting: tuple[str, ...] = ()  # runs of batches that wait for a decision
+    dropped: tuple[str, ...] = ()  # and of those that will never count
+
+
+@dataclass(frozen=True)
 class Pending:
     """The files to read, as a listing of their own, and how many are up to date."""
 
     listing: Listing
     unchanged: int
     resumed: int = 0  # of the unchanged ones: read by the interrupted runs
+    held: int = 0  # of the unchanged ones: their batch is held, or was dropped
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ class _Known:
     contents: NDArray[Any]  # KEY (N,), first half of the content's hash
     reasons: NDArray[np.int8]  # index in REASONS
     resumed: NDArray[np.bool_]
+    waits: NDArray[np.bool_]  # its batch does
 
     def places(self, paths: NDArray[Any]) -> NDArray[np.int64]:
         """Return where each path is, or -1."""
@@ -104,6 +115,7 @@ def find_pending(
     policy: ReprocessPolicy,
     file: Path,
     bounds_of: BoundsOf,
+    held: HeldFiles | None = None,
 ) -> Pending:
     """Write the listing of the files that have to be read.
 
@@ -115,8 +127,9 @@ def find_pending(
         file: the Parquet file to write, of the listing's schema.
         bounds_of: the error bounds of models that rows of earlier versions are from. A row whose
             model is gone cannot be held against the error that is accepted: it is read again.
+        held: rows beside the results, of files that are not read again either.
     """
-    return pending_of(listing, inputs, table, policy, file, bounds_of)
+    return pending_of(listing, inputs, table, policy, file, bounds_of, held)
 
 
 def pending_of(
@@ -126,24 +139,28 @@ def pending_of(
     policy: ReprocessPolicy,
     file: Path,
     bounds_of: BoundsOf,
+    held: HeldFiles | None = None,
 ) -> Pending:
     """Write the listing of the files that have to be read, outside a run; see `find_pending`."""
     roots = listing.roots
-    known = _known(table, listing, policy, bounds_of) if is_table(table) else None
-    if known is None or not len(known.paths):
-        nothing = Pending(replace(listing, count=0, size=0), listing.count)
-        return nothing if policy.retries else Pending(listing, 0)
-    count = resumed = size = 0
+    known = _known(table, listing, policy, bounds_of)
+    if known is None and policy.retries:
+        return Pending(replace(listing, count=0, size=0), listing.count)
+    aside = _known(held.table, listing, policy, bounds_of, held) if held else None
+    if known is None and aside is None:
+        return Pending(listing, 0)
+    count = resumed = waiting_or_dropped = size = 0
     with atomic_write(file) as temporary, pq.ParquetWriter(temporary, LISTING_SCHEMA) as writer:
         waiting = LISTING_SCHEMA.empty_table()
         for batch in pq.ParquetFile(listing.file).iter_batches(FILE_BATCH):
-            names = (NUL.join(roots.place(path)) for path in batch["path"].to_pylist())
-            places = known.places(_hashes(names))
-            wanted = _wanted(batch, places, known, policy, inputs)
-            chosen = batch.filter(pa.array(wanted))
+            names = _hashes(NUL.join(roots.place(path)) for path in batch["path"].to_pylist())
+            wanted, theirs = _asked_for(batch, names, known, policy, inputs)
+            of_held, theirs_held = _kept_aside(batch, names, aside, policy, inputs)
+            resumed += int((~wanted & theirs | theirs_held).sum())
+            waiting_or_dropped += int((wanted & of_held & ~theirs_held).sum())
+            chosen = batch.filter(pa.array(wanted & ~of_held))
             count += chosen.num_rows
             size += bytes_of(chosen)
-            resumed += int((known.resumed[places[~wanted]]).sum())
             waiting = pa.concat_tables([waiting, pa.Table.from_batches([chosen])])
             # `entries_of` finds a file by its number: groups of one size
             ready = waiting.num_rows // ROW_GROUP * ROW_GROUP
@@ -153,7 +170,39 @@ def pending_of(
         if waiting.num_rows:
             writer.write_table(waiting, ROW_GROUP)
     left = replace(listing, file=file, count=count, size=size)
-    return Pending(left, listing.count - count, resumed)
+    return Pending(left, listing.count - count, resumed, waiting_or_dropped)
+
+
+def _asked_for(
+    batch: pa.RecordBatch,
+    names: NDArray[Any],
+    known: _Known | None,
+    policy: ReprocessPolicy,
+    inputs: Inputs,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which files of a batch have to be read, and which the interrupted runs have read."""
+    if known is None:
+        return np.ones(len(names), bool), np.zeros(len(names), bool)
+    places = known.places(names)
+    return _wanted(batch, places, known, policy, inputs), known.resumed[places] & (places >= 0)
+
+
+def _kept_aside(
+    batch: pa.RecordBatch,
+    names: NDArray[Any],
+    held: _Known | None,
+    policy: ReprocessPolicy,
+    inputs: Inputs,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which files of a batch have held rows as they are, and which the interrupted runs."""
+    if held is None:
+        return np.zeros(len(names), bool), np.zeros(len(names), bool)
+    places = held.places(names)
+    theirs = held.resumed[places] & (places >= 0)
+    if policy.again or policy.retries:
+        return theirs, theirs
+    kept = ~_wanted(batch, places, held, policy, inputs)
+    return kept, theirs & kept
 
 
 def _wanted(
@@ -177,8 +226,11 @@ def _wanted(
     if policy.retries:
         return np.asarray(read_before & known.retried[places] & ~done & ~answered, bool)
     passing = np.array([reason in PASSING for reason in REASONS])[known.reasons[places]]
-    open_again = known.undecidable[places] | (passing & (not policy.by_content))
-    return np.asarray(~(answered | (same & ~open_again)), bool)
+    # what could not be opened is not tried anew, into a batch of its own, while its batch waits
+    passing &= not policy.by_content
+    stands = np.where(passing, known.waits[places], same)
+    stays = read_before & (answered | (stands & ~known.undecidable[places]))
+    return np.asarray(~stays, bool)
 
 
 def _same(
@@ -195,8 +247,24 @@ def _same(
     return np.asarray((known.sizes[places] == sizes) & (known.mtimes[places] == mtimes), bool)
 
 
-def _known(table: str, listing: Listing, policy: ReprocessPolicy, bounds_of: BoundsOf) -> _Known:
-    """Return the current reading of each file; of several the one that was committed last."""
+def _known(
+    table: str,
+    listing: Listing,
+    policy: ReprocessPolicy,
+    bounds_of: BoundsOf,
+    held: HeldFiles | None = None,
+) -> _Known | None:
+    """Return the current reading of each file; of several the one that was committed last.
+
+    Args:
+        table: folder or URL, of the results or of held rows.
+        listing: the files.
+        policy: what is read again.
+        bounds_of: as for `find_pending`.
+        held: which rows of these count, where it is their table.
+    """
+    if not is_table(table):
+        return None
     facts = ["page", "size", "mtime_ns", "content_hash", "run_id", "answered_by"]
     columns = ["root", *facts, *DECIDED_BY, *RANKED_BY]
     few = listing.count <= FEW  # an inbox from which files are taken has few, and many rows
@@ -208,13 +276,15 @@ def _known(table: str, listing: Listing, policy: ReprocessPolicy, bounds_of: Bou
         if policy.again:
             ours = text("run_id").isin(pa.array(policy.resumed, pa.string()))
             found &= ours | text("path").isin(answered)
+        elif held:
+            runs = (*policy.resumed, *held.waiting, *held.dropped)
+            found &= text("run_id").isin(pa.array(runs, pa.string()))
         return found if paths is None else found & text("path").isin(paths)
 
     batches = (batch for batch in scan(table, columns, wanted) if batch.num_rows)
-    parts = [_columns(batch, policy, bounds_of) for batch in batches]
+    parts = [_columns(batch, policy, bounds_of, held) for batch in batches]
     if not parts:
-        kinds = (KEY, bool, bool, bool, int, int, KEY, int, bool)
-        return _Known(*(np.empty(0, kind) for kind in kinds))
+        return None
     paths, ranked, pages, *others = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.lexsort((pages, ranked, paths))
     by_path, by_rank = paths[order], ranked[order]
@@ -241,12 +311,13 @@ def _answered(table: str, listing: Listing) -> pa.Array:
 
 
 def _columns(
-    batch: pa.RecordBatch, policy: ReprocessPolicy, bounds_of: BoundsOf
+    batch: pa.RecordBatch, policy: ReprocessPolicy, bounds_of: BoundsOf, held: HeldFiles | None
 ) -> tuple[NDArray[Any], ...]:
     """Return paths, ranks and pages of rows, and what `_Known` holds of them in its order."""
     places = pc.index_in(batch["reason"], pa.array([r.value for r in REASONS]))
     retried = pc.is_in(batch["reason"], pa.array(policy.retried(), pa.string()))
     theirs = pc.is_in(batch["run_id"], pa.array(policy.resumed, pa.string()))
+    waits = pc.is_in(batch["run_id"], pa.array(held.waiting if held else (), pa.string()))
     return (
         _hashes(file_names(batch).to_pylist()),
         ranks(batch).to_numpy(zero_copy_only=False),
@@ -259,6 +330,7 @@ def _columns(
         _content_keys(batch["content_hash"].to_pylist()),
         places.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int8),
         theirs.to_numpy(zero_copy_only=False),
+        waits.to_numpy(zero_copy_only=False),
     )
 
 

@@ -1,6 +1,7 @@
 """The counts of one reading run, taken from the results table, that have to add up."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Field
 
 from tasks.contracts.base import Contract
+from tasks.contracts.held import HeldFor
 from tasks.errors import DigitflowError
 from tasks.inputs.base import Roots
 from tasks.metrics.promise import Promise
@@ -116,6 +118,7 @@ class Summary(Contract):
     out: str | None
     rejected_now: int | None  # also by earlier runs, of all that was found; if asked for
     accuracy: Accuracy | None = None  # where truth is known
+    held: list[HeldFor] = Field(default_factory=list)  # why it is no results yet; none: it is
 
     @property
     def pictures_per_second(self) -> float:
@@ -165,6 +168,7 @@ class FileCounts:
     decided_anew: int
     resumed: list[str]
     rejected_now: int | None
+    held: Sequence[HeldFor] = ()
 
 
 @dataclass
@@ -219,11 +223,11 @@ class Tally:
 
 
 @task(name="count the rows", stage="check")
-def tally(table: str, run_id: str, expected: int) -> Tally:
+def tally(tables: Sequence[str], run_id: str, expected: int) -> Tally:
     """Return what the rows of a run add up to.
 
     Args:
-        table: the results.
+        tables: the results, and the held rows where its batch is held.
         run_id: the run.
         expected: files that have to have rows.
 
@@ -233,12 +237,13 @@ def tally(table: str, run_id: str, expected: int) -> Tally:
     found = Tally()
     if expected:
         every = max(1, expected // EVENLY_SPREAD)
-        for batch in results.scan(table, COLUMNS, results.of_run(run_id)):
-            found.add(batch, every)
+        for table in tables:
+            for batch in results.scan(table, COLUMNS, results.of_run(run_id)):
+                found.add(batch, every)
     if found.files != expected:
         raise DigitflowError(
             f"{expected} files were to be read, {found.files} have rows of run {run_id} "
-            f"in {table}: the run is not complete"
+            f"in {' and '.join(tables)}: the run is not complete"
         )
     return found
 
@@ -279,6 +284,7 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         decided_anew=files.decided_anew,
         out=run.out,
         rejected_now=files.rejected_now,
+        held=list(files.held),
     )
 
 

@@ -154,7 +154,7 @@ def test_what_a_run_beside_has_read_is_left_out(table: str, write: Any) -> None:
 
 
 def test_a_run_is_counted_shown_and_taken_back(table: str, tmp_path: Path) -> None:
-    assert tally(table, "run-2", 2).files == 2
+    assert tally([table], "run-2", 2).files == 2
     assert recent_batches(table, tmp_path)[0] == ["run-2", "run-1"]
     waits = what_waits(lambda: table)
     assert (waits.trouble, waits.pictures) == (None, 3)

@@ -41,7 +41,7 @@ def summary_of(table: str, files: int) -> Summary:
         stages={"read": 1.5, "network": 0.5},
     )
     found = FileCounts(Roots(("/pictures",)), files + 3, 2, 1, 0, [], None)
-    return summarise(run, found, tally(table, "run-1", files))
+    return summarise(run, found, tally([table], "run-1", files))
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_some_rejects_of_each_reason_are_kept_however_rare_it_is(
     store(table, *rows, rare)
     for batch in (summary.results.ROW_BATCH, 7):
         monkeypatch.setattr(summary.results, "ROW_BATCH", batch)
-        kept = tally(table, "run-1", len(rows) + 1).by_reason
+        kept = tally([table], "run-1", len(rows) + 1).by_reason
         assert {reason: len(some) for reason, some in kept.items()} == {
             **{"empty_file": OF_A_REASON, "blank": 1},
         }
@@ -95,19 +95,19 @@ def test_some_rejects_of_each_reason_are_kept_however_rare_it_is(
 def test_rows_that_are_not_those_of_the_files_found_are_an_error(table: str, files: int) -> None:
     store(table, read_row("a.png"), read_row("b.png"))
     with pytest.raises(DigitflowError, match=f"{files} files were to be read, 2 have rows of run"):
-        tally(table, "run-1", files)
+        tally([table], "run-1", files)
 
 
 def test_a_file_that_is_in_the_table_twice_is_an_error(table: str) -> None:
     store(table, read_row("a.png"), read_row("a.png"))
     with pytest.raises(DigitflowError, match="1 files were to be read, 2 have rows"):
-        tally(table, "run-1", 1)
+        tally([table], "run-1", 1)
 
 
 def test_a_run_without_files_has_no_rows_and_needs_no_table(table: str) -> None:
     found = summary_of(table, 0)
     assert (found.found, found.read, found.review, found.rejected) == (0, 0, 0, 0)
-    assert (found.digits, found.rejects, tally(table, "run-1", 0).samples()) == ([0] * 10, [], [])
+    assert (found.digits, found.rejects, tally([table], "run-1", 0).samples()) == ([0] * 10, [], [])
 
 
 def many(count: int) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ def many(count: int) -> list[dict[str, Any]]:
 
 def test_the_least_sure_and_some_of_the_whole_run_are_shown_each_once(table: str) -> None:
     store(table, *many(1000))
-    samples = tally(table, "run-1", 1000).samples()
+    samples = tally([table], "run-1", 1000).samples()
     shown = [int(row.path) for row in samples]
     least = [number for number in range(1000) if number % 5 != 4][-LEAST_SURE:]
     assert set(least) <= set(shown)
@@ -135,9 +135,9 @@ def test_rows_that_come_in_pieces_are_counted_and_spread_as_in_one(
     table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(table, *many(1000))
-    whole = tally(table, "run-1", 1000)
+    whole = tally([table], "run-1", 1000)
     monkeypatch.setattr(summary.results, "ROW_BATCH", 7)
-    pieces = tally(table, "run-1", 1000)
+    pieces = tally([table], "run-1", 1000)
     assert vars(pieces)["statuses"] == whole.statuses
     assert (pieces.reasons, pieces.digits) == (whole.reasons, whole.digits)
     assert (pieces.files, pieces.found, pieces.rejects) == (whole.files, whole.found, whole.rejects)
@@ -146,7 +146,7 @@ def test_rows_that_come_in_pieces_are_counted_and_spread_as_in_one(
 
 def test_pages_of_one_file_are_shown_apart(table: str) -> None:
     store(table, read_row("a.tif"), read_row("a.tif", page=1))
-    rows = tally(table, "run-1", 1).samples()
+    rows = tally([table], "run-1", 1).samples()
     assert sorted((row.path, row.page) for row in rows) == [("a.tif", 0), ("a.tif", 1)]
 
 

@@ -39,7 +39,7 @@ SETTINGS = {
     **{"MAX_DROP": "0.5", "MAX_OVERALL_DROP": "0.5", "MAX_SLICE_DROP": "0.5", "MAX_FLIPS": "0.5"},
     **{"MAX_FILE_MIB": "7", "MAX_MEMORY_MIB": "7", "MIN_SPEED": "7", "MAX_ERROR": "0.5"},
     **{"INCLUDE": '["*.png"]', "EXCLUDE": '["old/"]', "MODEL": "mine", "DECODE_TIMEOUT": "7"},
-    **{"BY_CONTENT": "1", "STRICT": "1", "ALLOW_EMPTY": "1", "WORKERS": "7"},
+    **{"BY_CONTENT": "1", "STRICT": "1", "ALLOW_EMPTY": "1", "WORKERS": "7", "HOLD": "1"},
     **{"AUDIT": "0.5", "RUNNER": "dask", "ADDRESS": "tcp://there:8786"},
     **{"WITH_CORRECTIONS": "1", "KEEP_DAYS": "7", "KEEP_RUNS": "7", "KEEP_MODELS": "7"},
 }

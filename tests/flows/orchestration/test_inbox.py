@@ -106,7 +106,7 @@ def test_what_changes_between_two_looks_is_left_out_and_read_when_it_is_whole(
     done = look(settle=0.3)
     over.set()
     writer.join()
-    assert (done.summary.listed, done.summary.read, done.held) == (1, 1, ["7.png"])
+    assert (done.summary.listed, done.summary.read, done.growing) == (1, 1, ["7.png"])
     assert rows(home) == {"1.png": ("read", 1)}
     put(inbox, "7.png", whole)
     assert look(settle=0.1).summary.read == 1
@@ -129,7 +129,7 @@ def test_an_empty_file_is_one_that_was_only_just_made_for_some_minutes(
     inbox: Path, look: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (inbox / "new.png").touch()
-    assert look(settle=0.01).held == ["new.png"]
+    assert look(settle=0.01).growing == ["new.png"]
     monkeypatch.setattr("tasks.inputs.stillness.EMPTY_S", 0.01)
     assert look(settle=0.05).summary.reasons == {"empty_file": 1}
 
@@ -142,7 +142,7 @@ def test_a_marker_says_that_a_file_is_whole_and_nothing_else_does(
     (inbox / "sub" / "1.png.done").touch()
     (inbox / "sub" / "2.done").touch()
     done = look(marker=".done", after="move", move_to=str(home / "read"))
-    assert (done.summary.read, done.held) == (2, ["sub/3.png"])
+    assert (done.summary.read, done.growing) == (2, ["sub/3.png"])
     assert done.sentence("x") == "x, 1 file without .done beside, 2 files moved"
     assert names(inbox) == ["sub/3.png"]
     assert names(home / "read") == ["sub/1.png", "sub/2.png"]
@@ -167,7 +167,7 @@ def test_an_archive_that_is_being_written_is_read_when_it_is_whole(
     done = look(source=str(file), settle=0.2)
     over.set()
     writer.join()
-    assert (done.summary, done.held) == (None, [str(file)])
+    assert (done.summary, done.growing) == (None, [str(file)])
     with pytest.raises(InputError, match=r"today\.zip"):  # for good
         look(source=str(file), settle=0.1)
     file.write_bytes(packed.getvalue())

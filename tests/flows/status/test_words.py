@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from flows.console import LABEL_WIDTH
 from flows.status.audits import Audits
-from flows.status.facts import Batch, Facts, Scheduled, Server, Serving, Waiting
+from flows.status.facts import Batch, Facts, Held, HeldBatch, Scheduled, Server, Serving, Waiting
 from flows.status.words import NEXT, lead, lines, page
 from tests.reporting.test_audit_words import FOUND
 
@@ -34,6 +34,7 @@ FACTS = Facts(
     ),
     batches=[BATCH],
     waiting=Waiting(12, {"low_confidence": 7, "ambiguous": 5}),
+    held=Held(),
     server=Server(
         "http://127.0.0.1:4200",
         [
@@ -70,7 +71,7 @@ def test_it_is_short_enough_for_a_terminal_and_says_all_of_it() -> None:
 
 
 def test_what_is_not_there_or_not_known_is_said() -> None:
-    bare = Facts("", "/home", Serving("v", shipped=True), [], Waiting(), None)
+    bare = Facts("", "/home", Serving("v", shipped=True), [], Waiting(), Held(), None)
     assert "v, not measured" in said(bare)
     assert "none was promoted yet" in said(bare)
     assert "no picture waits" in said(bare)
@@ -137,3 +138,17 @@ def test_words_of_others_are_no_markup_on_the_page() -> None:
     text = page(replace(FACTS, serving=sly))
     assert "[x](" not in text
     assert "<b>" not in text
+
+
+def test_what_is_held_is_named_with_what_is_odd_and_nothing_is_said_where_nothing_is() -> None:
+    odd = {"rejects": "151 of 200 rejected (usual: 1 %)"}
+    one = HeldBatch(BATCH.run_id, BATCH.source, ENDED, 102_626, odd)
+    found = replace(FACTS, held=Held([one]))
+    text = said(found)
+    assert max(map(len, text.splitlines())) <= 80
+    for part in ("1 batch waits", f"{BATCH.run_id} 102,626 pictures: rejects", "rejected, held"):
+        assert part in text
+    assert "rejects: 151 of" in page(found)
+    assert "Held: 1 batch waits" in lead(found)
+    for words in (said(FACTS), page(FACTS), lead(FACTS)):
+        assert "held" not in words.lower()

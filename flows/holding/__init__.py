@@ -1,0 +1,1 @@
+"""What holds a batch back, and how it is released or dropped."""

@@ -1,0 +1,113 @@
+"""The table of held rows, beside the results: here lies what runs have read until it counts.
+
+It has the columns of the results, and is written by the same code. Each of its files has rows of
+one run, so that what is released leaves it as whole files. No query of the results sees it.
+"""
+
+import random
+import time
+from collections.abc import Collection, Iterator
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, RemoveAction
+
+from tasks.errors import DigitflowError
+from tasks.results.commit import PATIENCE
+from tasks.results.schema import SCHEMA
+from tasks.results.table import (
+    Condition,
+    dataset_of,
+    error_text,
+    is_table,
+    open_table,
+    reading,
+    scan,
+)
+from tasks.results.table_files import commit_files, data_files
+
+HELD = "held"
+RUN = "run_id"
+
+
+def beside(table: str, name: str) -> str:
+    """Return folder or URL of a table beside the results; in them, where they are a whole bucket.
+
+    Readers pass over what begins with an underscore.
+    """
+    scheme, _, place = table.rstrip("/").rpartition("://")
+    return f"{table}/_{name}" if scheme and "/" not in place else f"{table.rstrip('/')}-{name}"
+
+
+def held_table(results: str) -> str:
+    """Return where the held rows of a results table lie."""
+    return beside(results, HELD)
+
+
+def of_runs(runs: Collection[str]) -> Condition:
+    """Return what holds for the rows of some runs."""
+    wanted = pa.array(sorted(runs), pa.string())
+    return lambda text: text(RUN).isin(wanted)
+
+
+def runs_held(held: str) -> set[str]:
+    """Return the runs that have rows here, by what its files say of themselves; no row is read.
+
+    Raises:
+        DigitflowError: the table cannot be read.
+    """
+    if not is_table(held):
+        return set()
+    return {run for _, run in _files_by_run(open_table(held), held)}
+
+
+def rows_of(held: str, runs: Collection[str]) -> pa.Table:
+    """Return all rows of some runs.
+
+    Raises:
+        DigitflowError: the table cannot be read.
+    """
+    return pa.Table.from_batches(scan(held, SCHEMA.names, of_runs(runs)), SCHEMA)
+
+
+def remove(held: str, runs: Collection[str]) -> None:
+    """Take the rows of some runs out of the table; what others have taken out is no trouble.
+
+    The files stay until a maintenance deletes them, a week later.
+
+    Raises:
+        DigitflowError: the table cannot be read or written.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            _remove(held, runs)
+            return
+        except CommitFailedError as error:
+            if time.monotonic() > deadline:
+                raise DigitflowError(f"{held} cannot be written: {error_text(error)}") from error
+            time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
+        except (OSError, DeltaError, pa.ArrowException) as error:
+            raise DigitflowError(f"{held} cannot be written: {error_text(error)}") from error
+
+
+def _remove(held: str, runs: Collection[str]) -> None:
+    version, now = open_table(held), int(time.time() * 1000)
+    gone = {path for path, run in _files_by_run(version, held) if run in runs}
+    removals: list[AddAction | RemoveAction] = [
+        RemoveAction(file.path, True, now, size=file.size)
+        for file in data_files(version)
+        if file.path in gone
+    ]
+    if removals:
+        properties = CommitProperties(max_commit_retries=0)
+        commit_files(version, held, removals, SCHEMA, properties)
+
+
+def _files_by_run(version: DeltaTable, held: str) -> Iterator[tuple[str, str]]:
+    """Yield the path of each file, and the run whose rows it has."""
+    with reading(held):
+        for file in dataset_of(version, held).get_fragments():
+            for group in file.row_groups[:1]:
+                yield file.path, group.statistics[RUN]["min"]
