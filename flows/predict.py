@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from flows.artifacts import publish_report
 from flows.console import Console
 from flows.holding.batch import BatchFacts, Judged, judge_batch
 from flows.holding.batch import begin as begin_hold
+from flows.holding.second_look import BatchReader
 from flows.reading import Reading, cluster_of, read_all, workers_of
 from flows.reading_log import log_pending, log_promise, log_reading
 from flows.runner import LOCAL, Runner, ThreadRunner
@@ -181,11 +183,14 @@ def _read(
             *(run_id, run.inputs, guarantee.thresholds), originals=originals, audit=settings.audit
         )
         reading = Reading(plan, pending.listing, workers, hold.writer if hold else writer, settings)
+        before = perf_counter()
         others = read_all(reading, run.stages, run.console, run.runner)
+        seconds = perf_counter() - before
         judged = Judged()
         if hold:
             facts = batch_facts(run, guarantee, policy, pending.listing.count - others)
-            judged = judge_batch(hold, facts, run.folder.parent)
+            reader = BatchReader(run.inputs, workers, guarantee.thresholds, seconds, run.console)
+            judged = judge_batch(hold, facts, run.folder.parent, reader)
             others += judged.superseded
         redecided = RedecidedFiles(0, 0)
         # where no other run has read anything, this one has decided everything

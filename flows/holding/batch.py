@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flows.holding.second_look import BatchReader, seed_of, with_second_look
 from tasks.contracts.held import HeldFor
 from tasks.errors import DigitflowError
 from tasks.holding.batches import BY_DIGITFLOW, Action, Batch, BatchLog
@@ -16,6 +17,7 @@ from tasks.holding.release import release
 from tasks.inputs.base import Roots
 from tasks.monitoring.batch_checks import findings
 from tasks.monitoring.batch_profile import PROFILE_COLUMNS, BatchProfile, profile_of
+from tasks.monitoring.row_sample import SAMPLE_COLUMNS, RowSample
 from tasks.outcomes import Status
 from tasks.results.commit import WriterContext, last_number, writer_of
 from tasks.results.repair import require_sound
@@ -71,13 +73,14 @@ def begin(results: WriterContext) -> Hold:
 
 
 @task(name="check the batch", stage="check")
-def judge_batch(hold: Hold, facts: BatchFacts, runs: Path) -> Judged:
+def judge_batch(hold: Hold, facts: BatchFacts, runs: Path, reader: BatchReader) -> Judged:
     """Hold a batch that is unlike those before it, and let any other into the results.
 
     Args:
         hold: where its rows are.
         facts: what its run knows of it.
         runs: folder of the runs of this machine.
+        reader: looks at some of its pictures again.
 
     Raises:
         DigitflowError: files have no rows, or a table cannot be read or written.
@@ -86,8 +89,12 @@ def judge_batch(hold: Hold, facts: BatchFacts, runs: Path) -> Judged:
     members = _members(hold, facts, log)
     if not facts.files and len(members) == 1:
         return Judged()
-    batch, profile = _counted(hold, facts, members, runs)
-    earlier = list(_profiles(log.last(batch.source, EARLIER)))
+    seed = seed_of(facts.run_id)
+    sample = RowSample(seed)
+    batch, profile = _counted(hold, facts, members, runs, sample)
+    profile = with_second_look(profile, sample, reader, seed)
+    newest_first = reversed(log.last(batch.source, EARLIER))
+    earlier = list(_profiles(newest_first))
     odd = [
         HeldFor(reason=each.reason, sentence=each.sentence) for each in findings(profile, earlier)
     ]
@@ -145,16 +152,17 @@ def _profiles(batches: Iterable[Batch]) -> Iterator[BatchProfile]:
 
 
 def _counted(
-    hold: Hold, facts: BatchFacts, members: list[str], runs: Path
+    hold: Hold, facts: BatchFacts, members: list[str], runs: Path, sample: RowSample
 ) -> tuple[Batch, BatchProfile]:
-    """Return what the rows of a batch add up to.
+    """Return what the rows of a batch add up to, some of which the sample keeps.
 
     Raises:
         DigitflowError: they are not those of the files that its run has read.
     """
     counts = _Counts(facts.run_id)
-    columns = [*dict.fromkeys(["run_id", "page", "status", *PROFILE_COLUMNS])]
-    profile = profile_of(counts.counted(scan(hold.writer.table, columns, of_runs(members))))
+    needed = ("run_id", "page", "status", *PROFILE_COLUMNS, *SAMPLE_COLUMNS)
+    rows = scan(hold.writer.table, [*dict.fromkeys(needed)], of_runs(members))
+    profile = profile_of(sample.through(counts.counted(rows)))
     if counts.own_files != facts.files:
         raise DigitflowError(
             f"{facts.files} files were to be read, {counts.own_files} have rows of run "

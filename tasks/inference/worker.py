@@ -1,9 +1,10 @@
 """A worker: a process that loads the model once and reads batches of files, chunk by chunk."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -15,6 +16,7 @@ from tasks.processes.watched_process import IDLE, Watchdog, WatchedProcess, serv
 
 if TYPE_CHECKING:  # they bring the decoders, which the parent never needs
     from tasks.inference.batch import Chunk, PriorAttempts, ReadPlan, Seconds
+    from tasks.inference.session import ModelSession
 
 START_S = 120.0  # a busy machine takes long to import
 NETWORK_S = 30.0  # for one network batch, which takes milliseconds, or for loading the model
@@ -41,6 +43,14 @@ class WorkerStart:
     device: Device
     decode_timeout: float  # seconds for one page; see `Watchdog.start_file`
     network_timeout: float = NETWORK_S  # seconds for one network batch
+
+
+class SessionJob(ABC):
+    """Something else that is done with the model, on small arrays; it is pickled to the worker."""
+
+    @abstractmethod
+    def run(self, session: "ModelSession") -> Any:
+        """Do it in the worker, within `network_timeout`, and return the answer."""
 
 
 class ChunkRows(NamedTuple):
@@ -103,6 +113,17 @@ class Worker(WatchedProcess):
             done += files
             yield ChunkRows(files, rows, seconds)
 
+    def do(self, job: SessionJob) -> Any:
+        """Return what a job answers.
+
+        Raises:
+            ProcessDied: it ended before it was done, or the job took too long.
+            ModelError: the model answers with something else than its contract says.
+            DigitflowError: it failed, which is a defect.
+        """
+        self.send(job)
+        return self.receive()
+
 
 class _BatchWatchdog:
     """Marks what is read, with its time limit; see `tasks.inference.batch.BatchWatchdog`."""
@@ -159,6 +180,12 @@ def _serve(parent: Connection, watchdog: Watchdog, start: WorkerStart) -> None:
         if isinstance(job, PageJob):
             do_job(parent, watchdog, job)
             continue
+        if isinstance(job, SessionJob):
+            batch_watchdog.run_network()
+            answer = _answer(job, session)
+            batch_watchdog.stop()
+            parent.send(answer)
+            continue
         plan, columns, prior = job
         entries = list(map(Entry._make, zip(*columns, strict=True)))
         try:
@@ -174,6 +201,16 @@ def _serve(parent: Connection, watchdog: Watchdog, start: WorkerStart) -> None:
                 raise
             # the run has to end with what happened, not hang
             parent.send(DigitflowError(f"reading failed: {type(error).__name__}: {error}"))
+
+
+def _answer(job: SessionJob, session: "ModelSession") -> Any:
+    """Return what a job answers, or what it failed with, which is raised where it is received."""
+    try:
+        return job.run(session)
+    except DigitflowError as error:
+        return error
+    except Exception as error:  # a defect
+        return DigitflowError(f"{type(job).__name__} failed: {type(error).__name__}: {error}")
 
 
 def _send(parent: Connection, chunk: "Chunk") -> None:

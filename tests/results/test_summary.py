@@ -34,6 +34,7 @@ def summary_of(table: str, files: int) -> Summary:
         out=None,
         model_version="m",
         canonical_version="1",
+        max_error=0.005,
         promise=promise_for(0.005, BAR_CALIBRATION.curves),
         device="cpu",
         provider="CPUExecutionProvider",

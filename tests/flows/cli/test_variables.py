@@ -40,6 +40,7 @@ SETTINGS = {
     **{"MAX_FILE_MIB": "7", "MAX_MEMORY_MIB": "7", "MIN_SPEED": "7", "MAX_ERROR": "0.5"},
     **{"INCLUDE": '["*.png"]', "EXCLUDE": '["old/"]', "MODEL": "mine", "DECODE_TIMEOUT": "7"},
     **{"BY_CONTENT": "1", "STRICT": "1", "ALLOW_EMPTY": "1", "WORKERS": "7", "HOLD": "1"},
+    **{"HOST": "::1", "ORIGIN": '["https://review.example.org"]'},
     **{"AUDIT": "0.5", "RUNNER": "dask", "ADDRESS": "tcp://there:8786"},
     **{"WITH_CORRECTIONS": "1", "KEEP_DAYS": "7", "KEEP_RUNS": "7", "KEEP_MODELS": "7"},
 }
@@ -58,7 +59,7 @@ ONCE = {
         "NAME": "mine",
         "FLOOR": "0.5",
     },
-    **{"PICTURE": "0123abcd", "BY": "ada"},
+    **{"PICTURE": "0123abcd", "BY": "ada", "ADD_PERSON": "ada"},
 }
 
 
