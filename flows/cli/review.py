@@ -40,12 +40,15 @@ class Review(Command):
         if self.add_person is not None:
             self._add_person(self.add_person)
             return
+        from flows.review.kept_answers import keeping
         from flows.review.serve import Address, review
+        from tasks.corrections.store import corrections
         from tasks.review.queue import Choice
 
         choice = Choice(self.reason, self.source, self.run_id and encodable(self.run_id))
         address = Address(self.host, self.port, tuple(self.origin))
-        self.answer(review(address, choice, self.console().log).to_dict())
+        done = review(address, choice, self.console().log, keeping(corrections()))
+        self.answer(done.to_dict())
 
     def _add_person(self, name: str) -> None:
         from flows.review.people import People
