@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.imaging.background import odd
 from tasks.inference.batch import ReadPlan, read_chunks
 from tasks.inference.decision import Thresholds
 from tasks.inference.session import ModelSession
@@ -21,7 +22,7 @@ from tasks.monitoring.batch_profile import MIRRORED, BatchProfile, Control, View
 from tasks.monitoring.picture_look import Look, Sheet, look_of, sheet_of
 from tasks.outcomes import Status, Undecodable
 from tasks.processes.page_process import DecodedPage
-from tasks.synthesis import digit_templates, pen_paths, writer_variation
+from tasks.synthesis import digit_templates, pen_paths
 
 Random = np.random.Generator
 Pixels = NDArray[np.uint8]
@@ -29,7 +30,9 @@ Values = NDArray[np.float32]
 
 FINE = 2  # times as large a digit is drawn, before it is brought to its size
 TURN, SLANT, STRETCH = 0.06, 0.12, 0.08  # of hands, deviations: radians; px to the side; logarithm
-INPAINTED = 3  # px: how far paper is looked at to replace ink
+INPAINTED = 3  # px: how far paper is looked at to replace ink on print
+PAPER_REACH = 0.3  # of the picture: how far it is looked at where there is no print
+WIDEST_ONE = 0.35  # of its height: wider, its flag may be the bar of a 7
 
 LOOKED_AT, CONTROLS = 0.025, 0.012  # of the pictures of a batch: looked at; drawn like them
 LEAST, MOST_LOOKED_AT, MOST_CONTROLS = 8, 120, 60
@@ -165,14 +168,22 @@ def _without_ink(model: Sampled, random: Random) -> Values:
         flat = np.asarray(np.clip(sheet.picture, 0, 255), np.uint8)
         filled = cv2.inpaint(flat, mask, INPAINTED, cv2.INPAINT_TELEA).astype(np.float32)
     else:
-        filled = np.where(mask > 0, sheet.paper, sheet.picture)
+        filled = np.where(mask > 0, _paper_around(sheet.picture, mask), sheet.picture)
     filled[mask > 0] += random.normal(0, model.look.noise, int(mask.sum()))
     return np.asarray(filled, np.float32)
 
 
+def _paper_around(picture: Values, mask: Pixels) -> Values:
+    """Return (h, w) of the paper beside a mask, smoothly carried on into it."""
+    rest = np.asarray(mask == 0, np.float32)
+    reach = (odd(PAPER_REACH * max(picture.shape)),) * 2
+    around, weight = cv2.blur(picture * rest, reach), cv2.blur(rest, reach)
+    return np.asarray(around / np.maximum(weight, 1e-3), np.float32)
+
+
 def _cover(digit: int, size: float, pen: float, random: Random) -> Values:
     """Return how much ink covers each px of a digit, (h, w), cut to it."""
-    strokes = writer_variation.vary_writing(digit_templates.digit_paths(digit, random), random)
+    strokes = _clear_paths(digit, random)
     angle, slant = random.normal(0, TURN), random.normal(0.05, SLANT)
     stretch = np.exp(random.normal(0, STRETCH))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -187,6 +198,15 @@ def _cover(digit: int, size: float, pen: float, random: Random) -> Values:
     ink = pen_paths.draw(placed, (height, width), FINE * pen)
     small = cv2.resize(ink, (width // FINE, height // FINE), interpolation=cv2.INTER_AREA)
     return np.asarray(small / 255, np.float32)
+
+
+def _clear_paths(digit: int, random: Random) -> list[pen_paths.Path]:
+    """Return the strokes of a digit that nobody takes for another one."""
+    while True:
+        strokes = digit_templates.digit_paths(digit, random)
+        width, height = np.ptp(np.vstack(strokes), axis=0)
+        if digit != 1 or width <= WIDEST_ONE * height:
+            return strokes
 
 
 class FilesInMemory:

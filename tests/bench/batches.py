@@ -102,7 +102,7 @@ REASONS: dict[str, set[HoldReason]] = {
     STUCK: {HoldReason.REPEATED},
 }
 """Which reason is right for what is wrong."""
-POOL, POOL_DAMAGED, POOL_SET = 1500, 300, 900  # pictures
+POOL, POOL_DAMAGED, POOL_SET = 1500, 160, 900  # pictures
 # Deviation between batches on a feature's scale, taken for less: simulated sources are too even.
 LEAST_BETWEEN = {"contrast": 3.0, "paper": 3.0, "confidence": 0.01, "digit_score": 0.01}
 LEAST_BETWEEN_ELSE = 0.04
