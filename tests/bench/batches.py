@@ -231,6 +231,12 @@ class Pools:
         print(f"drawn and read: {some} {source.kind} {source.seed}, {damage}", file=sys.stderr)
         return pool
 
+    @cache  # noqa: B019 - as above
+    def stream(self, source: Source) -> list[BatchProfile]:
+        """Return ordinary batches of a source that follow each other, the newest first."""
+        random = np.random.default_rng([SHOWN_SEED, KINDS.index(source.kind)])
+        return [ordinary(self, source, POOL, random) for _ in range(2 * MOST_EARLIER)]
+
 
 @cache
 def reader() -> Reader:
@@ -298,10 +304,6 @@ def batch_of(parts: Sequence[tuple[Pool, NDArray[np.int64]]], random: Random) ->
     return profile.model_copy(update={"control": read, "views": views})
 
 
-def _with_new_hashes(pool: Pool, random: Random, count: int) -> pa.Array:
-    return pa.array([random.bytes(16).hex() for _ in range(count)])
-
-
 def picked(
     pool: Pool, source: Source, pictures: int, random: Random
 ) -> tuple[Pool, NDArray[np.int64]]:
@@ -310,7 +312,8 @@ def picked(
     these = random.choice(len(shares), pictures, p=shares)
     rows = pool.rows.take(pa.array(these))
     place = rows.schema.get_field_index("content_hash")
-    rows = rows.set_column(place, "content_hash", _with_new_hashes(pool, random, pictures))
+    hashes = pa.array([random.bytes(32).hex() for _ in range(pictures)])
+    rows = rows.set_column(place, "content_hash", hashes)
     facts = {name: values[these] for name, values in pool.facts.items()}
     return Pool(rows, facts), np.arange(pictures)
 
@@ -427,7 +430,8 @@ def broken_held(
     for number in range(count):
         source = sources[number % len(sources)]
         before = 0 if first else int(random.integers(EARLIER[0], EARLIER[1] + 1))
-        earlier = [ordinary(pools, source, POOL, random) for _ in range(before)]
+        start = int(random.integers(0, 2 * MOST_EARLIER - before))
+        earlier = pools.stream(source)[start : start + before]
         reasons = held(broken(pools, source, damage, share, random), earlier)
         hold += bool(reasons)
         right += bool(set(REASONS[damage]) & set(reasons))
@@ -462,6 +466,7 @@ def main() -> int:
     parser.add_argument("--set", action="store_true", help="measure what is ordinary")
     parser.add_argument("--worth", type=float, default=8, help="of what is known, in batches")
     given = parser.parse_args()
+    cv2.setNumThreads(1)
     snapshot = load(ingest("mnist", home() / "datasets").folder)
     with tempfile.TemporaryDirectory() as temporary:
         part = Part.TRAIN if given.set else Part.TEST
@@ -476,7 +481,10 @@ def main() -> int:
 
 
 def shown(pools: Pools, each: int) -> bool:
-    """Print the tables of `each` broken batches of a kind, and tell whether less is reached."""
+    """Print the tables of `each` broken batches of a kind, and tell whether less is reached.
+
+    Of few control digits chance is larger than what is asked, and is allowed besides.
+    """
     print(f"limit: {limits().deviations} deviations\n")
     count, why = ordinary_held(pools, 2 * each)
     print(f"ordinary batches held: {len(why)} of {count}   (asked: at most 1 %)")
@@ -487,10 +495,9 @@ def shown(pools: Pools, each: int) -> bool:
         f"{'a first batch':>14} {'a tenth broken':>15}   first reasons"
     )
     for damage in REASONS:
-        hold, right, first, named = broken_held(
-            pools, damage, each, 1.0 if damage != STUCK else 0.9
-        )
-        alone = broken_held(pools, damage, each, 1.0 if damage != STUCK else 0.9, first=True)[0]
+        share = 0.9 if damage == STUCK else 1.0
+        hold, right, first, named = broken_held(pools, damage, each, share)
+        alone = broken_held(pools, damage, each, share, first=True)[0]
         tenth = broken_held(pools, damage, each, 0.1)[0]
         names = ", ".join(f"{name} {often}" for name, often in named.most_common(3))
         print(f"{damage:15} {hold:5} {right:13} {first:12} {alone:14} {tenth:15}   {names}")
@@ -500,7 +507,8 @@ def shown(pools: Pools, each: int) -> bool:
         truth, estimate, number = control_row(pools, source, 2 * each)
         points = 100 * (estimate - truth)
         print(f"{source.kind:15} {truth:7.2%} {estimate:9.2%} {points:+7.2f} {number:6}")
-        missed |= abs(estimate - truth) > 0.02
+        chance = 0.0 if each == 20 else 2.6 * (truth * (1 - truth) / number) ** 0.5
+        missed |= abs(estimate - truth) > 0.02 + chance
     return missed
 
 
