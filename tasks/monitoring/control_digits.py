@@ -163,7 +163,8 @@ def control_picture(model: Sampled, digit: int, random: Random) -> Pixels:
 def _without_ink(model: Sampled, random: Random) -> Values:
     """Return a picture's paper (h, w), with its print and noise also where ink was."""
     sheet = model.sheet
-    mask = cv2.dilate(sheet.inked.astype(np.uint8), np.ones((5, 5), np.uint8))
+    wide = np.ones((5, 5), np.uint8)
+    mask = np.asarray(cv2.dilate(sheet.inked.astype(np.uint8), wide), np.uint8)
     if "lines" in model.page.ink.removed:
         flat = np.asarray(np.clip(sheet.picture, 0, 255), np.uint8)
         filled = cv2.inpaint(flat, mask, INPAINTED, cv2.INPAINT_TELEA).astype(np.float32)
