@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.holding.second_look import BatchReader, seed_of, with_second_look
+from flows.holding.second_look import BatchReader, seed_of
 from tasks.contracts.held import HeldFor
 from tasks.errors import DigitflowError
 from tasks.holding.batches import BY_DIGITFLOW, Action, Batch, BatchLog
@@ -92,12 +92,14 @@ def judge_batch(hold: Hold, facts: BatchFacts, runs: Path, reader: BatchReader) 
     seed = seed_of(facts.run_id)
     sample = RowSample(seed)
     batch, profile = _counted(hold, facts, members, runs, sample)
-    profile = with_second_look(profile, sample, reader, seed)
+    profile = reader.second_look(profile, sample, seed)
     newest_first = reversed(log.last(batch.source, EARLIER))
     earlier = list(_profiles(newest_first))
-    odd = [
-        HeldFor(reason=each.reason, sentence=each.sentence) for each in findings(profile, earlier)
-    ]
+    found = findings(profile, earlier)
+    if found:  # what is wrong with it is then said surely
+        profile = reader.closer_look(profile, sample)
+        found = findings(profile, earlier) or found
+    odd = [HeldFor(reason=each.reason, sentence=each.sentence) for each in found]
     batch = batch.model_copy(update={"findings": odd, "profile": profile.to_dict()})
     if odd:
         why = ", ".join(dict.fromkeys(each.reason for each in odd))

@@ -1,31 +1,22 @@
 """Some pictures of a batch are read again, and digits in their look, before it is judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
+from flows.holding.look_jobs import CloserLook, SecondLook
 from tasks.errors import DigitflowError
 from tasks.inference.decision import Thresholds
+from tasks.inference.worker import SessionJob
 from tasks.inference.worker_pool import WorkerPool
 from tasks.inputs.base import Inputs
 from tasks.monitoring.batch_profile import BatchProfile
-from tasks.monitoring.control_digits import sample_size
 from tasks.monitoring.row_sample import RowSample
-from tasks.monitoring.second_look import SecondLook
+from tasks.monitoring.second_look import CLOSER, sample_size
 from tasks.processes.page_process import DecodedPage
 from tasks.processes.watched_process import ProcessDied
 from tasks.progress import ProgressLog
 from tasks.reporting.samples import pages_at
-
-
-@dataclass(frozen=True)
-class BatchReader:
-    """What the pictures of a batch were read with."""
-
-    inputs: Inputs
-    workers: WorkerPool
-    thresholds: Thresholds
-    seconds: float  # on the clock, that reading them took
-    log: ProgressLog
 
 
 def seed_of(run_id: str) -> int:
@@ -33,25 +24,42 @@ def seed_of(run_id: str) -> int:
     return crc32(run_id.encode())
 
 
-def with_second_look(
-    profile: BatchProfile, sample: RowSample, reader: BatchReader, seed: int
-) -> BatchProfile:
-    """Return a profile with what some of its pictures tell, and digits drawn like them.
+@dataclass(frozen=True)
+class BatchReader:
+    """What the pictures of a batch were read with, to look at some of them again.
 
-    It goes without where that fails, which is said: the rows are whole all the same, and are held
-    against those before them.
+    A look that fails is said, and the batch is judged without: its rows are whole all the same.
     """
-    size = sample_size(profile.pictures, reader.seconds)
-    roots = reader.inputs.roots
-    places = [(roots.path(at.root, at.path), at.page) for at in sample.places(size.pictures)]
-    found = pages_at(reader.inputs, places, acquire=reader.workers.acquire, thumbnails=True)
-    pages = [page for page in found if isinstance(page, DecodedPage)]
-    try:
-        with reader.workers.acquire() as worker:
-            looked: BatchProfile = worker.do(
-                SecondLook(profile, pages, size.controls, reader.thresholds, seed)
-            )
-            return looked
-    except (ProcessDied, DigitflowError) as error:
-        reader.log.log("Control digits", f"none, the batch is checked without: {error}")
-        return profile
+
+    inputs: Inputs
+    workers: WorkerPool
+    thresholds: Thresholds
+    seconds: float  # on the clock, that reading them took
+    log: ProgressLog
+
+    def second_look(self, profile: BatchProfile, sample: RowSample, seed: int) -> BatchProfile:
+        """Return a profile with what some pictures tell, and control digits drawn like them."""
+        size = sample_size(profile.pictures, self.seconds)
+        pages = self._pages(sample, size.pictures)
+        return self._looked(
+            profile, SecondLook(profile, pages, size.controls, self.thresholds, seed)
+        )
+
+    def closer_look(self, profile: BatchProfile, sample: RowSample) -> BatchProfile:
+        """Return the profile of a batch that is odd with what more of its pictures tell."""
+        return self._looked(profile, CloserLook(profile, self._pages(sample, CLOSER)))
+
+    def _pages(self, sample: RowSample, count: int) -> Sequence[DecodedPage]:
+        roots = self.inputs.roots
+        places = [(roots.path(at.root, at.path), at.page) for at in sample.places(count)]
+        found = pages_at(self.inputs, places, acquire=self.workers.acquire, thumbnails=True)
+        return [page for page in found if isinstance(page, DecodedPage)]
+
+    def _looked(self, profile: BatchProfile, job: SessionJob) -> BatchProfile:
+        try:
+            with self.workers.acquire() as worker:
+                looked: BatchProfile = worker.do(job)
+                return looked
+        except (ProcessDied, DigitflowError) as error:
+            self.log.log("Second look", f"none, the batch is checked without: {error}")
+            return profile

@@ -1,26 +1,18 @@
-"""Control digits: digits with known answers in a batch's own look, read as its pictures are.
+"""Control digits: digits with known answers, drawn in the look of a batch's own pictures.
 
-A picture of the batch lends its paper: its ink is taken out, and a digit of pen paths is drawn in
-its place, as large, as dark, as wide and as soft. They are never among results: nothing here knows
-the table.
+A picture lends its paper: its ink is taken out, and a digit of pen paths is drawn in its place, as
+large, as dark, as wide and as soft.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.background import odd
-from tasks.inference.batch import ReadPlan, read_chunks
-from tasks.inference.decision import Thresholds
-from tasks.inference.session import ModelSession
-from tasks.inputs.base import Content, Entry, Roots
-from tasks.monitoring.batch_profile import MIRRORED, BatchProfile, Control, Views, with_looks
 from tasks.monitoring.picture_look import Look, Sheet, look_of, sheet_of
-from tasks.outcomes import Status, Undecodable
 from tasks.processes.page_process import DecodedPage
 from tasks.synthesis import digit_templates, pen_paths
 
@@ -34,36 +26,6 @@ INPAINTED = 3  # px: how far paper is looked at to replace ink on print
 PAPER_REACH = 0.3  # of the picture: how far it is looked at where there is no print
 WIDEST_ONE = 0.35  # of its height: wider, its flag may be the bar of a 7
 
-LOOKED_AT, CONTROLS = 0.025, 0.012  # of the pictures of a batch: looked at; drawn like them
-LEAST, MOST_LOOKED_AT, MOST_CONTROLS = 8, 120, 60
-TIME_SHARE = 0.1  # of the time of reading, that all this takes at most
-LOOK_S, CONTROL_S = 3e-3, 6e-3  # seconds of one, of which few are known to take more
-CLEAR = 0.9  # digit score and confidence of a picture that shows a digit clearly
-
-
-class SampleSize(NamedTuple):
-    """How many pictures of a batch are looked at again, and how many control digits drawn."""
-
-    pictures: int
-    controls: int
-
-
-def sample_size(pictures: int, seconds: float | None = None) -> SampleSize:
-    """Return how much is sampled of a batch: so little that it takes a tenth of its time at most.
-
-    Args:
-        pictures: in the batch.
-        seconds: that reading them took, all processes together; None: as pictures of some 100 px
-            take. Of small pictures that are read quickly less is sampled, but never nothing.
-    """
-    looked_at = min(MOST_LOOKED_AT, max(LEAST, round(LOOKED_AT * pictures)))
-    controls = min(MOST_CONTROLS, max(LEAST // 2, round(CONTROLS * pictures)))
-    if seconds is not None:
-        share = TIME_SHARE * seconds / (looked_at * LOOK_S + controls * CONTROL_S)
-        looked_at = max(LEAST, int(min(1.0, share) * looked_at))
-        controls = max(LEAST // 2, int(min(1.0, share) * controls))
-    return SampleSize(min(pictures, looked_at), min(pictures, controls))
-
 
 @dataclass(frozen=True)
 class Sampled:
@@ -72,40 +34,6 @@ class Sampled:
     page: DecodedPage
     sheet: Sheet
     look: Look
-
-
-def with_sample(
-    profile: BatchProfile,
-    pages: Sequence[DecodedPage],
-    controls: int,
-    session: ModelSession,
-    thresholds: Thresholds,
-    seed: int,
-) -> BatchProfile:
-    """Return a profile with what a second look at some of its pictures tells.
-
-    Args:
-        profile: of a batch, as its rows give it.
-        pages: as many of its pictures as `sample_size` says, drawn by chance from those with ink,
-            with their thumbnails.
-        controls: how many control digits to draw, as `sample_size` says.
-        session: has the model.
-        thresholds: of the run.
-        seed: of what is drawn.
-
-    Raises:
-        ModelError: the model does not answer as it has to.
-    """
-    random = np.random.default_rng(seed)
-    sampled = [sampled_of(page) for page in pages]
-    models = [each for each in sampled if max(each.page.ink.box[2:]) > 0]
-    drawn = list(control_digits(models, profile.digits, controls if models else 0, random))
-    return with_looks(profile, [each.look for each in sampled]).model_copy(
-        update={
-            "control": read_control_digits(drawn, session, thresholds),
-            "views": viewed([each.page.form for each in models], session),
-        }
-    )
 
 
 def sampled_of(page: DecodedPage) -> Sampled:
@@ -208,115 +136,3 @@ def _clear_paths(digit: int, random: Random) -> list[pen_paths.Path]:
         width, height = np.ptp(np.vstack(strokes), axis=0)
         if digit != 1 or width <= WIDEST_ONE * height:
             return strokes
-
-
-class FilesInMemory:
-    """Pictures that were drawn, as files to be read (see `Inputs`); they lie nowhere."""
-
-    root = "drawn"
-    empty: Sequence[str] = ()
-
-    def __init__(self, files: Sequence[bytes]) -> None:
-        """Take the content of the files; their paths are their numbers."""
-        self._files = files
-
-    @property
-    def roots(self) -> Roots:
-        """Return their only root."""
-        return Roots((self.root,))
-
-    def entries(self) -> Iterator[Entry]:
-        """Yield all of them."""
-        for number, data in enumerate(self._files):
-            yield Entry(b"%d" % number, len(data), None)
-
-    def read(self, path: bytes) -> Content:
-        """Return one."""
-        data = self._files[int(path)]
-        return Content(data, len(data), None)
-
-    def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
-        """Yield some of them."""
-        yield from map(self.read, paths)
-
-
-class NoWatchdog:
-    """Ends nothing (see `BatchWatchdog`): what was drawn here is safe to decode."""
-
-    def fetch(self, number: int) -> None:
-        """Do nothing."""
-
-    def decode(self, number: int) -> None:
-        """Do nothing."""
-
-    def next_page(self) -> None:
-        """Do nothing."""
-
-    def decode_together(self) -> None:
-        """Do nothing."""
-
-    def run_network(self) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
-
-
-def read_control_digits(
-    drawn: Sequence[ControlDigit], session: ModelSession, thresholds: Thresholds
-) -> Control:
-    """Read control digits by the code that reads folders, and count.
-
-    Raises:
-        ModelError: the model does not answer as it has to.
-    """
-    if not drawn:
-        return Control(drawn=0, right=0, read=0)
-    files = FilesInMemory([each.data for each in drawn])
-    plan = ReadPlan("control", files, thresholds)
-    chunks = read_chunks(plan, list(files.entries()), session, NoWatchdog())
-    rows = [row for chunk in chunks for row in chunk.rows.select(["digit", "status"]).to_pylist()]
-    return Control(
-        drawn=len(drawn),
-        right=sum(row["digit"] == each.digit for row, each in zip(rows, drawn, strict=True)),
-        read=sum(row["status"] == Status.READ for row in rows),
-    )
-
-
-VIEWS: dict[str, Callable[[Pixels], Pixels]] = {
-    "turned by 90 degrees to the left": lambda forms: np.rot90(forms, 1, (1, 2)),
-    "turned by 90 degrees to the right": lambda forms: np.rot90(forms, -1, (1, 2)),
-    "upside down": lambda forms: np.rot90(forms, 2, (1, 2)),
-    MIRRORED: lambda forms: forms[:, :, ::-1],
-}
-"""How canonical forms (N, 28, 28) are turned: to what a picture shows that lay the other way."""
-
-
-def viewed(forms: Sequence[Pixels], session: ModelSession) -> Views:
-    """Return how many canonical forms (28, 28) show a digit clearly, as they lie and turned.
-
-    Raises:
-        ModelError: the model does not answer as it has to.
-    """
-    if not forms:
-        return Views(pictures=0, upright=0, turned={})
-    clear = clear_views(forms, session)
-    return Views(
-        pictures=len(forms),
-        upright=int(clear[0].sum()),
-        turned={name: int(some.sum()) for name, some in zip(VIEWS, clear[1:], strict=True)},
-    )
-
-
-def clear_views(forms: Sequence[Pixels], session: ModelSession) -> NDArray[np.bool_]:
-    """Tell of canonical forms (28, 28) which show a digit clearly, (1 + views, N).
-
-    The first row is that of the forms as they are, the others are those of VIEWS.
-    """
-    stack = np.stack(forms)
-    views = [stack, *(turn(stack) for turn in VIEWS.values())]
-    answers = session.answers(np.ascontiguousarray(np.concatenate(views)))
-    clear = answers.probabilities.max(axis=1) >= CLEAR
-    if answers.digit_scores is not None:
-        clear &= answers.digit_scores >= CLEAR
-    return np.asarray(clear.reshape(len(views), len(forms)))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.monitoring.batch_profile import has_ink
-from tasks.monitoring.control_digits import MOST_LOOKED_AT
+from tasks.monitoring.second_look import MOST_LOOKED_AT
 
 SAMPLE_COLUMNS = ["root", "path", "page", "ink"]
 """Columns of the results table that a sample is drawn from."""

@@ -52,18 +52,12 @@ from tasks.monitoring.batch_profile import (
     profile_of,
     with_looks,
 )
-from tasks.monitoring.control_digits import (
-    VIEWS,
-    FilesInMemory,
-    NoWatchdog,
-    Sampled,
-    clear_views,
-    control_digits,
-    sample_size,
-    sampled_of,
-)
+from tasks.monitoring.control_digits import Sampled, control_digits, sampled_of
+from tasks.monitoring.control_reading import FilesInMemory, NoWatchdog
 from tasks.monitoring.hold_reasons import HoldReason
 from tasks.monitoring.picture_look import Look
+from tasks.monitoring.second_look import sample_size
+from tasks.monitoring.turned_views import VIEWS, clear_views
 from tasks.registry.registry import bundled_model
 from tasks.settings import home
 from tests.bench.batch_sources import (

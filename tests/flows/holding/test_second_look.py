@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from flows.console import Console
+from flows.holding import look_jobs
 from flows.predict import predict
 from tasks.holding.batches import BatchLog
-from tasks.monitoring import second_look
 from tasks.monitoring.batch_profile import BatchProfile
 from tasks.read_settings import PredictSettings
 from tasks.results.summary import Summary
@@ -48,7 +48,7 @@ def test_where_the_worker_dies_of_it_the_batch_is_compared_without(
     folder = tmp_path / "pictures"
     folder.mkdir()
     # which the worker cannot unpickle
-    monkeypatch.setattr(second_look.SecondLook, "__reduce__", lambda _: (int, ("no number",)))
+    monkeypatch.setattr(look_jobs.SecondLook, "__reduce__", lambda _: (int, ("no number",)))
     summary = read(folder, model_file)
     assert summary.found == summary.read == PICTURES
     assert profile_of(home, folder).control is None
