@@ -34,13 +34,19 @@ FIRST_BATCH = {
 }
 """Shares above which the first batch of a source is odd, by feature."""
 
+ALSO_NAMED = 0.8  # of the deviations of an odd batch: what else is named once it is odd
+
 LEAST_CONTROL = 4  # control digits
 CONTROL_RIGHT, CONTROL_KNOWN = 0.97, 50  # share right in ordinary looks; worth so many digits
 CONTROL_HABIT = 0.05  # of the share right: batches of one source differ by as much
 CONTROL_RISK = 1e-5  # of a false alarm by control digits
 
-MORE_TURNED, SHARE_TURNED = 4, 0.2  # pictures that have to be clearer in another view
-STRONGEST = 100.0  # strength of what explains all the rest, and is named first
+MORE_TURNED, SHARE_TURNED = 3, 0.12  # pictures that have to be clearer in another view
+
+CAUSES = (HoldReason.REPEATED, HoldReason.MIRRORED, HoldReason.TURNED, HoldReason.INVERTED)
+"""Reasons that explain others, and are named before them."""
+CONSEQUENCES = (HoldReason.CONTROL_DIGITS, HoldReason.REVIEW_SHARE, HoldReason.REJECT_SHARE)
+"""Reasons that are named last, because they do not say what is wrong."""
 
 
 class Finding(Contract):
@@ -80,7 +86,7 @@ def findings(
     control: Control | None = None,
     known: Limits | None = None,
 ) -> list[Finding]:
-    """Return what is odd about a batch, the oddest first; nothing where it looks as usual.
+    """Return what is odd about a batch, what explains it first; nothing where it is as usual.
 
     Args:
         batch: its profile.
@@ -90,21 +96,28 @@ def findings(
     """
     known = known or limits()
     before = grouped(earlier)[:MOST_EARLIER]
-    odd = [
+    found = [
         Finding(
             reason=feature.reason,
             sentence=f"{feature.label}: {feature.words(value)}, {usual}",
             strength=round(abs(away), 2),
         )
         for feature, value, away, usual in scores(batch, before, known)
-        if abs(away) > known.deviations
+        if abs(away) > ALSO_NAMED * known.deviations
     ]
-    odd += _of_control(control or batch.control, before)
-    odd += _of_views(batch.views, before)
+    others = [*_of_control(control or batch.control, before), *_of_views(batch.views, before)]
+    if not others and all(each.strength <= known.deviations for each in found):
+        return []
     strongest: dict[str, Finding] = {}
-    for finding in sorted(odd, key=lambda each: -each.strength):
+    for finding in sorted([*found, *others], key=_place):
         strongest.setdefault(finding.reason, finding)
     return list(strongest.values())
+
+
+def _place(finding: Finding) -> tuple[int, float]:
+    """Return where a finding is named: causes first, what does not say what is wrong last."""
+    by_reason = -1 if finding.reason in CAUSES else int(finding.reason in CONSEQUENCES)
+    return by_reason, -finding.strength
 
 
 def grouped(profiles: Iterable[BatchProfile]) -> list[BatchProfile]:
@@ -210,7 +223,7 @@ def _of_views(views: Views | None, before: Sequence[BatchProfile]) -> Iterator[F
         reason=HoldReason.MIRRORED if view == MIRRORED else HoldReason.TURNED,
         sentence=f"of {views.pictures} pictures {views.upright} show a digit clearly as they lie, "
         f"{count} {view}",
-        strength=round(STRONGEST + (count - views.upright) / views.pictures, 2),
+        strength=round((count - views.upright) / max(1.0, count**0.5), 2),
     )
 
 

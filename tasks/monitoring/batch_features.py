@@ -158,7 +158,7 @@ def _means() -> Iterator[Feature]:
         "ink_side": (HoldReason.SIZE, "size of the digits", pixels),
         "ink_share": (HoldReason.SIZE, "share of the picture that is ink", _length_as_percent),
         "tallness": (
-            HoldReason.TURNED,
+            HoldReason.SHAPE,
             "height of the digits for their width",
             partial(_length, ""),
         ),

@@ -14,6 +14,7 @@ class HoldReason(StrEnum):
     PRINT = "print"
     CUT = "cut"
     REPEATED = "repeated"
+    SHAPE = "shape"
     CONTRAST = "contrast"
     STROKE_WIDTH = "stroke_width"
     SIZE = "size"
@@ -30,11 +31,12 @@ MEANINGS: dict[HoldReason, str] = {
     HoldReason.BLANK: "many more pictures without ink than usual",
     HoldReason.NO_DIGITS: "much more ink that is not one digit: letters, scribbles, stripes",
     HoldReason.INVERTED: "light ink on a dark page where it was dark ink on a light one, or back",
-    HoldReason.TURNED: "pictures show digits once they are turned, or ink is wide that was high",
-    HoldReason.MIRRORED: "pictures show digits in a mirror",
+    HoldReason.TURNED: "pictures show digits once they are turned",
+    HoldReason.MIRRORED: "pictures show digits once they are mirrored",
     HoldReason.PRINT: "printed lines where there were none, or none where there were some",
     HoldReason.CUT: "many more pictures whose ink reaches their edge",
     HoldReason.REPEATED: "many files that are the same, byte for byte",
+    HoldReason.SHAPE: "ink that is much wider for its height, or narrower",
     HoldReason.CONTRAST: "ink that is much fainter or darker",
     HoldReason.STROKE_WIDTH: "strokes that are much thinner or thicker for the size of the digits",
     HoldReason.SIZE: "pictures, ink or files of another size",

@@ -38,6 +38,7 @@ from tasks.inference.session import ModelSession
 from tasks.monitoring.batch_checks import (
     LIMITS,
     MOST_EARLIER,
+    Finding,
     Limits,
     findings,
     limits,
@@ -56,7 +57,7 @@ from tasks.monitoring.control_digits import Sampled, control_digits, sampled_of
 from tasks.monitoring.control_reading import FilesInMemory, NoWatchdog
 from tasks.monitoring.hold_reasons import HoldReason
 from tasks.monitoring.picture_look import Look
-from tasks.monitoring.second_look import sample_size
+from tasks.monitoring.second_look import CLOSER, sample_size
 from tasks.monitoring.turned_views import VIEWS, clear_views
 from tasks.registry.registry import bundled_model
 from tasks.settings import home
@@ -100,7 +101,7 @@ POOL, POOL_DAMAGED, POOL_SET = 1500, 160, 900  # pictures
 # Deviation between batches on a feature's scale, taken for less: simulated sources are too even.
 LEAST_BETWEEN = {"contrast": 3.0, "paper": 3.0, "confidence": 0.01, "digit_score": 0.01}
 LEAST_BETWEEN_ELSE = 0.04
-LEAST_DEVIATIONS = 4.5
+LEAST_DEVIATIONS = 4.2
 EARLIER = (1, 20)  # released batches before a broken one
 PICTURES = (200, 5000)  # of a batch
 
@@ -194,7 +195,7 @@ def _controls(
     """
     out = np.full(len(sampled), -1, np.int8)
     digits = rows["digit"].to_pylist()
-    these = [n for n, each in enumerate(sampled) if max(each.page.ink.box[2:]) > 0][:most]
+    these = [n for n, each in enumerate(sampled) if each.look.ink > 0][:most]
     made = [next(control_digits([sampled[n]], {str(digits[n]): 1}, 1, random)) for n in these]
     if made:
         read = reader.read([each.data for each in made])["digit"].to_pylist()
@@ -229,7 +230,7 @@ class Pools:
     def stream(self, source: Source) -> list[BatchProfile]:
         """Return ordinary batches of a source that follow each other, the newest first."""
         random = np.random.default_rng([SHOWN_SEED, KINDS.index(source.kind)])
-        return [ordinary(self, source, POOL, random) for _ in range(2 * MOST_EARLIER)]
+        return [ordinary(self, source, POOL, random).profile for _ in range(2 * MOST_EARLIER)]
 
 
 @cache
@@ -277,8 +278,22 @@ def mixture(source: Source, pictures: int, random: Random) -> Mixture:
     )
 
 
-def batch_of(parts: Sequence[tuple[Pool, NDArray[np.int64]]], random: Random) -> BatchProfile:
-    """Return the profile of a batch of pictures from pools."""
+@dataclass(frozen=True)
+class Batch:
+    """A batch as it is judged: first by few pictures and, if it is odd, by more."""
+
+    profile: BatchProfile
+    closer: Views
+
+    def findings(self, earlier: Sequence[BatchProfile]) -> list[Finding]:
+        """Return what is odd about it."""
+        if not findings(self.profile, earlier):
+            return []
+        return findings(self.profile.model_copy(update={"views": self.closer}), earlier)
+
+
+def batch_of(parts: Sequence[tuple[Pool, NDArray[np.int64]]], random: Random) -> Batch:
+    """Return a batch of pictures from pools."""
     rows = pa.concat_tables([pool.rows.take(pa.array(these)) for pool, these in parts])
     looks, clear, control = (
         np.concatenate([pool.facts[name][these] for pool, these in parts])
@@ -286,16 +301,22 @@ def batch_of(parts: Sequence[tuple[Pool, NDArray[np.int64]]], random: Random) ->
     )
     size = sample_size(len(looks))
     some = random.permutation(len(looks))
-    inked = some[looks[some, 2] > 0][: size.pictures]
+    inked = some[looks[some, 2] > 0]
     lent = some[control[some] >= 0][: size.controls]
-    views = Views(
-        pictures=len(inked),
-        upright=int(clear[inked, 0].sum()),
-        turned={name: int(clear[inked, n + 1].sum()) for n, name in enumerate(VIEWS)},
-    )
+    sampled = [Look(*look) for look in looks[inked[: size.pictures]]]
+    profile = with_looks(profile_of(rows.to_batches()), sampled)
     read = Control(drawn=len(lent), right=int(control[lent].sum()), read=len(lent))
-    profile = with_looks(profile_of(rows.to_batches()), [Look(*look) for look in looks[inked]])
-    return profile.model_copy(update={"control": read, "views": views})
+    views = _views(clear[inked[: size.pictures]])
+    whole = profile.model_copy(update={"control": read, "views": views})
+    return Batch(whole, _views(clear[inked[: max(CLOSER, size.pictures)]]))
+
+
+def _views(clear: NDArray[np.float64]) -> Views:
+    return Views(
+        pictures=len(clear),
+        upright=int(clear[:, 0].sum()),
+        turned={name: int(clear[:, n + 1].sum()) for n, name in enumerate(VIEWS)},
+    )
 
 
 def picked(
@@ -317,13 +338,13 @@ def pictures_in_batch(random: Random) -> int:
     return int(np.exp(random.uniform(*np.log(PICTURES))))
 
 
-def ordinary(pools: Pools, source: Source, count: int, random: Random) -> BatchProfile:
+def ordinary(pools: Pools, source: Source, count: int, random: Random) -> Batch:
     """Return an ordinary batch."""
     pool = pools.of(source, ORDINARY, count)
     return batch_of([picked(pool, source, pictures_in_batch(random), random)], random)
 
 
-def broken(pools: Pools, source: Source, damage: str, share: float, random: Random) -> BatchProfile:
+def broken(pools: Pools, source: Source, damage: str, share: float, random: Random) -> Batch:
     """Return a batch of which a share is broken, and the rest ordinary."""
     pictures = pictures_in_batch(random)
     bad = round(share * pictures)
@@ -353,7 +374,7 @@ def measured_limits(pools: Pools, batches: int, worth: float) -> Limits:
     """Return what ordinary sources show, and from how many deviations on none of them is held."""
     random = np.random.default_rng(SET_SEEDS[0])
     streams = [
-        [ordinary(pools, source, POOL_SET, random) for _ in range(batches)]
+        [ordinary(pools, source, POOL_SET, random).profile for _ in range(batches)]
         for source in set_sources()
     ]
     between = {}
@@ -389,11 +410,6 @@ def before_of(stream: Sequence[BatchProfile], number: int) -> list[BatchProfile]
     return list(stream[max(0, number - MOST_EARLIER) : number][::-1])
 
 
-def held(profile: BatchProfile, earlier: Sequence[BatchProfile]) -> list[str]:
-    """Return why a batch is held; nothing where it is not."""
-    return [finding.reason for finding in findings(profile, earlier)]
-
-
 def ordinary_held(pools: Pools, per_source: int) -> tuple[int, list[str]]:
     """Return how many ordinary batches were read, and why some were held; each has those before."""
     random = np.random.default_rng(SHOWN_SEED)
@@ -401,12 +417,12 @@ def ordinary_held(pools: Pools, per_source: int) -> tuple[int, list[str]]:
     for source in shown_sources():
         earlier: list[BatchProfile] = []
         for number in range(per_source):
-            profile = ordinary(pools, source, POOL, random)
+            batch = ordinary(pools, source, POOL, random)
             why += [
                 f"{source.kind} {number}: {found.reason}, {found.sentence}"
-                for found in findings(profile, earlier)[:1]
+                for found in batch.findings(earlier)[:1]
             ]
-            earlier.insert(0, profile)
+            earlier.insert(0, batch.profile)
     return per_source * len(KINDS), why
 
 
@@ -426,7 +442,8 @@ def broken_held(
         before = 0 if first else int(random.integers(EARLIER[0], EARLIER[1] + 1))
         start = int(random.integers(0, 2 * MOST_EARLIER - before))
         earlier = pools.stream(source)[start : start + before]
-        reasons = held(broken(pools, source, damage, share, random), earlier)
+        batch = broken(pools, source, damage, share, random)
+        reasons = [finding.reason for finding in batch.findings(earlier)]
         hold += bool(reasons)
         right += bool(set(REASONS[damage]) & set(reasons))
         named_first += bool(set(REASONS[damage]) & set(reasons[:1]))

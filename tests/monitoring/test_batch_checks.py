@@ -37,7 +37,7 @@ def test_a_batch_like_those_before_is_not_odd_whatever_its_size(
         ({"contrast": 30}, HoldReason.CONTRAST),
         ({"stroke_width": 25.0}, HoldReason.STROKE_WIDTH),
         ({"width": 400, "height": 600}, HoldReason.SIZE),
-        ({"width": 60, "height": 40}, HoldReason.TURNED),
+        ({"width": 60, "height": 40}, HoldReason.SHAPE),
         ({"digit": 7}, HoldReason.DIGITS_MIX),
         ({"content_hash": "ab" * 32}, HoldReason.REPEATED),
         ({"status": "review", "reason": "low_confidence"}, HoldReason.REVIEW_SHARE),
@@ -125,6 +125,14 @@ def test_pictures_that_are_clear_only_when_they_are_turned_are_called_turned() -
         for views in (turned, mirrored, upright)
     ]
     assert first == [[HoldReason.TURNED], [HoldReason.MIRRORED], []]
+
+
+def test_what_explains_the_rest_is_named_first_and_what_follows_from_it_last() -> None:
+    changes = {"polarity": "light_on_dark", "status": "review", "contrast": 30}
+    found = [each.reason for each in findings(profile(300, 50, **changes), BEFORE)]
+    assert found[0] == HoldReason.INVERTED
+    assert found[-1] == HoldReason.REVIEW_SHARE
+    assert HoldReason.CONTRAST in found
 
 
 def test_a_source_that_was_released_turned_may_stay_so() -> None:

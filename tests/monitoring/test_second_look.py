@@ -57,7 +57,7 @@ def test_coloured_pictures_lend_their_look() -> None:
 def test_no_more_is_sampled_than_there_is(pictures: int, seconds: float | None) -> None:
     size = sample_size(pictures, seconds)
     assert min(pictures, 4) <= size.controls <= pictures
-    assert min(pictures, 8) <= size.pictures <= pictures
+    assert min(pictures, 12) <= size.pictures <= pictures
 
 
 def test_of_pictures_that_are_read_quickly_less_is_sampled() -> None:
