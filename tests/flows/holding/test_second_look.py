@@ -38,7 +38,7 @@ def test_a_batch_is_compared_with_what_its_pictures_and_control_digits_tell(
     summary = read(folder, model_file)
     profile = profile_of(home, folder)
     assert profile.control and profile.control.drawn == 4
-    assert profile.views and profile.views.pictures == 8
+    assert profile.views and profile.views.pictures == PICTURES
     assert summary.found == summary.read == PICTURES  # control digits are no results
 
 
