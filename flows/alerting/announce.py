@@ -52,16 +52,16 @@ ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CAN
 def announce_batch(summary: Summary, log: ProgressLog) -> None:
     """Tell the server what a run has read; one that found nothing new is no event."""
     if summary.files:
-        with _beside_the_work(log), get_client(sync_client=True) as client:
+        with beside_the_work(log), get_client(sync_client=True) as client:
             _emit(client, batch_event(summary))
     announce_audits(log)
-    with _beside_the_work(log), get_client(sync_client=True) as client:
+    with beside_the_work(log), get_client(sync_client=True) as client:
         renew_status(client)
 
 
 def announce_audits(log: ProgressLog) -> None:
     """Tell the server, once, of each month in which more was wrong than was accepted."""
-    with _beside_the_work(log):
+    with beside_the_work(log):
         told = told_alarms(home())
         events = [audit_event(each) for each in alarms(results_table(), home() / "runs")]
         for event in events:
@@ -79,23 +79,24 @@ def announce_models(entries: Iterable[Entry], log: ProgressLog) -> None:
         entries: of their history, as they were appended.
         log: is told where the server does not take it.
     """
-    with _beside_the_work(log), get_client(sync_client=True) as client:
+    with beside_the_work(log), get_client(sync_client=True) as client:
         for event in filter(None, map(model_event, entries)):
             _emit(client, event)
-    with _beside_the_work(log), get_client(sync_client=True) as client:
+    with beside_the_work(log), get_client(sync_client=True) as client:
         renew_status(client)
 
 
 def announce_training(version: str, log: ProgressLog) -> None:
     """Tell the server what became of the version that a run has trained."""
     entries: list[Entry] = []
-    with _beside_the_work(log):
+    with beside_the_work(log):
         entries = [entry for entry in registry().history() if entry["version"] == version]
     announce_models(entries, log)
 
 
 @contextmanager
-def _beside_the_work(log: ProgressLog) -> Iterator[None]:
+def beside_the_work(log: ProgressLog) -> Iterator[None]:
+    """Say what goes wrong in the block, and go on."""
     try:
         yield
     except Exception as error:  # whatever it is, the work is done

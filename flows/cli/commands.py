@@ -229,6 +229,24 @@ class Results(Command):
             self.console().log("Rows", f"{len(shown):,} of {rows.num_rows:,} shown")
 
 
+class Drift(Command):
+    """Show on one page what was read of each source over time, and which error people found."""
+
+    source: Once[str | None] = Field(None, description="Only sources whose name contains this.")
+    by: Once[Literal["day", "week", "month"]] = Field(
+        "week", description="The periods that are told apart."
+    )
+
+    def run(self) -> None:
+        """Write the page."""
+        from flows.drift import show_drift
+        from tasks.results.repair import require_sound
+        from tasks.visible import encodable
+
+        require_sound(results_table())
+        self.answer(show_drift(encodable(self.source or ""), self.by, self.console()).to_dict())
+
+
 class TakeBack(Command):
     """Take back what a run read, such as a wrong folder: its rows stay, and count no more.
 

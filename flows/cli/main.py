@@ -35,6 +35,7 @@ COMMANDS = {
         "review": ("review:Review", "Open a page for what waits for a person."),
         "results": ("commands:Results", "Print rows of the results table, or write a file."),
         "held": ("held:HELD", "List, release or drop batches that wait for a person."),
+        "drift": ("commands:Drift", "Show what was read over time, and the error people found."),
         "take-back": ("commands:TakeBack", "Take back what a run read; its rows count no more."),
         "repair": ("commands:Repair", "Step back from what a lost machine left damaged."),
     },

@@ -112,13 +112,16 @@ def maintain(settings: MaintainSettings) -> Any:
     Raises:
         Unmaintained: some parts could not be done; the others are.
     """
-    from flows.alerting.announce import announce_audits, announce_models
+    from flows.alerting.announce import announce_audits, announce_models, beside_the_work
+    from flows.drift import publish_drift
     from flows.maintenance import maintain as maintenance
     from flows.orchestration.run_history import PART, tidy_server
 
     console = RunConsole()
     maintained = maintenance.maintain(settings, console, [(PART, tidy_server)])
     announce_audits(console)
+    with beside_the_work(console):
+        publish_drift(console)
     announce_models([], console)  # the page is there again where its run was removed
     rename_run(f"maintain: {maintained.sentence()}")
     return Completed(message=maintained.sentence(), data=maintained)

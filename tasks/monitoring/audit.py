@@ -47,7 +47,11 @@ class Audited:
 
 
 def audited(
-    table: str, since: datetime, sources: Sequence[str] = (), by: Period | None = None
+    table: str,
+    since: datetime,
+    sources: Sequence[str] = (),
+    by: Period | None = None,
+    by_model: bool = True,
 ) -> list[Audited]:
     """Return what people's answers show, the latest read first.
 
@@ -58,6 +62,7 @@ def audited(
         since: what was read earlier is left out.
         sources: these alone; none: all.
         by: period of reading, for each of which by itself.
+        by_model: each model by itself; otherwise all together, which are called by no name.
 
     Raises:
         DigitflowError: the table cannot be read.
@@ -68,6 +73,9 @@ def audited(
     start = pictures["read_at"]
     starts = pc.floor_temporal(start, unit=by) if by else pa.nulls(len(start), start.type)
     pictures = pictures.append_column("period", starts)
+    if not by_model:
+        place = pictures.column_names.index("model_version")
+        pictures = pictures.set_column(place, "model_version", pa.repeat("", len(start)))
     groups = [_audited(group) for group in _groups(pictures)]
     return sorted(groups, key=lambda each: (each.last, each.model, each.source), reverse=True)
 

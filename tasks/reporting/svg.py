@@ -39,6 +39,7 @@ END = {"text_anchor": "end"}
 TINY = 1e-9  # values below it are drawn as zero
 FLAT = 1e-4  # a smaller share of the largest value is no difference worth an axis
 MARGIN_X, MARGIN_Y = 8, 6
+LEAST_DARKEST = 0.3  # share at least that the darkest field stands for
 STRIP = 5  # pictures side by side in one figure
 JPEG_QUALITY = 85
 SMALL = {"font_size": 11, "fill": MUTED}
@@ -168,6 +169,16 @@ def _arrow(x: float, top: float, bottom: float) -> str:
     return f'<path d="{path}" fill="none" stroke="{MUTED}"/>'
 
 
+@dataclass(frozen=True)
+class Line:
+    """Values from left to right; one that is no number leaves a gap."""
+
+    words: str  # what it is
+    values: Sequence[float]
+    colour: str = ACCENT
+    intervals: Sequence[tuple[float, float]] = ()  # around each value; none: it has none
+
+
 def training_curves(history: Sequence[Epoch]) -> list[Figure]:
     """Return two figures, loss and accuracy by epoch; a value that is no number leaves a gap."""
     epochs = [str(epoch.epoch) for epoch in history]
@@ -182,9 +193,36 @@ def training_curves(history: Sequence[Epoch]) -> list[Figure]:
 def _curves(
     name: str, epochs: Sequence[str], training: Sequence[float], validation: Sequence[float]
 ) -> Figure:
+    both = (Line("training", training), Line("validation", validation, SECOND))
+    return line_chart(f"{name} by epoch, training and validation", name, epochs, both, "epoch")
+
+
+def line_chart(
+    title: str,
+    name: str,
+    places: Sequence[str],
+    lines: Sequence[Line],
+    below: str,
+    most_places: int = 10,
+    least_span: float = 0.0,
+) -> Figure:
+    """Return one line or two over places that have the same distance.
+
+    Args:
+        title: what it shows.
+        name: of the values, with their unit.
+        places: their names, from left to right.
+        lines: with a value for each place.
+        below: what the places are.
+        most_places: so many names have room.
+        least_span: of the values that are shown: less of a difference is none.
+    """
     left, top, right, bottom = 46, 48, 350, 206
-    ticks = _ticks([value for value in (*training, *validation) if math.isfinite(value)])
-    step = (right - left - 24) / max(1, len(epochs) - 1)
+    ends = [end for line in lines for interval in line.intervals for end in interval]
+    values = [value for line in lines for value in line.values]
+    known = [value for value in (*values, *ends) if math.isfinite(value)]
+    ticks = _ticks([*known, max(known) - least_span] if known else [])
+    step = (right - left - 24) / max(1, len(places) - 1)
 
     def place(index: int, value: float) -> Point:
         share = (value - ticks[0]) / (ticks[-1] - ticks[0])
@@ -194,18 +232,57 @@ def _curves(
     for tick in ticks:
         y = place(0, tick)[1]
         parts += [_line(left, y, right, y), _text(left - 8, y + 4, f"{tick:.6g}", **END, **SMALL)]
-    for index in range(0, len(epochs), math.ceil(len(epochs) / 10) or 1):
-        x = place(index, 0)[0]
-        parts.append(_text(x, bottom + 17, epochs[index], **MIDDLE, **SMALL))
-    parts.append(_text(right, bottom + 32, "epoch", **END, **SMALL))
-    for values, words, colour, x in (
-        (training, "training", ACCENT, 186),
-        (validation, "validation", SECOND, 270),
-    ):
-        points = [place(i, v) if math.isfinite(v) else None for i, v in enumerate(values)]
-        parts += [_line(x, 14, x + 14, 14, stroke=colour, stroke_width=2.5)]
-        parts += [_text(x + 20, 18, words, font_size=11.5), *_curve(points, colour)]
-    return _figure(f"{name} by epoch, training and validation", 360, 246, parts)
+    for index in range(0, len(places), math.ceil(len(places) / most_places) or 1):
+        x = place(index, ticks[0])[0]
+        parts.append(_text(x, bottom + 17, places[index], **MIDDLE, **SMALL))
+    parts.append(_text(right, bottom + 32, below, **END, **SMALL))
+    for line, x in zip(lines, (186, 270), strict=False):
+        if len(lines) > 1:
+            parts += [_line(x, 14, x + 14, 14, stroke=line.colour, stroke_width=2.5)]
+            parts += [_text(x + 20, 18, line.words, font_size=11.5)]
+        for index, (low, high) in enumerate(line.intervals):
+            if math.isfinite(low) and math.isfinite(high):
+                style: dict[str, Any] = {"stroke_width": 5, "stroke_opacity": 0.3}
+                (x1, y1), (x2, y2) = place(index, low), place(index, high)
+                parts.append(_line(x1, y1, x2, y2, stroke=line.colour, **style))
+        points = [place(i, v) if math.isfinite(v) else None for i, v in enumerate(line.values)]
+        parts += _curve(points, line.colour)
+    return _figure(title, 360, 246, parts)
+
+
+def share_map(
+    title: str, name: str, places: Sequence[str], rows: Mapping[str, Sequence[float]], below: str
+) -> Figure:
+    """Return a field for each share, the darker the larger; one that is no number is empty.
+
+    Args:
+        title: what it shows.
+        name: of the shares.
+        places: the names of the columns, some of which are written.
+        rows: by name, with a share for each place.
+        below: what the places are.
+    """
+    left, top, right, height = 46, 30, 350, 17
+    width = (right - left) / max(1, len(places))
+    shares = [share for row in rows.values() for share in row if math.isfinite(share)]
+    most = max([LEAST_DARKEST, *shares])
+    parts = [_text(2, 18, name, font_size=13, font_weight=600)]
+    parts.append(_text(right, 18, f"darkest: {100 * most:.0f} %", **END, **SMALL))
+    for number, (words, row) in enumerate(rows.items()):
+        y = top + number * height
+        parts.append(_text(left - 8, y + 13, words, **END, font_size=11, font_weight=600))
+        for index, share in enumerate(row):
+            if math.isfinite(share):
+                hint = _escaped(f"{places[index]}, {words}: {100 * share:.1f} %")
+                shade = {"fill": ACCENT, "fill_opacity": f"{share / most:.3f}"}
+                cell = _rect(left + index * width, y, max(1.0, width - 1), height - 1, **shade)
+                parts.append(f"<g><title>{hint}</title>{cell}</g>")
+    bottom = top + len(rows) * height
+    for index in range(0, len(places), math.ceil(len(places) / 6) or 1):
+        x = left + (index + 0.5) * width
+        parts.append(_text(x, bottom + 15, places[index], **MIDDLE, **SMALL))
+    parts.append(_text(right, bottom + 30, below, **END, **SMALL))
+    return _figure(title, 360, bottom + 36, parts)
 
 
 def _curve(points: Sequence[Point | None], colour: str) -> list[str]:

@@ -16,12 +16,15 @@ from tasks.contracts.training import Epoch, Layer
 from tasks.reporting.svg import (
     STRIP,
     Figure,
+    Line,
     Tile,
     bars,
     confusion_matrix,
     digit_grid,
     digit_strips,
+    line_chart,
     network_diagram,
+    share_map,
     training_curves,
 )
 from tasks.visible import visible
@@ -123,3 +126,28 @@ def test_a_confusion_matrix_shows_every_count_and_marks_only_errors() -> None:
 def test_bars_show_every_count_also_when_all_are_zero() -> None:
     assert words_of(bars("Read", [0] * 10)).count("0") == 10 + 1
     assert "1,234" in words_of(bars("Read", [1234, *range(9)]))
+
+
+@given(st.lists(st.tuples(ANY_TEXT, ANY_NUMBER, ANY_NUMBER, ANY_NUMBER), max_size=12))
+def test_lines_and_shares_over_time_are_well_formed_whatever_the_values(
+    places: list[tuple[str, float, float, float]],
+) -> None:
+    names = [name for name, *_ in places]
+    values = [value for _, value, _, _ in places]
+    ends = [(low, high) for *_, low, high in places]
+    lines = [Line("one", values), Line("two", values, intervals=ends)]
+    assert "two" in words_of(line_chart("Error", "%", names, lines, "week", 6, 1.0))
+    assert "7" in words_of(share_map("Mix", "mix", names, {"7": values}, "week"))
+
+
+def test_an_interval_is_drawn_only_where_both_its_ends_are_known() -> None:
+    line = Line("error", [1.0, math.nan, 2.0], intervals=[(0, 3), (math.nan, math.nan), (1, 4)])
+    figure = line_chart("Error", "%", ["a", "b", "c"], [line], "week")
+    assert figure.svg.count('stroke-opacity="0.3"') == 2
+
+
+def test_the_darkest_field_is_the_largest_share() -> None:
+    figure = share_map("Mix", "mix", ["a", "b"], {"0": [0.4, 0.2], "1": [0.6, 0.8]}, "week")
+    opacities = re.findall(r'fill-opacity="([\d.]+)"', figure.svg)
+    assert opacities == ["0.500", "0.250", "0.750", "1.000"]
+    assert "a, 1: 60.0 %" in words_of(figure)

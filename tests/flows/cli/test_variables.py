@@ -47,7 +47,7 @@ SETTINGS = {
 # what is said each time or not at all, though somebody sets a variable of that name
 ONCE = {
     **{"SOURCE": "in", "OUT": "a.csv", "AGAIN": "1", "RETRY_REJECTED": "truncated", "LIMIT": "7"},
-    **{"RETRY_REVIEW": "1", "FORCE": "1", "PRUNE": "1"},
+    **{"BY": "month", "RETRY_REVIEW": "1", "FORCE": "1", "PRUNE": "1"},
     **{"RUN": "r", "STATUS": "read", "PATH": "p", "HISTORY": "p", "NO_AUTH": "1"},
     **{"VERSION": "v", "REASON": "blank", "OVERRIDE": "1", "FIRST": "v", "SECOND": "w"},
     **{
