@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,6 +27,7 @@ from tasks.errors import DigitflowError, ModelError, RejectedInputs
 from tasks.gc_control import settled
 from tasks.holding.batches import held_files
 from tasks.holding.release import finish_decided
+from tasks.inference.audit import with_audit
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds, guaranteed
 from tasks.inference.model_file import Model, Unreadable
@@ -195,7 +196,10 @@ def _read(
         redecided = RedecidedFiles(0, 0)
         # where no other run has read anything, this one has decided everything
         if pending.unchanged or others:
-            redecided = redecide(listing, pending.listing, writer, settings.max_error, bounds_of)
+            draw = partial(with_audit, share=settings.audit, run_id=run_id)
+            redecided = redecide(
+                listing, pending.listing, writer, settings.max_error, bounds_of, draw
+            )
         others -= redecided.others
         keep_compact(run.table, run.console)
         tables = [run.table, hold.writer.table] if hold and judged.findings else [run.table]

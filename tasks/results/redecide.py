@@ -49,6 +49,14 @@ _NO_READINGS = pa.schema([*((name, pa.string()) for name in _FILE), (RANK, pa.in
 BoundsOf = Callable[[str], ErrorBounds | None]
 """Gives the error bounds of a model version, or nothing where it is not there any more."""
 
+Draw = Callable[[pa.Table], pa.Table]
+"""Returns rows that are read from now on, of which some are drawn for the audit."""
+
+
+def draw_none(rows: pa.Table) -> pa.Table:
+    """Return them as they are."""
+    return rows
+
 
 @dataclass(frozen=True)
 class RedecidedFiles:
@@ -102,7 +110,12 @@ def undecidable(rows: pa.RecordBatch, bounds_of: BoundsOf) -> NDArray[np.bool_]:
 
 @task(name="decide earlier rows again", stage="decide")
 def redecide(
-    listing: Listing, pending: Listing, writer: WriterContext, max_error: float, bounds_of: BoundsOf
+    listing: Listing,
+    pending: Listing,
+    writer: WriterContext,
+    max_error: float,
+    bounds_of: BoundsOf,
+    draw: Draw = draw_none,
 ) -> RedecidedFiles:
     """Commit a new row for what another error was accepted for, of the files that were found.
 
@@ -114,6 +127,7 @@ def redecide(
         writer: which run commits.
         max_error: the error that is accepted now.
         bounds_of: as in `with_decisions`.
+        draw: is given what was for review and is read now.
 
     Returns:
         How many files were decided again: all pages of one, so that they stay together.
@@ -122,7 +136,7 @@ def redecide(
         DigitflowError: the table cannot be read or written.
     """
     with reading(writer.table):
-        return _redecide(listing, pending, writer, max_error, bounds_of)
+        return _redecide(listing, pending, writer, max_error, bounds_of, draw)
 
 
 def would_redecide(listing: Listing, table: str, max_error: float, bounds_of: BoundsOf) -> bool:
@@ -141,7 +155,12 @@ def would_redecide(listing: Listing, table: str, max_error: float, bounds_of: Bo
 
 
 def _redecide(
-    listing: Listing, pending: Listing, writer: WriterContext, max_error: float, bounds_of: BoundsOf
+    listing: Listing,
+    pending: Listing,
+    writer: WriterContext,
+    max_error: float,
+    bounds_of: BoundsOf,
+    draw: Draw,
 ) -> RedecidedFiles:
     latest = open_table(writer.table)
     ours = WriterContext(
@@ -168,6 +187,7 @@ def _redecide(
             redecided = _of_run(
                 with_decisions(rows, max_error, bounds_of), writer.run_id, bounds_of
             )
+            redecided = _drawn(redecided, rows["status"], draw)
             done = commit(redecided, f"{writer.run_id}/decided/{kind}/{start}", ours)
             count += group.num_rows - done.others
         counts.append(count)
@@ -239,6 +259,15 @@ def _may_change(max_error: float, text: Text) -> pc.Expression:
         | ((reason == Reason.LOW_CONFIDENCE) & (bound <= max_error))
         | (reason.isin(BY_CONFIDENCE) & bound.is_null())
     )
+
+
+def _drawn(rows: pa.Table, before: pa.ChunkedArray, draw: Draw) -> pa.Table:
+    """Return rows, of which those are drawn from that are read now, and were not."""
+    read, was_read = (pc.equal(status, Status.READ) for status in (rows["status"], before))
+    newly = pc.and_(pc.and_not(read, was_read), pc.is_null(rows["audit"]))
+    if not pc.any(newly).as_py():
+        return rows
+    return pa.concat_tables([rows.filter(pc.invert(newly)), draw(rows.filter(newly))])
 
 
 def _of_run(rows: pa.Table, run_id: str, bounds_of: BoundsOf) -> pa.Table:

@@ -67,6 +67,16 @@ def test_what_people_say_of_what_was_drawn_is_the_error_that_is_found(
     assert "<td" in report.partition(">Audit<")[2]
 
 
+def test_what_is_read_only_since_a_larger_error_is_accepted_is_drawn_from_too(scans: Path) -> None:
+    (scans / "unsure.png").write_bytes(encoded(bar(6.5)))
+    settings = PredictSettings(source=str(scans), audit=0, workers=1, device="cpu")
+    assert predict(settings).review == 1
+    predict(settings.model_copy(update={"max_error": 0.5, "audit": 1.0}))
+    drawn = select(results_table()).filter(pc.field("audit").is_valid())
+    assert drawn["path"].to_pylist() == ["unsure.png"]
+    assert drawn["status"].to_pylist() == ["read"]
+
+
 def test_what_people_say_is_no_reading_over_time(scans: Path) -> None:
     predict(PredictSettings(source=str(scans), audit=1, workers=1, device="cpu"))
     for number in range(5):

@@ -221,3 +221,39 @@ def test_what_a_person_has_answered_stays_beside_a_page_that_is_decided_again(
         ("b.png", 0): ("read", "answered", "run-1"),
     }
     assert results.select(table, results.Query(reason="answered"))["digit"].to_pylist() == [8, 8]
+
+
+def test_only_what_is_read_by_the_decision_is_drawn_from_and_what_was_drawn_stays_so(
+    tmp_path: Path,
+) -> None:
+    table = str(tmp_path / "results")
+    store(
+        table,
+        row("unsure.png", Reason.LOW_CONFIDENCE, 0.02),
+        row("drawn before.png", Reason.LOW_CONFIDENCE, 0.02, audit=0.25),
+        row("sure.tif", bound=0.001),
+        row("sure.tif", Reason.LOW_CONFIDENCE, 0.02, page=1),
+    )
+    seen: list[tuple[str, int]] = []
+
+    def draw(rows: pa.Table) -> pa.Table:
+        seen.extend(zip(rows["path"].to_pylist(), rows["page"].to_pylist(), strict=True))
+        place = rows.column_names.index("audit")
+        return rows.set_column(
+            place, rows.schema.field(place), pa.array([0.5] * rows.num_rows).cast(pa.float32())
+        )
+
+    writer = WriterContext(table, "/pictures", "run-2", make_table(table))
+    (tmp_path / "pending").mkdir()
+    listing = listing_of(tmp_path, "unsure.png", "drawn before.png", "sure.tif")
+    none = listing_of(tmp_path / "pending")
+    assert redecide(listing, none, writer, 0.03, bounds_of, draw).unchanged == 3
+    assert sorted(seen) == [("sure.tif", 1), ("unsure.png", 0)]
+    rows = results.select(table, results.CURRENT, ["path", "page", "status", "audit"]).to_pylist()
+    assert [(each["path"], each["page"], each["audit"]) for each in rows] == [
+        ("drawn before.png", 0, 0.25),
+        ("sure.tif", 0, None),
+        ("sure.tif", 1, 0.5),
+        ("unsure.png", 0, 0.5),
+    ]
+    assert {each["status"] for each in rows} == {"read"}
