@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import write_deltalake
 
 from tasks.monitoring.audit import audited
+from tasks.monitoring.drift import drift
 from tasks.results.commit import commit, writer_of
+from tasks.results.compact import compact
+from tests.results.test_other_writers import delete, merge, update
 from tests.results.test_table import read_row, store, table_of
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -117,3 +121,33 @@ def test_pages_and_copies_are_pictures_of_their_own(table: str) -> None:
     add(table, answered(pages[0], 3), pages[1] | {"run_id": "review-1"})
     [found] = audited(table, SINCE)
     assert (found.found.drawn, found.found.answers) == (3, 1)
+
+
+@pytest.mark.parametrize("write", [merge, delete, update])
+def test_files_that_other_programs_have_written_are_read_too(table: str, write: Any) -> None:
+    row = drawn("a.png")
+    store(table, row, drawn("b.png"))
+    add(table, answered(row, 8))
+    compact(table)
+    write(table)
+    [found] = audited(table, SINCE, ["/pictures"], by="week")
+    assert (found.found.drawn, found.found.answers, found.found.wrong) == (2, 1, 1)
+    assert [each.found for each in drift(table, SINCE, "week", "pict")] == [2]
+
+
+def test_a_table_from_before_there_were_audits_has_none(table: str) -> None:
+    later = ["audit", "answered_by", "answered_at", "model_status", "model_digit"]
+    rows = table_of(read_row("a.png", read_at=AT) | {"commit_version": 1})
+    write_deltalake(table, rows.drop_columns(later))
+    assert audited(table, SINCE) == []
+    assert [each.found for each in drift(table, SINCE, "week")] == [1]
+
+
+def test_a_table_in_a_bucket_is_read(s3_client: Any) -> None:
+    s3_client.create_bucket(Bucket="audited")
+    row = drawn("a.png")
+    store("s3://audited/results", row)
+    add("s3://audited/results", answered(row, 8))
+    [found] = audited("s3://audited/results", SINCE)
+    assert (found.found.answers, found.found.wrong) == (1, 1)
+    assert [each.found for each in drift("s3://audited/results", SINCE, "month")] == [1]
