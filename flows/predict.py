@@ -18,7 +18,7 @@ from flows.holding.batch import BatchFacts, Judged, judge_batch
 from flows.holding.batch import begin as begin_hold
 from flows.holding.second_look import BatchReader
 from flows.reading import Reading, cluster_of, read_all, workers_of
-from flows.reading_log import log_pending, log_promise, log_reading
+from flows.reading_log import log_pending, log_promise, log_reading, log_strictness
 from flows.runner import LOCAL, Runner, ThreadRunner
 from flows.status.audits import LOOK_BACK
 from tasks.atomic import write_text
@@ -29,7 +29,7 @@ from tasks.holding.batches import held_files
 from tasks.holding.release import finish_decided
 from tasks.inference.audit import with_audit
 from tasks.inference.batch import ReadPlan
-from tasks.inference.decision import Thresholds, guaranteed
+from tasks.inference.decision import Thresholds, guaranteed, possible_strictness
 from tasks.inference.model_file import Model, Unreadable
 from tasks.inference.worker import SessionFacts, WorkerStart
 from tasks.inference.worker_pool import WorkerPool
@@ -41,6 +41,7 @@ from tasks.metrics.error_bounds import ErrorBounds
 from tasks.metrics.promise import Promise, strictest
 from tasks.monitoring.audit import audited
 from tasks.monitoring.audit_findings import AuditFinding, findings
+from tasks.monitoring.strictness import strictness_by
 from tasks.outcomes import ALL_STAY, Originals, Status
 from tasks.read_settings import PredictSettings
 from tasks.registry.registry import Registry, find_model
@@ -96,6 +97,7 @@ class Guarantee:
     promise: Promise
     thresholds: Thresholds
     bounds_of: BoundsOf  # also of the models that read earlier rows
+    strictness: float = 1.0  # by which its bounds were raised, since people found more errors
 
 
 class PicturesRejected(RejectedInputs):
@@ -149,9 +151,11 @@ def predict(
             start_early(workers, listing, settings)
             with timed("start"):
                 session = workers.session_facts()
-            guarantee = guarantee_of(session, settings.max_error, registry)
+            strictness = strictness_of(run, settings, session)
+            guarantee = guarantee_of(session, settings.max_error, registry, strictness)
             log_model(model, session, registry, device, console)
             log_promise(guarantee.promise, console)
+            log_strictness(strictness, guarantee.strictness, console)
             originals = found.originals if found else ALL_STAY
             summary = _read(run, listing, guarantee, workers, settings, originals)
     log_reading(summary, run.folder, console)
@@ -262,16 +266,28 @@ def log_model(
         console.log("", f"promoted against the gate: {reason}")
 
 
-def guarantee_of(session: SessionFacts, max_error: float, registry: Registry) -> Guarantee:
-    """Return what a model guarantees.
+def strictness_of(run: Run, settings: PredictSettings, session: SessionFacts) -> float:
+    """Return how much stricter is read, by what people found on these sources with this model."""
+    if not settings.tighten:
+        return 1.0
+    roots, since = run.inputs.roots.names, run.started - LOOK_BACK
+    months = findings(audited(run.table, since, roots, "month"), lambda _: settings.max_error)
+    return strictness_by(months, session.version)
+
+
+def guarantee_of(
+    session: SessionFacts, max_error: float, registry: Registry, strictness: float = 1.0
+) -> Guarantee:
+    """Return what a model guarantees, as much stricter as it can be.
 
     Raises:
         InputError: it cannot guarantee so little.
     """
     calibration = Calibration.from_json(session.calibration)
-    promise, thresholds = guaranteed(max_error, calibration)
+    possible = possible_strictness(strictness, max_error, calibration)
+    promise, thresholds = guaranteed(max_error, calibration, possible)
     bounds_of = bounds_by_model(session.version, calibration, registry)
-    return Guarantee(session, promise, thresholds, bounds_of)
+    return Guarantee(session, promise, thresholds, bounds_of, possible)
 
 
 def bounds_by_model(reading: str, calibration: Calibration, registry: Registry) -> BoundsOf:
@@ -348,6 +364,7 @@ def run_facts(run: Run, settings: PredictSettings, guarantee: Guarantee) -> RunF
         instead_of=InsteadOf(**asdict(run.instead_of)) if run.instead_of else None,
         promise=guarantee.promise,
         max_error=settings.max_error,
+        strictness=guarantee.strictness,
         device=str(run.device),
         provider=session.provider,
         started_at=run.started.isoformat(timespec="seconds"),

@@ -20,6 +20,19 @@ def log_promise(promise: Promise, log: ProgressLog) -> None:
         log.log("", f"expects to read: {promise.expectation()}")
 
 
+def log_strictness(asked: float, possible: float, log: ProgressLog) -> None:
+    """Say that less is read since people found more errors than are accepted.
+
+    Args:
+        asked: by how much the bounds of the model were to be raised.
+        possible: by how much they were: beyond that it would read nothing.
+        log: is told.
+    """
+    if asked > 1:
+        most = "" if possible == asked else f", of {asked:g} that people's answers ask for"
+        log.log("", f"{possible:g} times as strict as its calibration asks for{most} (--tighten)")
+
+
 def log_pending(pending: Pending, choice: ReprocessPolicy, log: ProgressLog) -> None:
     """Say what is not read again, and why."""
     if pending.resumed:

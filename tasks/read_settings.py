@@ -109,6 +109,11 @@ class PredictSettings(ReadSettings):
         description="Share of what is read that a person checks, drawn at random, rare digits and "
         "less sure ones more often: so the error is known on what really comes.",
     )
+    tighten: bool = Field(
+        False,
+        description="Read a source more strictly while the audit shows more errors on it than are "
+        "accepted, until another model reads.",
+    )
     runner: Literal["local", "dask", "ray"] = Field(
         "local", description="Read on this machine, or on a Dask or Ray cluster."
     )

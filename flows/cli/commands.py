@@ -138,7 +138,7 @@ class Predict(PredictSettings, Flow):
         ("Reading", ("model", "max_error", "device", "include", "exclude", "allow_empty")),
         ("What is read again", ("again", "retry_rejected", "retry_review", "by_content")),
         ("Output", ("out", "strict", "as_json")),
-        ("What a person looks at", ("hold", "audit")),
+        ("What a person looks at", ("hold", "audit", "tighten")),
         ("Processes", ("workers", "decode_timeout", "runner", "address", "no_prefect")),
     )
     examples = (

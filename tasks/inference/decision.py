@@ -47,14 +47,34 @@ class Thresholds:
         return found
 
 
-def guaranteed(max_error: float, calibration: Calibration) -> tuple[Promise, Thresholds]:
+def guaranteed(
+    max_error: float, calibration: Calibration, strictness: float = 1.0
+) -> tuple[Promise, Thresholds]:
     """Return what a model guarantees for the error that is accepted, and its thresholds.
+
+    Args:
+        max_error: the error that is accepted.
+        calibration: of the model.
+        strictness: by how much more often than its calibration says it is taken to be wrong, in the
+            rows, too: so they stay in review when they are decided again.
 
     Raises:
         InputError: it cannot guarantee so little.
     """
-    promise = promise_for(max_error, calibration.curves)
-    return promise, _thresholds(promise, calibration, promise.bounds)
+    promise = promise_for(max_error / strictness, calibration.curves)
+    bounds = {kind: each.times(strictness) for kind, each in promise.bounds.items()}
+    return promise, _thresholds(promise, calibration, bounds)
+
+
+def possible_strictness(strictness: float, max_error: float, calibration: Calibration) -> float:
+    """Return as much of a strictness, by halves, as leaves something to read; at least 1."""
+    while strictness > 1:
+        try:
+            promise_for(max_error / strictness, calibration.curves)
+            return strictness
+        except InputError:
+            strictness /= 2
+    return 1.0
 
 
 def guaranteed_or_review(max_error: float, calibration: Calibration) -> Thresholds:

@@ -25,6 +25,10 @@ class ErrorBounds:
             np.minimum.accumulate([guarantee.bound for guarantee in guarantees]),
         )
 
+    def times(self, factor: float) -> "ErrorBounds":
+        """Return the bounds of a model that is wrong so many times as often as calibration says."""
+        return ErrorBounds(self.confidences, np.minimum(self.bounds * factor, 1.0))
+
     def at(self, confidences: NDArray[Any]) -> NDArray[np.float64]:
         """Return the least accepted error at which pictures of these confidences (N,) are read.
 

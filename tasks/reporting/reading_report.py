@@ -164,6 +164,11 @@ def _lead(summary: Summary, unaccounted: int) -> str:
         lead += f" {plural(others, 'more file')} were read by another run meanwhile."
     if champion := summary.instead_of:
         lead += f" {summary.model_version} read in place of the champion: {champion.why}."
+    if summary.strictness > 1:
+        lead += (
+            f" It was read {summary.strictness:g} times as strictly as the calibration asks for, "
+            "since people found more errors on this source than are accepted."
+        )
     if unaccounted:
         lead += f" The counts do not add up: {unaccounted:+,}, which is a defect of digitflow."
     if known := summary.accuracy:

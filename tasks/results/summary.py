@@ -106,6 +106,7 @@ class Summary(Contract):
     threshold: SummaryThreshold  # of all kinds together: the highest, and the highest bound
     promise: str = ""  # in words
     max_error: float | None = None  # that was accepted; None: an earlier digitflow read
+    strictness: float = 1.0  # by which the bounds of the model were raised, since people found more
     kinds: list[SummaryKind] = Field(default_factory=list)
     device: str
     provider: str
@@ -151,6 +152,7 @@ class RunFacts:
     instead_of: InsteadOf | None
     promise: Promise
     max_error: float
+    strictness: float
     device: str
     provider: str
     started_at: str
@@ -273,6 +275,7 @@ def summarise(run: RunFacts, files: FileCounts, counted: Tally) -> Summary:
         threshold=SummaryThreshold.from_dict(asdict(run.promise.whole)),
         promise=run.promise.sentence(),
         max_error=run.max_error,
+        strictness=run.strictness,
         kinds=_kinds(run.promise, counted),
         device=run.device,
         provider=run.provider,

@@ -11,7 +11,7 @@ from flows.status.facts import facts
 from tasks.monitoring.audit import audited
 from tasks.monitoring.drift import drift
 from tasks.read_settings import PredictSettings
-from tasks.results.table import select
+from tasks.results.table import Query, select
 from tasks.review.answers import NO_DIGIT, SEVERAL, Answer, Wanted, settle
 from tasks.review.queue import PictureKey, waiting
 from tasks.runs import REPORT_FILE
@@ -75,6 +75,33 @@ def test_what_is_read_only_since_a_larger_error_is_accepted_is_drawn_from_too(sc
     drawn = select(results_table()).filter(pc.field("audit").is_valid())
     assert drawn["path"].to_pylist() == ["unsure.png"]
     assert drawn["status"].to_pylist() == ["read"]
+
+
+def test_a_source_is_read_more_strictly_once_people_found_more_errors_until_another_model_reads(
+    scans: Path, home: Path, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = PredictSettings(
+        source=str(scans), audit=1, tighten=True, hold=False, workers=1, device="cpu"
+    )
+    assert predict(settings).strictness == 1
+    for number in range(COUNT):
+        say(number, scans, "8")
+    new = scans / "new.png"
+    new.write_bytes(encoded(bar(1)))
+    assert predict(settings).strictness == 2  # more would leave nothing
+    assert "2 times as strict as its calibration asks for, of 256" in capsys.readouterr().out
+    bounds = {
+        row["path"]: row["error_bound"]
+        for row in select(results_table(), Query(history=True)).to_pylist()
+        if row["answered_by"] is None
+    }
+    assert bounds["new.png"] == pytest.approx(2 * bounds["01.png"])
+    elsewhere = settings.model_copy(update={"source": str(new)})  # the root is that folder
+    assert predict(elsewhere).strictness == 2
+    assert predict(settings.model_copy(update={"tighten": False})).strictness == 1
+    register_champion(home, model_file, "better")
+    new.write_bytes(encoded(bar(2)))
+    assert predict(settings).strictness == 1
 
 
 def test_what_people_say_is_no_reading_over_time(scans: Path) -> None:

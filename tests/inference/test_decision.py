@@ -14,6 +14,7 @@ from tasks.inference.decision import (
     decide,
     guaranteed,
     guaranteed_or_review,
+    possible_strictness,
     usable,
 )
 from tasks.metrics.promise import NEVER, promise_for
@@ -176,3 +177,22 @@ def test_an_error_that_cannot_be_guaranteed_is_refused_or_sends_every_answer_to_
         guaranteed(1e-6, CAREFUL)
     [reason] = decide(*answer(1.0, 1.0, 0), guaranteed_or_review(1e-6, CAREFUL))
     assert reason == Reason.LOW_CONFIDENCE
+
+
+def test_what_is_read_more_strictly_stays_so_when_it_is_decided_again_by_the_same_error() -> None:
+    usual = guaranteed(0.02, BAR_CALIBRATION)[1]
+    promise, strict = guaranteed(0.02, BAR_CALIBRATION, strictness=8.0)
+    assert promise.whole.bound <= 0.02 / 8
+    confidences = np.linspace(0, 1, 101, dtype=np.float32)
+    kinds = [""] * len(confidences)
+    read = confidences >= np.float32(strict.confidence)
+    assert ((strict.error_bounds(kinds, confidences) <= 0.02) == read).all()
+    assert (strict.error_bounds(kinds, confidences) >= usual.error_bounds(kinds, confidences)).all()
+    assert strict.error_bounds(kinds, confidences).max() <= 1
+
+
+def test_a_model_is_read_as_strictly_as_leaves_something_to_read() -> None:
+    assert possible_strictness(1.0, 0.005, BAR_CALIBRATION) == 1.0
+    assert possible_strictness(2.0, 0.005, BAR_CALIBRATION) == 2.0
+    assert possible_strictness(64.0, 0.005, BAR_CALIBRATION) == 2.0  # it guarantees 0.0014
+    assert possible_strictness(2.0, 0.0014, BAR_CALIBRATION) == 1.0

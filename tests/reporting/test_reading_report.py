@@ -211,3 +211,9 @@ def test_what_people_answered_stands_in_the_report_where_pictures_are_drawn() ->
     assert table(report, "Audit")[0][:4] == ["/srv/scans", FOUND.model, "412", "1"]
     without = reading_report(Summary.from_dict(SUMMARY), SAMPLES)
     assert "Audit" not in [section.title for section in without.sections]
+
+
+def test_a_reading_that_was_stricter_than_usual_says_why() -> None:
+    stricter = reading_report(Summary.from_dict(changed(SUMMARY, strictness=4.0)), [])
+    assert "It was read 4 times as strictly" in stricter.lead
+    assert "strictly" not in reading_report(Summary.from_dict(SUMMARY), []).lead
