@@ -17,6 +17,7 @@ from tasks.contracts.verdict import Verdict
 from tasks.data.snapshot import Snapshot, load
 from tasks.errors import GateRefused, InputError, ModelError
 from tasks.gate.acceptance_sets import acceptance_sets, digests
+from tasks.holding.held_rows import held_table
 from tasks.inference.model_file import ONNX_FILE
 from tasks.not_measured import NotMeasured
 from tasks.registry.catalog import Row, answers_as_before, registry
@@ -197,10 +198,10 @@ def _needed(known: Registry) -> dict[str, str]:
 
 
 def row_counts() -> dict[str, int]:
-    """Return how many rows of the results table each version has read."""
+    """Return how many rows of the results, and of what is held, each version has read."""
     counts: Counter[str] = Counter()
-    if table.is_table(results_table()):
-        for batch in table.scan(results_table(), ["model_version"], lambda _: pc.scalar(True)):
+    for place in filter(table.is_table, (results_table(), held_table(results_table()))):
+        for batch in table.scan(place, ["model_version"], lambda _: pc.scalar(True)):
             pairs = pc.value_counts(batch["model_version"]).to_pylist()
             counts.update({pair["values"]: pair["counts"] for pair in pairs})
     return counts

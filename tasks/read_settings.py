@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_serializer, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from tasks.outcomes import ALL, STATUSES, Reason, Status
-from tasks.settings import FlowSettings, Once, inbox
+from tasks.settings import FlowSettings, Once, WithVariables, inbox
 from tasks.visible import encodable
 
 AfterReading = Literal["leave", "move", "delete"]
@@ -218,3 +219,22 @@ class InboxSettings(PredictSettings):
     @field_serializer("move_to", "rejected_to", "batches_to", when_used="json")
     def _folder_in_json(self, folder: str | None) -> str | None:
         return folder and encodable(folder)
+
+
+class DecisionSettings(WithVariables):
+    """What a person decides about a batch that is held."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DIGITFLOW_", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    run_id: Once[str] = Field(
+        min_length=1, description="The run that read it: the page `status` names it."
+    )
+    decision: Once[Literal["release", "drop"]] = Field(
+        "release", description="It counts from now on, or never."
+    )
+    reason: Once[str] = Field(min_length=1, description="Why; it is kept with the batch.")
+    by: Once[str | None] = Field(
+        None, description="Who decides; by default the user that the worker runs as."
+    )

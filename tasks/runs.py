@@ -50,6 +50,14 @@ def timestamp() -> str:
     return datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
 
 
+def made_at(run: str) -> datetime:
+    """Return when a run began, by its id; now, if that says nothing."""
+    try:
+        return datetime.strptime(run[-20:-5], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.now(UTC)
+
+
 @contextmanager
 def run_lock(
     run: Path, key: Mapping[str, Any], began: int, number: int | None = None

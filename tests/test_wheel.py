@@ -16,7 +16,7 @@ from tests.bars import bar, encoded
 from tests.helpers import free_port
 from tests.prefect_api import Api
 
-DEPLOYED = {"weekly", "inbox", "nightly", "on-promotion"}
+DEPLOYED = {"weekly", "inbox", "nightly", "on-promotion", "held"}
 ROOT = Path(__file__).parents[1]
 INSTALL = "uv tool install --with-executables-from prefect ."  # as in README.md
 UV = str(Path(sys.executable).with_name("uv"))

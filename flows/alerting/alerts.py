@@ -133,7 +133,7 @@ def rules(settings: NotifySettings) -> dict[Alert, Rule]:
 _ENDS = {
     f"prefect.flow-run.{name}"
     for name in (
-        *("Completed", "Accepted", "Refused", "Nothing new", "Held"),
+        *("Completed", "Accepted", "Refused", "Nothing new", "Held", "Released", "Dropped"),
         *("Failed", "TimedOut", "Crashed", "Cancelled"),
     )
 }

@@ -35,10 +35,11 @@ from flows.deploying.settings_file import notify_settings, read_settings_file
 from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
 from flows.status.audits import alarms, keep_told, told_alarms
-from flows.status.events import LINK, Event, audit_event, batch_event, model_event
+from flows.status.events import LINK, Event, audit_event, batch_event, decision_event, model_event
 from flows.status.facts import Scheduled, Server, facts
 from flows.status.words import NEXT, lead, page
 from tasks.errors import error_text
+from tasks.holding.batches import Entry as BatchEntry
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.results.summary import Summary
@@ -70,6 +71,14 @@ def announce_audits(log: ProgressLog) -> None:
                     _emit(client, event)
                 told.add(event.identity)
                 keep_told(home(), told)
+
+
+def announce_decision(entry: BatchEntry, log: ProgressLog) -> None:
+    """Tell the server that a person has released or dropped a batch, and what is held by then."""
+    with _beside_the_work(log), get_client(sync_client=True) as client:
+        _emit(client, decision_event(entry))
+    with _beside_the_work(log), get_client(sync_client=True) as client:
+        renew_status(client)
 
 
 def announce_models(entries: Iterable[Entry], log: ProgressLog) -> None:

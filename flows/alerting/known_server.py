@@ -6,7 +6,7 @@ imported.
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from flows.status.facts import Server as ServerFacts
 from tasks.atomic import absolute
 from tasks.errors import DigitflowError, error_text
 from tasks.gc_control import uncollected
+from tasks.holding.batches import Entry as BatchEntry
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.storage.journal import Entry
@@ -65,13 +66,31 @@ def telling(log: ProgressLog, version: str | None = None) -> Iterator[None]:
             _tell(news, log)
 
 
+def tell_decision(entry: BatchEntry, log: ProgressLog) -> None:
+    """Tell the server, if there is one, that a person has released or dropped a batch."""
+
+    def announce() -> None:
+        from flows.alerting.announce import announce_decision
+
+        announce_decision(entry, log)
+
+    _told(announce, log)
+
+
 def _tell(news: list[Entry], log: ProgressLog) -> None:
+    def announce() -> None:
+        from flows.alerting.announce import announce_models
+
+        announce_models(news, log)
+
+    _told(announce, log)
+
+
+def _told(announce: Callable[[], None], log: ProgressLog) -> None:
     try:
         with known_server() as known:
             if known:
-                from flows.alerting.announce import announce_models
-
-                announce_models(news, log)
+                announce()
     except Exception as error:  # what was to be done is done
         log.log("Status", f"the Prefect server was not told: {error_text(error)[:SAID]}")
 

@@ -281,10 +281,13 @@ class Repair(Command):
 
     def run(self) -> None:
         """Mend it and say what was damaged."""
+        from tasks.holding.batches import BatchLog
+        from tasks.holding.held_rows import held_table
         from tasks.results.repair import ASIDE, repair
 
         table, console = results_table(), self.console()
-        mended = repair(table)
+        tables = (table, held_table(table), BatchLog(table).table)
+        mended = [damage for each in tables for damage in repair(each)]
         rows = sum(damage.rows for damage in mended)
         self.answer({"table": table, "damaged": [damage.what for damage in mended], "rows": rows})
         if not mended:
@@ -293,7 +296,14 @@ class Repair(Command):
         for damage in mended:
             console.log("Damaged", damage.what)
         console.log("Repaired", f"{table}; the next `digitflow predict` reads those files again")
-        console.log("", f"what was damaged is kept in {Path(table) / ASIDE}")
+        for folder in sorted({_table_of(damage.path) for damage in mended}):
+            console.log("", f"what was damaged is kept in {folder / ASIDE}")
+
+
+def _table_of(damaged: Path) -> Path:
+    from tasks.results.table_files import LOG
+
+    return damaged.parent.parent if damaged.parent.name == LOG else damaged.parent
 
 
 class Status(Command):

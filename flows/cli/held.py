@@ -77,12 +77,14 @@ class DropHeld(Command):
 
 
 def _decide(command: Command, action: str, run: str, reason: str) -> None:
-    from flows.holding.decisions import decide
+    from flows.alerting.known_server import tell_decision
+    from flows.holding.decisions import decide, decision_about
     from tasks.holding.batches import Action
 
     done = decide(run, Action(action), reason)
     command.answer(done.to_dict())
     command.console().log(action.capitalize(), done.sentence())
+    tell_decision(decision_about(run), command.console())
 
 
 def _told(entry: Any) -> dict[str, str]:

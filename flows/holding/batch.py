@@ -66,7 +66,8 @@ def begin(results: WriterContext) -> Hold:
         DigitflowError: it cannot be made, or is damaged.
     """
     held = held_table(results.table)
-    require_sound(held)
+    for table in (held, BatchLog(results.table).table):
+        require_sound(table)
     writer = writer_of(held, results.roots, results.run_id)
     began = results.version + writer.version
     return Hold(results.table, writer, last_number(results), began)

@@ -59,8 +59,14 @@ def report_of(batch: Batch) -> Path | None:
     return file if file.is_file() else None
 
 
-def decide(run: str, action: Action, reason: str) -> Decision:
+def decide(run: str, action: Action, reason: str, by: str | None = None) -> Decision:
     """Release or drop a batch that is held, and return what came of it.
+
+    Args:
+        run: that read it, or that this one went on from.
+        action: what is decided.
+        reason: why.
+        by: who decides; by default the user of this process.
 
     Raises:
         InputError: there is no such batch, or it was decided before.
@@ -70,8 +76,8 @@ def decide(run: str, action: Action, reason: str) -> Decision:
     entries = shown(run)
     batch = entries[-1].batch
     before = decision_of(entries)
-    if before is None and not BatchLog(results).add(action, batch, reason):
-        before = decision_of(shown(run))  # somebody else was faster
+    if before is None and not BatchLog(results).add(action, batch, reason, by):
+        before = decision_about(run)  # somebody else was faster
     if before:
         undone = finish_decided(results, home() / "runs")
         if batch.run_id in undone and before.action == action:
@@ -82,6 +88,17 @@ def decide(run: str, action: Action, reason: str) -> Decision:
     done = bring_into_results(batch, results)
     rows, superseded = (done.rows, done.superseded) if done else (batch.pictures, 0)
     return Decision(batch.run_id, action.value, reason, rows, superseded)
+
+
+def decision_about(run: str) -> Entry:
+    """Return the decision about a batch that is decided.
+
+    Raises:
+        InputError: it was lost with a machine.
+    """
+    if entry := decision_of(shown(run)):
+        return entry
+    raise InputError(f"the batch {run} was decided before, and a lost machine has lost by whom")
 
 
 def decision_of(entries: list[Entry]) -> Entry | None:

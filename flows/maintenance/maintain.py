@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.maintenance.held import tidy_held
 from flows.maintenance.run_folders import tidy_run_folders
 from flows.maintenance.tidied import Tidied, disk_use, mib
 from flows.promote import clean
@@ -128,6 +129,12 @@ def _results(settings: MaintainSettings) -> Tidied:
     return done
 
 
+@task(name="tidy what is held")
+def _held(settings: MaintainSettings) -> Tidied:
+    """Let go of rows that were released, and of those of dead runs that nobody goes on with."""
+    return tidy_held(settings)
+
+
 @task(name="tidy the models")
 def _models(settings: MaintainSettings) -> Tidied:
     """Delete old versions that nothing needs, as `digitflow models gc` does."""
@@ -153,5 +160,6 @@ def _disk_use(table: str) -> int:
 PARTS: tuple[tuple[str, Part], ...] = (
     ("run folders", _run_folders),
     ("result files", _results),
+    ("held rows", _held),
     ("models", _models),
 )

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.maintenance.tidied import Tidied, disk_use
+from tasks.holding.batches import BatchLog
 from tasks.registry.registry import Registry
 from tasks.runs import REMOVED, RUN_ID, lock_of_removal, needed_runs
-from tasks.settings import MaintainSettings, home, models_place
+from tasks.settings import MaintainSettings, home, models_place, results_table
 
 PART = "run folders"
 DAY = 86_400.0  # seconds
@@ -89,12 +90,15 @@ def _kept(folders: list[Path], settings: MaintainSettings) -> dict[Path, str]:
     }
     versions = set(Registry(models_place()).names())
     needed = needed_runs(folders)
+    held = {run for runs in BatchLog(results_table()).states().waiting.values() for run in runs}
     for folder in folders:
         kind, _, made = folder.name.partition("-")
         if _changed_at(folder) > since:
             kept[folder] = f"younger than {settings.keep_days} days"
         elif folder in needed:
             kept[folder] = needed[folder]
+        elif folder.name in held:
+            kept[folder] = "its batch is held, and its report has the pictures"
         elif kind == TRAINING and made in versions:
             kept[folder] = "the training of a version that is there"
         elif folder in newest:

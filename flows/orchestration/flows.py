@@ -22,7 +22,7 @@ from flows.orchestration.run_names import (
     rename_run,
 )
 from flows.orchestration.task_runners import PrefectRunner
-from tasks.read_settings import InboxSettings, PredictSettings
+from tasks.read_settings import DecisionSettings, InboxSettings, PredictSettings
 from tasks.settings import MaintainSettings
 from tasks.train_settings import TrainSettings
 from tasks.visible import visible
@@ -99,6 +99,27 @@ def read_inbox(settings: InboxSettings) -> Any:
     if done.summary is None:
         return Completed(name="Nothing new", message=visible(done.sentence()))
     return _completed(done.summary, visible(done.sentence(counts(done.summary))))
+
+
+@flow(name="release", flow_run_name=name_while_it_runs)
+@failing_in_one_line
+@running_seen_alive
+def release(settings: DecisionSettings) -> Any:
+    """Let a batch that is held count, or never: what a person decides, with the reason.
+
+    Raises:
+        InputError: there is no such batch, or it was decided before.
+    """
+    from flows.alerting.announce import announce_decision
+    from flows.holding.decisions import decide, decision_about
+    from tasks.holding.batches import Action
+
+    console = RunConsole()
+    action = Action.RELEASED if settings.decision == "release" else Action.DROPPED
+    done = decide(settings.run_id, action, settings.reason, settings.by)
+    announce_decision(decision_about(done.run_id), console)
+    rename_run(done.sentence())
+    return Completed(name=action.capitalize(), message=visible(done.sentence()), data=done)
 
 
 @flow(name="maintain", flow_run_name=name_while_it_runs)

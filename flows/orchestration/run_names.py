@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 
 from flows.artifacts import patiently
 from tasks.inputs.base import Roots
-from tasks.read_settings import PredictSettings
+from tasks.read_settings import DecisionSettings, PredictSettings
 from tasks.settings import MaintainSettings, inbox
 from tasks.train_settings import TrainSettings
 from tasks.visible import visible
@@ -26,6 +26,8 @@ def name_while_it_runs() -> str:
         return visible(f"train {settings.recipe} on {settings.data}")
     if isinstance(settings, MaintainSettings):
         return "maintain"
+    if isinstance(settings, DecisionSettings):
+        return visible(f"{settings.decision} {settings.run_id}")
     return visible(f"read {_source(settings)}")
 
 

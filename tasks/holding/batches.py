@@ -30,7 +30,7 @@ from tasks.errors import DigitflowError
 from tasks.holding.held_rows import beside, held_table
 from tasks.results.commit import PATIENCE
 from tasks.results.pending import HeldFiles
-from tasks.results.table import error_text, is_table, reading, storage_options
+from tasks.results.table import as_written, error_text, is_table, reading, storage_options
 from tasks.results.table_files import (
     SKIPPED_BY,
     commit_files,
@@ -257,9 +257,7 @@ class BatchLog:
             return
         with reading(self.table):
             version = DeltaTable(self.table, storage_options=storage_options(self.table))
-            storage = storage_of(self.table, {}) if is_local(self.table) else None
-            dataset = version.to_pyarrow_dataset(filesystem=storage)
-            rows = dataset.to_table(columns=columns, filter=wanted)
+            rows = as_written(version, self.table).to_table(columns=columns, filter=wanted)
         yield from rows.to_pylist()
 
 

@@ -36,8 +36,9 @@ def beside(table: str, name: str) -> str:
 
     Readers pass over what begins with an underscore.
     """
-    scheme, _, place = table.rstrip("/").rpartition("://")
-    return f"{table}/_{name}" if scheme and "/" not in place else f"{table.rstrip('/')}-{name}"
+    bare = table.rstrip("/")
+    scheme, _, place = bare.rpartition("://")
+    return f"{bare}/_{name}" if scheme and "/" not in place else f"{bare}-{name}"
 
 
 def held_table(results: str) -> str:

@@ -134,7 +134,7 @@ def _held(summary: Summary) -> Section:
     release, drop = held_commands(summary.run_id)
     return Section(
         "Held",
-        "This batch is unlike those before it, and none of its rows is among the results. Look at "
+        "This batch is unlike those before it. None of its rows is among the results. Look at "
         f"its pictures below; {release} lets it count, {drop} never.",
         Table(("Reason", "What is odd"), rows),
     )

@@ -17,7 +17,7 @@ from pyarrow.dataset import dataset
 from tasks.errors import DigitflowError
 from tasks.results.table import (
     ROW_BATCH,
-    dataset_of,
+    as_written,
     error_text,
     open_table,
     reading,
@@ -58,7 +58,7 @@ def compact(table: str) -> bool:
     """
     try:
         done = all(_join(files, table) for files in _groups(_joinable(table)))
-        _delete_replaced(table)
+        delete_replaced(table)
     except (OSError, DeltaError, pa.ArrowException) as error:
         raise DigitflowError(f"{table} cannot be compacted: {error_text(error)}") from error
     return done
@@ -75,8 +75,8 @@ def replaced_files(table: str) -> list[str]:
         return list(version.vacuum(dry_run=True, full=False))
 
 
-def _delete_replaced(table: str) -> None:
-    """Delete files that were replaced a week ago, or when the table says.
+def delete_replaced(table: str) -> None:
+    """Delete files that were replaced or removed a week ago, or when the table says.
 
     By then nobody reads by an old version of it. How it went are commits of their own.
     """
@@ -118,7 +118,7 @@ def _join(files: list[DataFile], table: str) -> bool:
     made here.
     """
     storage, paths = storage_of(table, storage_options(table)), [file.path for file in files]
-    schema = dataset_of(open_table(table), table).schema
+    schema = as_written(open_table(table), table).schema
     rows = dataset(paths, schema, format="parquet", filesystem=storage)
     batches = rows.to_batches(batch_size=ROW_BATCH, batch_readahead=1, fragment_readahead=1)
     added = write_rows(batches, schema, storage, table)

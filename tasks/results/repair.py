@@ -21,7 +21,6 @@ from deltalake.transaction import RemoveAction
 
 from tasks.atomic import atomic_write, make_folder, sync_folder
 from tasks.errors import DigitflowError
-from tasks.results.schema import SCHEMA
 from tasks.results.table_files import LOG, commit_files, data_files, is_local
 
 ASIDE = "_damaged"  # folder of the table that damaged files are moved to
@@ -225,7 +224,7 @@ def _remove_files(table: str, files: list[Damage]) -> None:
         actions = [RemoveAction(str(damage.path.relative_to(table)), True, now) for damage in files]
         properties = CommitProperties({"digitflow.repair": "yes"}, max_commit_retries=0)
         try:
-            commit_files(latest, table, list(actions), SCHEMA, properties)
+            commit_files(latest, table, list(actions), latest.schema(), properties)
         except CommitFailedError:
             continue
         for damage in files:

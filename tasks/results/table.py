@@ -103,7 +103,15 @@ def reading(table: str) -> Iterator[None]:
 
 
 def dataset_of(version: DeltaTable, table: str) -> FileSystemDataset:
-    """Return the rows of a version of a table; from a local one Arrow reads them by itself.
+    """Return the rows of a version of the results, with all columns of today."""
+    dataset = as_written(version, table)
+    # a table that an earlier version of digitflow has written gets its columns by the next reading
+    lacking = [field for field in SCHEMA if field.name not in dataset.schema.names]
+    return dataset.replace_schema(pa.schema([*dataset.schema, *lacking])) if lacking else dataset
+
+
+def as_written(version: DeltaTable, table: str) -> FileSystemDataset:
+    """Return the rows of a version of any table; from a local one Arrow reads them by itself.
 
     Through Delta's storage its threads hold memory of Python's, and let go of it when the answer is
     there already. That aborts a process that is ending by then (apache/arrow, issue 34314): one
@@ -111,9 +119,7 @@ def dataset_of(version: DeltaTable, table: str) -> FileSystemDataset:
     """
     storage = storage_of(table, {}) if is_local(table) else None
     dataset: FileSystemDataset = version.to_pyarrow_dataset(filesystem=storage)
-    # a table that an earlier version of digitflow has written gets its columns by the next reading
-    lacking = [field for field in SCHEMA if field.name not in dataset.schema.names]
-    return dataset.replace_schema(pa.schema([*dataset.schema, *lacking])) if lacking else dataset
+    return dataset
 
 
 def scanner_of(

@@ -78,6 +78,7 @@ def test_it_makes_everything_once(server: SyncPrefectClient, home: Path) -> None
         "made predict/inbox: */5 * * * * (UTC)",
         "made maintain/nightly: 30 1 * * * (UTC)",
         "made predict/on-promotion: no schedule",
+        "made release/held: no schedule",
     ]
     assert made.schedules[WEEKLY] == "0 3 * * 0 (UTC)"
     assert made.schedules[INBOX] == "*/5 * * * * (UTC)"
@@ -209,13 +210,13 @@ def test_an_inbox_that_is_declared_no_more_is_named_and_removed_when_asked(
         "left predict/b-on-promotion: declared no more",
         "left predict/b: declared no more",
     ]
-    assert len(server.read_deployments()) == 6
+    assert len(server.read_deployments()) == 7
     assert sorted(lines(deploy(home, one, prune=True))) == [
         "removed predict/b-on-promotion: declared no more",
         "removed predict/b: declared no more",
     ]
     assert {each.name for each in server.read_deployments()} == {
-        *("weekly", "nightly", "a", "a-on-promotion")
+        *("weekly", "nightly", "held", "a", "a-on-promotion")
     }
     assert lines(deploy(home, one, prune=True)) == []
 

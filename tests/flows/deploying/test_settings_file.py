@@ -29,7 +29,7 @@ def deployments(file: SettingsFile) -> dict[str, dict[str, object]]:
 
 def test_without_a_file_everything_is_as_declared(home: Path) -> None:
     usual = deployments(read_settings_file())
-    assert set(usual) == {"weekly", "nightly", "inbox", "on-promotion"}
+    assert set(usual) == {"weekly", "nightly", "inbox", "on-promotion", "held"}
     assert usual == deployments(said(home, ""))
 
 
@@ -53,7 +53,8 @@ def test_inboxes_have_their_own_settings_and_the_time_zone_of_all(home: Path) ->
     )
     declared = deployments(file)
     assert set(declared) == {
-        *("weekly", "nightly", "post", "desk", "post-on-promotion", "desk-on-promotion")
+        *("weekly", "nightly", "held"),
+        *("post", "desk", "post-on-promotion", "desk-on-promotion"),
     }
     assert declared["post"]["parameters"] == {
         "settings": {"source": "/mnt/post", "max_error": 0.01}

@@ -21,7 +21,7 @@ from tasks.results import table
 from tasks.results.summary import Summary
 from tests.bars import bar, encoded
 from tests.flows.holding.odd import odd_where_half_is_rejected
-from tests.helpers import run
+from tests.helpers import answers_at_once, run
 
 pytestmark = pytest.mark.processes
 
@@ -69,7 +69,7 @@ def results(home: Path) -> dict[str, str]:
     if not table.is_table(place):
         return {}
     rows = table.select(place, table.Query(history=True)).to_pylist()
-    assert len({(row["path"], row["run_id"]) for row in rows}) == len(rows)
+    assert len({(row["path"], row["size"], row["run_id"]) for row in rows}) == len(rows)
     return {row["path"]: row["run_id"] for row in rows}
 
 
@@ -293,6 +293,44 @@ def test_a_killed_release_is_gone_on_with_by_the_command_or_by_the_next_reading(
         assert read().files == 0
     assert results(home) == dict.fromkeys(["a.png", "b.png", "c.png"], summary.run_id)
     assert held(home) == set()
+
+
+READER = """
+import sys
+from flows.console import Console
+from flows.holding import batch
+from flows.predict import predict
+from tasks.read_settings import PredictSettings
+from tests.flows.holding.odd import odd_where_half_is_rejected
+
+batch.findings = odd_where_half_is_rejected
+print("ready", flush=True)
+sys.stdin.readline()
+folder, model = sys.argv[1:]
+settings = PredictSettings(source=folder, model=model, workers=1, hold=True)
+summary = predict(settings, Console(quiet=True))
+print(summary.listed, summary.unchanged, summary.others, summary.files, len(summary.held))
+"""
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_two_runs_at_once_share_a_folder_and_each_picture_is_a_result_once(
+    home: Path, folder: Path, model_file: Path, read: Any, odd: bool
+) -> None:
+    content = BLANK if odd else encoded(bar(4))
+    put(folder, **{f"p{number:02}": content for number in range(30)})
+    command = [sys.executable, "-c", READER, str(folder), str(model_file)]
+    said = [[int(word) for word in each.split()] for each in answers_at_once([command] * 2)]
+    for listed, unchanged, others, files, _ in said:
+        assert listed == unchanged + others + files == 30
+    waiting = held_batches()
+    assert bool(waiting) == odd
+    assert sum(entry.batch.files for entry in waiting) == 30 * odd
+    for entry in waiting:
+        decide(entry.batch.run_id, Action.RELEASED, "fine")
+    assert len(results(home)) == 30
+    assert held(home) == set()
+    assert read().files == 0
 
 
 def test_of_programs_that_decide_at_once_one_does_and_the_others_are_told(

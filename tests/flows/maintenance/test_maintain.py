@@ -130,5 +130,5 @@ def test_what_nobody_expected_in_one_part_is_told_as_well(
 def test_a_home_in_which_nothing_happened_yet_needs_no_maintenance(home: Path) -> None:
     done = maintain(MaintainSettings(), QUIET)
     assert done.freed == 0
-    assert [part.removed for part in done.parts] == [[], [], []]
+    assert [part.removed for part in done.parts] == [[]] * 4
     assert timedelta(days=MaintainSettings().keep_days) == timedelta(days=90)

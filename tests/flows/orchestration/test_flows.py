@@ -29,10 +29,12 @@ from flows.orchestration import flows, run_console
 from flows.orchestration.launch import run_predict
 from flows.predict import PicturesRejected
 from tasks.errors import InputError
-from tasks.read_settings import InboxSettings, PredictSettings
+from tasks.read_settings import DecisionSettings, InboxSettings, PredictSettings
 from tasks.reporting.document import percent
+from tasks.results.table import select
 from tasks.train_settings import TrainSettings
 from tests.bars import bar, encoded
+from tests.flows.holding.odd import odd_where_half_is_rejected
 from tests.flows.test_console import Closed
 from tests.helpers import register_champion
 
@@ -105,6 +107,37 @@ def test_a_reading_is_a_named_run_of_few_tasks_with_report_and_progress(
     assert artifacts["reading"].data == 100.0
     assert artifacts["reading"].description.startswith("100 % in ")
     assert artifacts["reading"].description.endswith(", of 11 files, 1 rejected")
+
+
+def test_an_odd_batch_is_a_run_named_held_and_the_form_releases_it(
+    server: SyncPrefectClient,
+    home: Path,
+    tmp_path: Path,
+    model_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    register_champion(home, model_file)
+    monkeypatch.setattr("flows.holding.batch.findings", odd_where_half_is_rejected)
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "broken.png").write_bytes(b"not a picture")
+    source = str(tmp_path / "scans")
+    state = flows.read_inbox(InboxSettings(source=source, settle=0), return_state=True)
+    assert (state.name, state.is_completed()) == ("Held", True)
+    [artifact] = [each for each in server.read_artifacts() if "None of its rows" in str(each.data)]
+    assert "1 of 1 rejected" in str(artifact.data)
+    page = server.read_artifacts(
+        artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["status"]))
+    )
+    assert any("1 batch waits" in str(each.data) for each in page)
+    run_id = next((home / "runs").glob("predict-*")).name
+    asked = DecisionSettings(run_id=run_id, reason="blank forms are fine", by="Ada")
+    assert flows.release(asked, return_state=True).name == "Released"
+    rows = select(str(home / "results")).to_pylist()
+    assert [row["path"] for row in rows] == ["broken.png"]
+    again = flows.release(asked, return_state=True)
+    assert again.is_failed()
+    assert "was released already" in str(again.message)
+    assert "by Ada: blank forms are fine" in str(again.message)
 
 
 def test_a_card_of_progress_moves_while_the_run_works(
