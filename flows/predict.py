@@ -205,7 +205,8 @@ def _read(
                 listing, pending.listing, writer, settings.max_error, bounds_of, draw
             )
         others -= redecided.others
-        keep_compact(run.table, run.console)
+        for table in (run.table, *([hold.log] if hold else [])):
+            keep_compact(table, run.console)
         tables = [run.table, hold.writer.table] if hold and judged.findings else [run.table]
         counted = tally(tables, run_id, pending.listing.count - others + redecided.unchanged)
         files = FileCounts(
@@ -379,7 +380,7 @@ def rejected_now(table: str, listing: Listing) -> int:
 
 def keep_compact(table: str, console: Console) -> None:
     """Compact a table of many small files; where that fails, its rows are there all the same."""
-    if small_files(table) < MANY:
+    if not results.is_table(table) or small_files(table) < MANY:
         return
     try:
         compact(table)

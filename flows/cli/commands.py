@@ -260,11 +260,13 @@ class TakeBack(Command):
 
     def run(self) -> None:
         """Take it back, and say what became of its pictures."""
+        from flows.holding.decisions import require_released
         from tasks.results.repair import require_sound
         from tasks.results.take_back import take_back
 
         table, console = results_table(), self.console()
         require_sound(table)
+        require_released(self.run_id)
         done = take_back(table, home() / "runs", self.run_id, self.reason)
         self.answer(done.to_dict())
         console.log("Taken back", f"{done.rows:,} rows of {done.files:,} files of run {done.run}")

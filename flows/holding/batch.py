@@ -12,14 +12,14 @@ from flows.holding.second_look import BatchReader, seed_of
 from tasks.contracts.held import HeldFor
 from tasks.errors import DigitflowError
 from tasks.holding.batches import BY_DIGITFLOW, Action, Batch, BatchLog
-from tasks.holding.held_rows import held_table, of_runs, runs_held
+from tasks.holding.held_rows import held_table, held_writer, of_runs, runs_held
 from tasks.holding.release import release
 from tasks.inputs.base import Roots
 from tasks.monitoring.batch_checks import findings
 from tasks.monitoring.batch_profile import PROFILE_COLUMNS, BatchProfile, profile_of
 from tasks.monitoring.row_sample import SAMPLE_COLUMNS, RowSample
 from tasks.outcomes import Status
-from tasks.results.commit import WriterContext, last_number, writer_of
+from tasks.results.commit import WriterContext, last_number
 from tasks.results.repair import require_sound
 from tasks.results.table import of_run, scan
 from tasks.runs import number_noted
@@ -36,7 +36,13 @@ class Hold:
     results: str
     writer: WriterContext  # of held rows
     number: int  # of the last commit of the results before the run
+    number_offset: int | None  # of writers of the results
     began: int  # what runs that hold are ordered by: it grows with either table
+
+    @property
+    def log(self) -> str:
+        """Return folder or URL of the table of batches."""
+        return BatchLog(self.results).table
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,9 @@ def begin(results: WriterContext) -> Hold:
     held = held_table(results.table)
     for table in (held, BatchLog(results.table).table):
         require_sound(table)
-    writer = writer_of(held, results.roots, results.run_id)
+    writer = held_writer(results.table, results.roots, results.run_id)
     began = results.version + writer.version
-    return Hold(results.table, writer, last_number(results), began)
+    return Hold(results.table, writer, last_number(results), results.number_offset, began)
 
 
 @task(name="check the batch", stage="check")
@@ -107,7 +113,7 @@ def judge_batch(hold: Hold, facts: BatchFacts, runs: Path, reader: BatchReader) 
         log.add(Action.HELD, batch, why, BY_DIGITFLOW)
         return Judged(odd)
     log.add(Action.PASSED, batch, PASSED, BY_DIGITFLOW)
-    done = release(batch, hold.results)
+    done = release(batch, hold.results, hold.number_offset)
     all_count = done is not None and not done.superseded
     return Judged((), 0 if all_count else facts.files - _files_in(hold.results, facts.run_id))
 

@@ -53,6 +53,19 @@ def shown(run: str) -> list[Entry]:
     return entries
 
 
+def require_released(run: str) -> None:
+    """See that the rows of a run are not of a batch that waits for a decision.
+
+    Raises:
+        InputError: they are, and cannot be taken back, since they do not count.
+    """
+    if any(run in runs for runs in BatchLog(results_table()).states().waiting.values()):
+        raise InputError(
+            f"the batch of run {run} is held, and none of its rows counts: `digitflow held drop "
+            f"{run} --reason ...` keeps it so"
+        )
+
+
 def report_of(batch: Batch) -> Path | None:
     """Return the report of a batch with its pictures, where it was read on this machine."""
     file = home() / "runs" / batch.run_id / REPORT_FILE

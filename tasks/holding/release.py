@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tasks.holding.batches import Action, Batch, BatchLog
 from tasks.holding.held_rows import held_table, remove, rows_of, runs_held
-from tasks.results.commit import Committed, WriterContext, commit, make_table
+from tasks.results.commit import WriterContext, commit, make_table
 from tasks.runs import goes_on
 
 
@@ -21,27 +21,33 @@ class Released:
     superseded: int  # files that were read again meanwhile, whose later reading stays
 
 
-def release(batch: Batch, results: str) -> Released | None:
+def release(batch: Batch, results: str, number_offset: int | None = None) -> Released | None:
     """Bring the rows of a batch into the results, as was decided; None: somebody else did so.
 
     Files that were read again since the batch began are left out: the later reading counts.
+
+    Args:
+        batch: which one.
+        results: folder or URL of the results.
+        number_offset: that of their writers, where it is known: finding it out reads a column.
 
     Raises:
         DigitflowError: a table cannot be read or written.
     """
     held = held_table(results)
-    if not runs_held(held).intersection(batch.runs):
-        return None
     rows = rows_of(held, batch.runs)
-    done: Committed | None = None
-    if rows.num_rows:
-        root, *more = batch.roots
-        writer = WriterContext(
-            results, root, batch.run_id, make_table(results), more=tuple(more), since=batch.began
-        )
-        done = commit(rows, f"{batch.run_id}/released", writer)
+    if not rows.num_rows:
+        return None
+    root, *more = batch.roots
+    writer = WriterContext(
+        *(results, root, batch.run_id, make_table(results)),
+        more=tuple(more),
+        since=batch.began,
+        number_offset=number_offset,
+    )
+    done = commit(rows, f"{batch.run_id}/released", writer)
     remove(held, batch.runs)
-    return Released(done.rows, done.others) if done else None
+    return Released(done.rows, done.others)
 
 
 def finish_decided(results: str, runs: Path) -> list[str]:

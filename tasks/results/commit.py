@@ -77,6 +77,7 @@ class WriterContext:
     version: int  # of the table up to which other runs are known
     more: tuple[str, ...] = ()  # roots, where the run reads several
     redecides: bool = False  # its rows are of pictures that were read before, and are not opened
+    files_by_run: bool = False  # files are named by the run: see tasks/holding/held_rows.py
     since: int | None = None  # number after which any other reading is later than its rows
     other_runs: set[str] = field(default_factory=set)  # runs that have written about the root since
     other_commits: set[int] = field(default_factory=set)  # numbers of those commits
@@ -250,7 +251,8 @@ def _append(
         append_partitioned(latest, table, numbered, properties)
         return
     storage = storage_of(table, storage_options(table))
-    added = write_rows(numbered.to_batches(), numbered.schema, storage, table)
+    start = writer.run_id if writer.files_by_run else "rows"
+    added = write_rows(numbered.to_batches(), numbered.schema, storage, table, start)
     try:
         commit_files(latest, table, [added], numbered.schema, properties)
     except CommitFailedError:  # the next attempt has another number

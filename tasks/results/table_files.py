@@ -56,7 +56,11 @@ def storage_of(table: str, options: dict[str, str]) -> FileSystem:
 
 
 def write_rows(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, storage: FileSystem, table: str
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    storage: FileSystem,
+    table: str,
+    start: str = "rows",
 ) -> AddAction:
     """Write a Parquet file into the folder of a table and return what a commit says of it.
 
@@ -67,8 +71,9 @@ def write_rows(
         schema: of the table.
         storage: of the table, as `storage_of` returns it.
         table: folder or URL of the table.
+        start: of the file's name.
     """
-    name = f"rows-{uuid4().hex}.parquet"
+    name = f"{start}-{uuid4().hex}.parquet"
     bounds = {column: _Bounds() for column in SKIPPED_BY}
     count = 0
     try:

@@ -4,8 +4,8 @@ from typing import Any
 
 from tasks.contracts.held import HeldFor
 from tasks.holding.batches import Batch
-from tasks.holding.held_rows import held_table
-from tasks.results.commit import WriterContext, commit, make_table
+from tasks.holding.held_rows import held_writer
+from tasks.results.commit import commit, make_table
 from tests.results.test_table import read_row, table_of
 
 ROOT = "/pictures"
@@ -13,8 +13,7 @@ ROOT = "/pictures"
 
 def hold(results: str, run: str, *paths: str, **changes: Any) -> Batch:
     """Put rows into the table of held rows, each of a shard of its own, and return their batch."""
-    held = held_table(results)
-    writer = WriterContext(held, ROOT, run, make_table(held))
+    writer = held_writer(results, [ROOT], run)
     for number, path in enumerate(paths):
         commit(table_of(read_row(path, run, **changes)), f"{run}/{number}", writer)
     return batch_of(run, began=make_table(results), pictures=len(paths))

@@ -364,6 +364,8 @@ def test_the_commands_list_show_release_and_say_it_in_json(
     assert json.loads(capfd.readouterr().out)[0]["reasons"] == "rejects"
     assert run("held", "show", summary.run_id) == 0
     assert "2 of 3 rejected" in capfd.readouterr().out
+    assert run("take-back", summary.run_id, "--reason", "wrong") == 2
+    assert "held drop" in capfd.readouterr().err
     assert run("held", "release", summary.run_id) == 2
     assert "--reason" in capfd.readouterr().err
     assert run("held", "release", summary.run_id, "--reason", "fine", "--json") == 0
