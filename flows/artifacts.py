@@ -67,12 +67,12 @@ def publish_report(key: str, report: Report, file: Path | None = None) -> None:
         return
     from prefect.artifacts import create_markdown_artifact
 
-    text = to_markdown(report, _link_to(file) if file else "")
+    text = to_markdown(report, link_to(file) if file else "")
     lead = f"{as_markdown(report.lead)} {STATUS_LINK}"
     patiently(lambda: create_markdown_artifact(text, key=key, description=lead))
 
 
-def _link_to(file: Path) -> str:
+def link_to(file: Path) -> str:
     """Return where the server of this run shows this very report, or nothing where it does not.
 
     Servers that digitflow starts do so, and those behind its guard that have the same home.

@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -21,6 +22,7 @@ from tasks.holding.held_rows import held_table
 from tasks.inference.model_file import ONNX_FILE
 from tasks.not_measured import NotMeasured
 from tasks.registry.catalog import Row, answers_as_before, registry
+from tasks.registry.events import asked
 from tasks.registry.registry import READY, Registry
 from tasks.registry.serving_rules import require_as_much_evidence
 from tasks.registry.version import Version
@@ -29,6 +31,7 @@ from tasks.reporting.document import plural, to_html
 from tasks.results import table
 from tasks.runs import open_run
 from tasks.settings import home, results_table
+from tasks.storage.journal import Entry
 from tasks.train_settings import GateSettings
 
 VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
@@ -70,6 +73,43 @@ def promote(name: str, reason: str, *, override: bool, console: Console) -> Vers
         against = judgement.verdict.against
     known.promote(version, reason, against=against, override=override, evidence=evidence)
     return version
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person said who was asked whether a version may serve."""
+
+    approve: bool
+    reason: str
+    by: str
+
+    def sentence(self) -> str:
+        """Return it in words, for the history."""
+        return f"{'approved' if self.approve else 'rejected'} by {self.by}: {self.reason}"
+
+
+def follow_answer(name: str, answer: Answer, console: Console) -> str | None:
+    """Let a version serve that a person has approved, or record that it was rejected.
+
+    Returns:
+        Why it does not serve; None: it does.
+    """
+    known = registry()
+    if name == known.serving_name():  # promoted by a command in the meantime
+        return None
+    if not answer.approve:
+        known.record("refuse", name, answer.sentence(), evidence={"answer": asdict(answer)})
+        return answer.sentence()
+    try:
+        promote(name, answer.sentence(), override=False, console=console)
+    except GateRefused as refusal:  # another version serves by now, and it is not good enough
+        return str(refusal)
+    return None
+
+
+def refuse_unanswered() -> list[Entry]:
+    """Refuse the versions that nobody has approved in time, and return the entries of that."""
+    return registry().refuse_unanswered(datetime.now(UTC), "nobody approved it in time")
 
 
 def _stale(verdict: Verdict, champion: str | None) -> str | None:
@@ -189,6 +229,7 @@ def _needed(known: Registry) -> dict[str, str]:
     """Return the versions that serve or may have to, each with the reason."""
     lately = "it was in use lately, and another machine may be reading with it"
     needed = dict.fromkeys(known.maybe_used_elsewhere(), lately)
+    needed |= {each.version: "a person is asked to approve it" for each in asked(known.history())}
     for name, why in (
         (known.predecessor(), "a rollback leads to it"),
         (known.serving_name(), "it serves"),

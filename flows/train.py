@@ -2,14 +2,15 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from flows.artifacts import evidence_of, publish_history, publish_report, publish_verdict
 from flows.console import Console
 from flows.judge import Candidate, Judgement, find_champion, judge
+from flows.promote import Answer, follow_answer, refuse_unanswered
 from flows.training_log import (
     log_calibration,
     log_corrections,
@@ -37,10 +38,11 @@ from tasks.not_measured import NotMeasured, fails_closed
 from tasks.provenance import git_commit, package_versions
 from tasks.registry.card import CardContent
 from tasks.registry.card_parts import CardDataset, Golden
+from tasks.registry.events import ASK, asked_by
 from tasks.registry.golden import golden_answers
 from tasks.registry.recipe_names import recipe_of
 from tasks.registry.registry import Registry, bundled_model
-from tasks.registry.serving_rules import missing_slices
+from tasks.registry.serving_rules import missing_slices, require_as_much_evidence
 from tasks.registry.version import Version, verified
 from tasks.reporting.document import Report, to_html
 from tasks.reporting.training_report import TrainingPictures, training_report
@@ -84,18 +86,22 @@ class Outcome:
     dataset: str  # folder of the snapshot
     folder: str  # or URL, of the registered version
     report: str
+    waiting: bool = False  # a person has to approve it first
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain values."""
         return asdict(self)
 
 
-def train(settings: TrainSettings, console: Console | None = None) -> Outcome:
+def train(
+    settings: TrainSettings, console: Console | None = None, flow_run: str | None = None
+) -> Outcome:
     """Train a network, judge the exported file, and let it serve if the gate accepts it.
 
     Args:
         settings: the data, the recipe, and what the gate requires.
         console: shows what is done; by default on the terminal.
+        flow_run: that can be suspended until a person has approved the version.
 
     Raises:
         InputError: the data, the device or the place of the models cannot be used, or TensorFlow is
@@ -103,6 +109,7 @@ def train(settings: TrainSettings, console: Console | None = None) -> Outcome:
     """
     console = console or Console()
     slices = require_ready(settings)
+    refuse_unanswered()
     run = open_run("train", home())
     snapshot = ingested(settings, console)
     log_data(snapshot, console)
@@ -111,7 +118,7 @@ def train(settings: TrainSettings, console: Console | None = None) -> Outcome:
     log_shortfalls(shortfalls(snapshot.facts.counts[Part.TEST.key], slices), console)
     log_less_evidence(evidence_that_lacks(settings), console)
     training = fit_model(snapshot, settings, run, console)
-    return make_version(snapshot, training, settings, run, console)
+    return make_version(snapshot, training, settings, run, console, flow_run)
 
 
 def train_again(weights: Path, settings: TrainSettings, console: Console | None = None) -> Outcome:
@@ -209,7 +216,12 @@ def evidence_that_lacks(settings: TrainSettings) -> tuple[str, list[str]] | None
 
 
 def make_version(
-    snapshot: Snapshot, training: Training, settings: TrainSettings, run: Path, console: Console
+    snapshot: Snapshot,
+    training: Training,
+    settings: TrainSettings,
+    run: Path,
+    console: Console,
+    flow_run: str | None = None,
 ) -> Outcome:
     """Calibrate, export, judge, register and perhaps promote the fitted model of a run."""
     version = run.name.removeprefix("train-")
@@ -234,7 +246,7 @@ def make_version(
     content = make_card(candidate, training, settings, measured)
     registry = Registry(models_place())
     registered = registry.register(content, onnx, run / KERAS_FILE)
-    outcome = promote_or_refuse(registry, registered, snapshot, settings, run)
+    outcome = promote_or_refuse(registry, registered, snapshot, settings, run, flow_run)
     report = write_report(snapshot, registered, judgement.changes_report, run)
     publish_report("training-report", report, run / REPORT_FILE)
     publish_verdict(judgement, version)
@@ -293,21 +305,35 @@ def make_card(
 
 @task(name="promote or refuse")
 def promote_or_refuse(
-    registry: Registry, version: Version, snapshot: Snapshot, settings: TrainSettings, run: Path
+    registry: Registry,
+    version: Version,
+    snapshot: Snapshot,
+    settings: TrainSettings,
+    run: Path,
+    flow_run: str | None,
 ) -> Outcome:
-    """Let an accepted version serve; record a refusal, which leaves the champion as it was."""
+    """Let an accepted version serve, or ask a person first; record a refusal.
+
+    A refusal leaves the champion as it was.
+    """
     verdict = version.card.verdict
     accepted, promoted = version.accepted, False
+    waiting = accepted and settings.promote and settings.approve
     sentence = f"{verdict.sentence[0].lower()}{verdict.sentence[1:]}; {version.name} is kept"
     evidence = evidence_of(verdict)
     if accepted and settings.promote:
         try:
-            reason, against = "passed the gate after its training", verdict.against
-            registry.promote(version, reason, against=against, evidence=evidence)
-            promoted = True
-            sentence = f"accepted: {version.name} is the champion now"
+            if waiting:
+                ask(registry, version, snapshot, settings, run, flow_run)
+                sentence = waits_in_words(version.name)
+            else:
+                reason, against = "passed the gate after its training", verdict.against
+                registry.promote(version, reason, against=against, evidence=evidence)
+                promoted = True
+                sentence = f"accepted: {version.name} is the champion now"
         except GateRefused as refusal:  # less evidence, or another training was faster
-            accepted, sentence = False, f"refused: {refusal}; {version.name} is kept"
+            accepted = waiting = False
+            sentence = f"refused: {refusal}; {version.name} is kept"
     elif accepted:
         sentence = f"accepted: {version.name} is kept, not promoted"
     if not accepted:
@@ -319,12 +345,77 @@ def promote_or_refuse(
         version=version.name,
         accepted=accepted,
         promoted=promoted,
+        waiting=waiting,
         accuracy=version.accuracy,
         sentence=sentence,
         dataset=str(snapshot.folder),
         folder=registry.where(version),
         report=str(run / REPORT_FILE),
     )
+
+
+def ask(
+    registry: Registry,
+    version: Version,
+    snapshot: Snapshot,
+    settings: TrainSettings,
+    run: Path,
+    flow_run: str | None,
+) -> None:
+    """Record that a version waits for a person, and until when, if a flow run waits with it.
+
+    Raises:
+        GateRefused: it was judged on less than what serves, so that nobody needs to be asked.
+    """
+    if champion := registry.serving_card():
+        require_as_much_evidence(version, champion)
+    until = datetime.now(UTC) + timedelta(hours=settings.approve_within_hours)
+    evidence = evidence_of(version.card.verdict) | {
+        **{"run": run.name, "dataset": str(snapshot.folder), "flow_run": flow_run},
+        "until": until.isoformat(timespec="seconds") if flow_run else None,
+    }
+    registry.record(ASK, version.name, "a person is asked to approve it", evidence=evidence)
+
+
+def waits_in_words(version: str) -> str:
+    """Return what is said of a version that a person has to approve."""
+    how = f'`digitflow models promote {version} --reason "..."`'
+    return f"accepted: {version} is kept, and waits until a person approves it: {how}"
+
+
+def waiting_outcome(flow_run: str) -> Outcome | None:
+    """Return the outcome of the training of a flow run that has asked for approval, if it has."""
+    registry = Registry(models_place())
+    asked = asked_by(registry.history(), flow_run)
+    if asked is None:
+        return None
+    version = registry.load(asked.version)
+    return Outcome(
+        version=version.name,
+        accepted=True,
+        promoted=False,
+        waiting=True,
+        accuracy=version.accuracy,
+        sentence=waits_in_words(version.name),
+        dataset=asked.dataset,
+        folder=registry.where(version),
+        report=str(home() / "runs" / asked.run / REPORT_FILE),
+    )
+
+
+@task(name="follow the answer")
+def answered(outcome: Outcome, answer: Answer, console: Console) -> Outcome:
+    """Let a version serve that a person has approved, by the rules of any promotion."""
+    why_not = follow_answer(outcome.version, answer, console)
+    sentence = f"accepted: {outcome.version} is the champion now, {answer.sentence()}"
+    if why_not:
+        champion = Registry(models_place()).serving_name()
+        stays = f"champion {champion} stays" if champion else NO_CHAMPION
+        sentence = f"refused: {why_not}; {outcome.version} is kept, {stays}"
+    publish_history(Registry(models_place()))
+    console.log("Verdict", sentence)
+    serves = why_not is None
+    return replace(outcome, sentence=sentence, accepted=serves, promoted=serves, waiting=False)
 
 
 @task(name="write the report")

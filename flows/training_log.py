@@ -33,7 +33,8 @@ def log_corrections(snapshot: Snapshot, settings: TrainSettings, log: ProgressLo
     if added is None:
         log.log("Corrections", "none to learn: `digitflow corrections` lists what is kept")
         return
-    log.log("Corrections", f"{added.pictures:,} learned, each {added.times} times as often")
+    times = "once" if added.times == 1 else f"{added.times} times"
+    log.log("Corrections", f"{added.pictures:,} learned, each {times}")
     for reason, count in added.left_out.items():
         log.log("", f"{count:,} left out: {reason}")
 

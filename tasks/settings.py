@@ -20,7 +20,16 @@ from tasks.url_secrets import has_secret
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Alert = Literal[
-    "failed", "late", "stuck", "refused", "rejects", "held", "audit", "promoted", "rolled-back"
+    "failed",
+    "late",
+    "stuck",
+    "refused",
+    "rejects",
+    "held",
+    "audit",
+    "approval",
+    "promoted",
+    "rolled-back",
 ]
 
 SEEN = "histories"  # folder of the home: what this machine has seen of each history
@@ -145,10 +154,10 @@ class NotifySettings(WithVariables):
         "jsons://... for a program of yours. It is kept on the Prefect server, encrypted.",
     )
     on: list[Alert] = Field(
-        ["failed", "late", "stuck", "refused", "rejects", "held", "audit"],
+        ["failed", "late", "stuck", "refused", "rejects", "held", "audit", "approval"],
         description="Of what: a run that failed, did not start or does not end, a model that was "
-        "refused, promoted or rolled back, a batch with too many rejects, or that is held, more "
-        "errors by the audit than are accepted.",
+        "refused, promoted or rolled back or waits for approval, a batch with too many rejects, or "
+        "that is held, more errors by the audit than are accepted.",
     )
     max_rejected: float = Field(
         0.2, ge=0, le=1, description="Share of rejected pictures in a batch that is too many."

@@ -97,7 +97,8 @@ class TrainSettings(GateSettings):
     """Settings of the train flow."""
 
     first_in_form = (
-        *("data", "recipe", "seed", "promote", "with_corrections", "orientation", "device"),
+        *("data", "recipe", "seed", "promote", "approve", "approve_within_hours"),
+        *("with_corrections", "orientation", "device"),
     )
 
     data: str = Field(
@@ -125,4 +126,12 @@ class TrainSettings(GateSettings):
     )
     promote: bool = Field(
         True, description="Whether a model that the gate accepts serves at once, or is only kept."
+    )
+    approve: bool = Field(
+        False,
+        description="Let it serve only once a person has approved it: the run of a deployment "
+        "waits for that, holding no place; a command says how to.",
+    )
+    approve_within_hours: float = Field(
+        72, gt=0, le=8_760, description="A run that nobody has approved by then is refused."
     )

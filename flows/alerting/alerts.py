@@ -97,6 +97,15 @@ def rules(settings: NotifySettings) -> dict[Alert, Rule]:
             f"digitflow: {_DEPLOYMENT} does not end",
             f"{_RUN} runs since {{{{ flow_run.start_time }}}}.\n{_LINK}",
         ),
+        "approval": Rule(
+            _of_runs(
+                expect={"prefect.flow-run.Suspended"},
+                for_each={"prefect.resource.id"},
+                within=timedelta(0),
+            ),
+            "digitflow: a model waits for approval",
+            f"{_RUN}\n{_LINK}",
+        ),
         "rejects": Rule(
             _of_runs(
                 expect={BATCH_COMPLETED},
@@ -129,12 +138,12 @@ def rules(settings: NotifySettings) -> dict[Alert, Rule]:
     }
 
 
-# states of ours that end a run have names of their own
+# states of ours that end a run have names of their own; what waits for a person is not stuck
 _ENDS = {
     f"prefect.flow-run.{name}"
     for name in (
         *("Completed", "Accepted", "Refused", "Nothing new", "Held", "Released", "Dropped"),
-        *("Failed", "TimedOut", "Crashed", "Cancelled"),
+        *("Failed", "TimedOut", "Crashed", "Cancelled", "Suspended"),
     )
 }
 

@@ -75,9 +75,9 @@ def announce_audits(log: ProgressLog) -> None:
 
 def announce_decision(entry: BatchEntry, log: ProgressLog) -> None:
     """Tell the server that a person has released or dropped a batch, and what is held by then."""
-    with _beside_the_work(log), get_client(sync_client=True) as client:
+    with beside_the_work(log), get_client(sync_client=True) as client:
         _emit(client, decision_event(entry))
-    with _beside_the_work(log), get_client(sync_client=True) as client:
+    with beside_the_work(log), get_client(sync_client=True) as client:
         renew_status(client)
 
 

@@ -111,8 +111,9 @@ class Train(TrainSettings, Flow):
     headings = (
         (
             "Training",
-            ("data", "orientation", "recipe", "seed", "with_corrections", "promote", "device"),
+            ("data", "orientation", "recipe", "seed", "with_corrections", "device"),
         ),
+        ("What then serves", ("promote", "approve", "approve_within_hours")),
         *GATE_HEADINGS,
     )
     examples = (

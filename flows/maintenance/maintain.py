@@ -11,7 +11,7 @@ from typing import Any
 from flows.maintenance.held import tidy_held
 from flows.maintenance.run_folders import tidy_run_folders
 from flows.maintenance.tidied import Tidied, disk_use, mib
-from flows.promote import clean
+from flows.promote import clean, refuse_unanswered
 from tasks.errors import DigitflowError, error_text
 from tasks.progress import ProgressLog
 from tasks.results.compact import compact, replaced_files, small_files
@@ -139,6 +139,8 @@ def _held(settings: MaintainSettings) -> Tidied:
 def _models(settings: MaintainSettings) -> Tidied:
     """Delete old versions that nothing needs, as `digitflow models gc` does."""
     done, place = Tidied("models"), models_place()
+    for entry in [] if settings.dry_run else refuse_unanswered():
+        done.notes.append(f"{entry['version']} is refused: {entry['reason']}")
     before = {name.name: disk_use(name) for name in _folders(place)}
     cleaned = clean(settings.keep_models, "maintenance", referenced=False, dry_run=settings.dry_run)
     for name in cleaned.removed:

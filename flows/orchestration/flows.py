@@ -44,11 +44,18 @@ def train(settings: TrainSettings) -> Any:
     """
     from flows import train as training
     from flows.alerting.announce import announce_training
+    from flows.orchestration.approval import answer_to, earlier_outcome, suspendable_run
 
-    console = RunConsole()
-    outcome = training.train(settings, console)
-    announce_training(outcome.version, console)
+    console, this_run = RunConsole(), suspendable_run()
+    outcome = earlier_outcome(this_run) if this_run and settings.approve else None
+    if outcome is None:
+        outcome = training.train(settings, console, this_run)
+        announce_training(outcome.version, console)
     rename_run(name_of_training(outcome))
+    if this_run and outcome.waiting:
+        outcome = training.answered(outcome, answer_to(outcome, settings), console)
+        announce_training(outcome.version, console)
+        rename_run(name_of_training(outcome))
     name = "Accepted" if outcome.accepted else "Refused"
     return Completed(name=name, message=visible(outcome.sentence), data=outcome)
 
@@ -137,13 +144,15 @@ def maintain(settings: MaintainSettings) -> Any:
     from flows.drift import publish_drift
     from flows.maintenance import maintain as maintenance
     from flows.orchestration.run_history import PART, tidy_server
+    from flows.promote import refuse_unanswered
 
     console = RunConsole()
+    refused = [] if settings.dry_run else refuse_unanswered()
     maintained = maintenance.maintain(settings, console, [(PART, tidy_server)])
     announce_audits(console)
     with beside_the_work(console):
         publish_drift(console)
-    announce_models([], console)  # the page is there again where its run was removed
+    announce_models(refused, console)  # the page is there again where its run was removed
     rename_run(f"maintain: {maintained.sentence()}")
     return Completed(message=maintained.sentence(), data=maintained)
 

@@ -50,6 +50,8 @@ def name_of_training(outcome: "Outcome") -> str:
     right = "not measured" if outcome.accuracy is None else f"{percent(outcome.accuracy)} right"
     if not outcome.accepted:
         return f"train: {right}, refused"
+    if outcome.waiting:
+        return f"train: {right}, accepted, waits for approval"
     return f"train: {right}, accepted, {'serves' if outcome.promoted else 'not promoted'}"
 
 

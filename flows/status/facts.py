@@ -20,6 +20,7 @@ from tasks.errors import DigitflowError
 from tasks.holding.batches import Entry as BatchEntry
 from tasks.holding.batches import waiting_batches
 from tasks.outcomes import STATUSES, Reason, Status
+from tasks.registry.events import asked
 from tasks.registry.registry import Registry, bundled_model, serving
 from tasks.registry.version import Version
 from tasks.results import table as results
@@ -89,6 +90,15 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Approval:
+    """A version that the gate has accepted, and that a person has to approve."""
+
+    version: str
+    asked: str
+    until: str | None  # when it is refused; None: it waits until another version serves
+
+
+@dataclass(frozen=True)
 class Scheduled:
     """When a deployment runs next, and how its last run ended."""
 
@@ -122,6 +132,7 @@ class Facts:
     held: Held
     server: Server | None
     audits: Audits = field(default_factory=Audits)
+    approvals: list[Approval] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as values that JSON knows."""
@@ -139,6 +150,7 @@ def facts(server: Server | None = None) -> Facts:
         held=what_is_held(results_table),
         server=server,
         audits=what_audits_show(results_table, home() / "runs"),
+        approvals=approvals(),
     )
 
 
@@ -164,6 +176,24 @@ def what_serves() -> Serving:
             "accuracy": version.accuracy,
         }
     )
+
+
+def approvals() -> list[Approval]:
+    """Return the versions that a person is asked to approve, while that can be done."""
+    try:
+        waiting = asked(Registry(models_place()).history())
+    except (DigitflowError, OSError):
+        return []  # what serves says so
+    now = datetime.now(UTC)
+    return [
+        Approval(
+            version=each.version,
+            asked=each.at,
+            until=each.until.isoformat(timespec="seconds") if each.until else None,
+        )
+        for each in waiting
+        if not each.is_over(now)
+    ]
 
 
 def serving_entry(entries: Sequence[Entry]) -> Entry | None:

@@ -34,6 +34,7 @@ def lines(facts: Facts) -> Iterator[tuple[str, str]]:
     """Yield what `digitflow status` prints, each line with its label."""
     yield from _labelled("Serves", _serving(facts.serving))
     yield from _labelled("Held", _held(facts.held))
+    yield from _labelled("Approval", list(_approvals(facts)))
     yield from _labelled("Review", _waiting(facts.waiting))
     yield from _labelled("Audit", _audits(facts.audits))
     yield from _labelled("Batches", _batches(facts.batches, facts.held))
@@ -50,7 +51,9 @@ def lines(facts: Facts) -> Iterator[tuple[str, str]]:
 def page(facts: Facts) -> str:
     """Return the same as markdown; from the heading of NEXT on is what passes by itself."""
     serving, server, words = facts.serving, facts.server, _held(facts.held)
+    approvals = "; ".join(_approvals(facts))
     sections = [
+        *([Section("To approve", approvals)] if approvals else []),
         *([Section("Held", words[0], _held_table(facts.held))] if words else []),
         Section("In review", "; ".join(_waiting(facts.waiting))),
         *_audit_sections(facts.audits),
@@ -79,6 +82,7 @@ def lead(facts: Facts) -> str:
     serving = sentence(facts.serving)
     said = [serving if facts.serving.trouble else f"Serves: {serving}"]
     said += [f"Held: {words}" for words in _held(facts.held)[:1]]
+    said += [f"Waits for approval: {one.version}" for one in facts.approvals]
     said.append(f"In review: {_waiting(facts.waiting)[0]}")
     if facts.batches:
         last = facts.batches[0]
@@ -136,6 +140,16 @@ def _how(serving: Serving) -> dict[str, str]:
         **against,
         "replaced": serving.replaced or "nothing",
     }
+
+
+def _approvals(facts: Facts) -> Iterator[str]:
+    """Yield how each version that waits for a person is approved."""
+    for one in facts.approvals:
+        if one.until:
+            yield f"{one.version} waits until {moment(one.until)}: resume its run in the UI"
+        else:
+            yield f"{one.version} waits: see `digitflow models show {one.version}`"
+        yield f'or `digitflow models promote {one.version} --reason "..."`'
 
 
 def _waiting(waiting: Waiting) -> list[str]:

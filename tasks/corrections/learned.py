@@ -19,7 +19,9 @@ from tasks.data.snapshot_facts import AddedFacts
 from tasks.decoding.pixels import Pixels
 from tasks.outcomes import Undecodable
 
-TIMES = 10  # that each correction is learned beside each picture of the data: measured
+# Each correction is learned so many times, as long as all of them are no larger share of the
+# training part than that: `tests/bench/corrections.py` says what was measured.
+MOST_TIMES, MOST_SHARE = 10, 1 / 20
 # Cosine of two canonical forms from which they show one piece of writing. Of simulated scans, it
 # finds nine in ten that were saved again as JPEG and three in four that were scanned again or made
 # smaller, and takes one in two hundred others of the same writer for one of them, a 1.
@@ -64,17 +66,29 @@ def with_corrections(
         free &= ~for_it
     if not free.any():
         return base
+    pictures = int(free.sum())
+    times = times_for(pictures, int(trained.sum()))
     added = AddedFacts(
         base=base.digest,
         what=WHAT,
-        pictures=int(free.sum()),
-        times=TIMES,
+        pictures=pictures,
+        times=times,
         left_out={reason: count for reason, count in left_out.items() if count},
     )
     images, labels = (
-        np.concatenate([array[free]] * TIMES) for array in (learned.images, learned.labels)
+        np.concatenate([array[free]] * times) for array in (learned.images, learned.labels)
     )
     return save_added(base, images, labels, added, datasets)
+
+
+def times_for(pictures: int, trained: int) -> int:
+    """Return how many times each correction is learned.
+
+    Args:
+        pictures: how many corrections there are.
+        trained: how many pictures the data has to train on.
+    """
+    return max(1, min(MOST_TIMES, int(MOST_SHARE * trained / pictures)))
 
 
 def forms_of(folder: Path | None, on_progress: OnProgress) -> Forms:

@@ -1,6 +1,7 @@
-"""What a history of models says: what is there, who serves, what the gate did not want."""
+"""What a history of models says: what is there, who serves, what waits, what was not wanted."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,58 @@ MODELS = Kind(
     risk="another version could serve than the one that should",
     command="digitflow models accept-history",
 )
+
+
+ASK = "ask"  # action: a version that the gate accepted waits for a person's approval
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A version that a person has to approve before it serves."""
+
+    version: str
+    at: str  # ISO time
+    until: datetime | None  # when it is refused; None: it waits until another version serves
+    flow_run: str | None  # that is suspended until then
+    run: str  # its folder's name
+    dataset: str  # folder of its snapshot
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether nobody can approve it any more."""
+        return self.until is not None and self.until < now
+
+
+def asked(entries: Iterable[Entry]) -> list[Asked]:
+    """Return the versions that wait for an answer, the oldest first, also where it is too late."""
+    waiting: dict[str, Asked] = {}
+    for entry in entries:
+        action, version = entry["action"], entry["version"]
+        if action == ASK:
+            waiting[version] = _asked(entry)
+        elif action in ("promote", "rollback", "refuse", "remove"):
+            waiting.pop(version, None)
+        if action in ("promote", "rollback"):
+            waiting = {name: each for name, each in waiting.items() if each.until}
+    return list(waiting.values())
+
+
+def asked_by(entries: Iterable[Entry], flow_run: str) -> Asked | None:
+    """Return what a flow run has asked, whether or not that was answered."""
+    found = [_asked(entry) for entry in entries if entry["action"] == ASK]
+    return next((each for each in found if each.flow_run == flow_run), None)
+
+
+def _asked(entry: Entry) -> Asked:
+    evidence = entry.get("evidence") or {}
+    until, flow_run = evidence.get("until"), evidence.get("flow_run")
+    return Asked(
+        version=entry["version"],
+        at=entry["time"],
+        until=datetime.fromisoformat(until) if until else None,
+        flow_run=flow_run,
+        run=str(evidence.get("run", "")),
+        dataset=str(evidence.get("dataset", "")),
+    )
 
 
 def entry_of(action: str, version: str, reason: str, **facts: Any) -> Entry:

@@ -20,7 +20,15 @@ from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, Unreadable,
 from tasks.inference.session import outdated
 from tasks.read_settings import CHAMPION, CHAMPION_OR_SHIPPED
 from tasks.registry.card import CARD_DIGEST, Card, CardContent, card_of, read_card, sealed
-from tasks.registry.events import entry_of, named_within, overridden, registered, removed, served
+from tasks.registry.events import (
+    asked,
+    entry_of,
+    named_within,
+    overridden,
+    registered,
+    removed,
+    served,
+)
 from tasks.registry.open import open_models
 from tasks.registry.serving_rules import (
     require_accepted,
@@ -288,6 +296,15 @@ class Registry:
         """Append what was done that changes nothing about who serves."""
         line = entry_of(action, version, reason, evidence=dict(evidence or {}))
         self._store.history.append(lambda _: [line])
+
+    def refuse_unanswered(self, now: datetime, reason: str) -> list[Entry]:
+        """Refuse the versions that nobody has approved in time, and return the entries of that."""
+
+        def refusals(entries: list[Entry]) -> list[Entry]:
+            late = [each for each in asked(entries) if each.is_over(now)]
+            return [entry_of("refuse", each.version, reason) for each in late]
+
+        return self._store.history.append(refusals) if refusals(self.history()) else []
 
     def remove(self, names: Sequence[str], reason: str, evidence: Mapping[str, Any]) -> None:
         """Delete versions that neither serve nor would serve after a rollback.

@@ -13,9 +13,10 @@ from tasks.corrections.learned import (
     IS_JUDGED,
     IS_LEARNED,
     LOOKS_JUDGED,
+    MOST_TIMES,
     NO_PICTURE,
-    TIMES,
     look_alike,
+    times_for,
     with_corrections,
 )
 from tasks.corrections.store import Corrections, Half, digest_of, half_of
@@ -69,12 +70,13 @@ def test_the_training_half_is_in_the_training_part_and_the_other_in_none(
     found = extended(base, kept)
     added = found.facts.added
     assert added is not None
-    assert (added.base, added.pictures, added.times) == (base.digest, 6, TIMES)
+    times = times_for(6, len(base.part(Part.TRAIN)[1]))
+    assert (added.base, added.pictures, added.times) == (base.digest, 6, times)
     assert added.left_out == {}
-    assert len(found.labels) == len(base.labels) + 6 * TIMES
+    assert len(found.labels) == len(base.labels) + 6 * times
     for part in (Part.CALIBRATION, Part.TEST):
         assert all(map(np.array_equal, found.part(part), base.part(part)))
-    images, labels = (array[-6 * TIMES :] for array in found.part(Part.TRAIN))
+    images, labels = (array[-6 * times :] for array in found.part(Part.TRAIN))
     forms = {canonical(picture)[0].tobytes(): n for n, picture in enumerate(pages[Half.TRAINING])}
     assert [forms[image.tobytes()] for image in images] == labels.tolist()
     assert data_facts(found).leaked == data_facts(base).leaked
@@ -86,14 +88,14 @@ def test_data_with_corrections_is_another_snapshot_that_adds_to_the_first(
     kept.keep(page(1, Half.TRAINING), 3)
     found = extended(base, kept)
     assert found.digest == found.folder.name != base.digest
-    assert np.load(found.folder / "images.npy").shape == (TIMES, 28, 28)
+    assert np.load(found.folder / "images.npy").shape == (MOST_TIMES, 28, 28)
     again = load(found.folder)
     assert np.array_equal(again.images, found.images)
     assert extended(base, kept).digest == found.digest
     kept.keep(page(2, Half.TRAINING), 3)
     assert extended(base, kept).digest not in (found.digest, base.digest)
     facts = json.loads((found.folder / "dataset.json").read_text())
-    assert facts["counts"]["train"][3] == base.facts.counts["train"][3] + TIMES
+    assert facts["counts"]["train"][3] == base.facts.counts["train"][3] + MOST_TIMES
 
 
 def test_without_the_data_that_it_adds_to_it_says_what_is_missing(
@@ -153,3 +155,13 @@ def test_pictures_are_alike_that_were_saved_again_and_not_those_of_other_digits(
     assert look_alike(again, bars).all()
     assert not look_alike(bars[:1], bars[5:]).any()
     assert look_alike(bars, bars[:0]).tolist() == [False] * 10
+
+
+@pytest.mark.parametrize(
+    ("pictures", "trained", "times"),
+    [(1, 55_000, 10), (150, 55_000, 10), (500, 55_000, 5), (50_000, 55_000, 1), (9, 20, 1)],
+)
+def test_many_corrections_are_no_large_share_of_what_is_learned(
+    pictures: int, trained: int, times: int
+) -> None:
+    assert times_for(pictures, trained) == times

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 
 from flows.console import Console
+from flows.promote import clean
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.contracts.verdict import Check
-from tasks.corrections.learned import TIMES
 from tasks.corrections.store import Corrections, Half
 from tasks.device import cpu
 from tasks.errors import DatasetError
 from tasks.inference.session import ModelSession
 from tasks.registry import registry as registry_file
+from tasks.registry.events import asked
 from tasks.registry.registry import Registry
 from tasks.train_settings import TrainSettings
-from tests.bars import save_bar_model
+from tests.bars import bar, encoded, save_bar_model
 from tests.conftest import SAMPLE_PICTURES
 from tests.helpers import register_champion
 from tests.helpers import run as command
@@ -157,11 +158,11 @@ def test_corrections_are_learned_and_the_card_says_how_many_and_how_they_are_rea
     halves = [each.half for each in kept.kept()]
     learned = halves.count(Half.TRAINING)
     said = [text for label, text in lines.logged if label == "Corrections"]
-    assert said == [f"{learned} learned, each {TIMES} times as often"]
+    assert said == [f"{learned} learned, each once"]
     dataset = version.card.dataset
     assert dataset is not None
     assert dataset.added is not None
-    assert (dataset.added.pictures, dataset.added.times) == (learned, TIMES)
+    assert (dataset.added.pictures, dataset.added.times) == (learned, 1)
     assert version.card.settings["with_corrections"] is True
     [check] = [
         check
@@ -185,6 +186,40 @@ def test_pictures_on_their_side_are_refused_before_anything_is_trained(
     with pytest.raises(DatasetError, match=r"are transposed: .*--orientation transposed brings"):
         run(tmp_path / "turned.npz")
     assert Registry(home / "models").names() == []
+
+
+def test_a_version_that_has_to_be_approved_waits_for_the_command_that_does_so(
+    npz_sample: Path, home: Path
+) -> None:
+    first, second = (run(npz_sample, approve=True, seed=seed) for seed in (1, 2))
+    registry = Registry(home / "models")
+    assert (first.accepted, first.promoted, first.waiting) == (True, False, True)
+    assert f"waits until a person approves it: `digitflow models promote {first.version}" in (
+        first.sentence
+    )
+    assert registry.serving_name() is None
+    assert [each.version for each in asked(registry.history())] == [first.version, second.version]
+    assert set(clean(1, "old", referenced=False).kept) == {first.version}
+    assert models("promote", second.version, "--reason", "Ada has looked at it") == 0
+    assert registry.serving_name() == second.version
+    assert asked(registry.history()) == []
+
+
+@pytest.mark.slow
+def test_nobody_is_asked_about_what_could_not_be_promoted(npz_sample: Path, home: Path) -> None:
+    run(npz_sample, slices={"mine": save_labelled(home.parent / "mine")}, floors={"mine": 0})
+    outcome = run(npz_sample, approve=True, seed=2, max_drop=1, max_overall_drop=1)
+    assert (outcome.accepted, outcome.waiting) == (False, False)
+    assert "less evidence" in outcome.sentence
+
+
+def save_labelled(folder: Path) -> Path:
+    """Make a folder of pictures that a model is judged on."""
+    for number in range(20):
+        digit = number % 10
+        (folder / str(digit)).mkdir(parents=True, exist_ok=True)
+        (folder / str(digit) / f"{number}.png").write_bytes(encoded(bar(digit)))
+    return folder
 
 
 @pytest.mark.slow

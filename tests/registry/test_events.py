@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from tasks.registry.events import named_within, overridden, registered, removed, served
+from tasks.registry.events import (
+    asked,
+    asked_by,
+    named_within,
+    overridden,
+    registered,
+    removed,
+    served,
+)
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -100,3 +108,39 @@ def test_who_was_in_use_lately_is_named_and_a_time_that_says_nothing_counts_as_l
 def test_a_promotion_that_replaced_nothing_names_its_version_alone(replaced: object) -> None:
     story = entries("promote new", time=NOW.isoformat(), replaced=replaced)
     assert named_within(story, DAY, NOW) == {"new"}
+
+
+@pytest.mark.parametrize(
+    ("story", "waits", "with_a_time"),
+    [
+        ("ask a", ["a"], ["a"]),
+        ("ask a, ask b", ["a", "b"], ["a", "b"]),
+        ("ask a, promote a", [], []),
+        ("ask a, refuse a, judge a", [], []),
+        ("ask a, remove a", [], []),
+        ("ask a, refuse a, ask a", ["a"], ["a"]),
+        ("ask a, promote b", [], ["a"]),
+        ("ask a, rollback b, ask c", ["c"], ["a", "c"]),
+    ],
+)
+def test_a_version_waits_until_it_is_answered_or_its_time_is_over(
+    story: str, waits: list[str], with_a_time: list[str]
+) -> None:
+    endless = entries(story, time=NOW.isoformat())
+    assert [each.version for each in asked(endless)] == waits
+    timed = entries(story, time=NOW.isoformat(), evidence={"until": NOW.isoformat()})
+    found = asked(timed)
+    assert [each.version for each in found] == with_a_time
+    assert all(each.is_over(NOW + DAY) and not each.is_over(NOW - DAY) for each in found)
+
+
+def test_a_flow_run_finds_what_it_has_asked_whatever_became_of_it() -> None:
+    told = [
+        {"action": "ask", "version": name, "time": "", "evidence": {"flow_run": run}}
+        for name, run in (("a", "1"), ("b", None))
+    ]
+    answered = [*told, {"action": "promote", "version": "a", "time": ""}]
+    found = asked_by(answered, "1")
+    assert found is not None
+    assert found.version == "a"
+    assert asked_by(answered, "2") is None

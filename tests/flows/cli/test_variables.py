@@ -42,7 +42,8 @@ SETTINGS = {
     **{"BY_CONTENT": "1", "STRICT": "1", "ALLOW_EMPTY": "1", "WORKERS": "7", "HOLD": "1"},
     **{"HOST": "::1", "ORIGIN": '["https://review.example.org"]'},
     **{"AUDIT": "0.5", "TIGHTEN": "1", "RUNNER": "dask", "ADDRESS": "tcp://there:8786"},
-    **{"WITH_CORRECTIONS": "1", "KEEP_DAYS": "7", "KEEP_RUNS": "7", "KEEP_MODELS": "7"},
+    **{"WITH_CORRECTIONS": "1", "APPROVE": "1", "APPROVE_WITHIN_HOURS": "7"},
+    **{"KEEP_DAYS": "7", "KEEP_RUNS": "7", "KEEP_MODELS": "7"},
 }
 # what is said each time or not at all, though somebody sets a variable of that name
 ONCE = {

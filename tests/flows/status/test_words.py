@@ -4,7 +4,17 @@ from dataclasses import replace
 
 from flows.console import LABEL_WIDTH
 from flows.status.audits import Audits
-from flows.status.facts import Batch, Facts, Held, HeldBatch, Scheduled, Server, Serving, Waiting
+from flows.status.facts import (
+    Approval,
+    Batch,
+    Facts,
+    Held,
+    HeldBatch,
+    Scheduled,
+    Server,
+    Serving,
+    Waiting,
+)
 from flows.status.words import NEXT, lead, lines, page
 from tests.reporting.test_audit_words import FOUND
 
@@ -68,6 +78,19 @@ def test_it_is_short_enough_for_a_terminal_and_says_all_of_it() -> None:
         *("no schedule          last: Failed", "on: failed, late"),
     ):
         assert part in text
+
+
+def test_what_waits_for_approval_is_said_with_how_to_approve_it() -> None:
+    asked, until = "2026-11-28T10:28:11+00:00", "2026-12-01T10:28:11+00:00"
+    waits = replace(FACTS, approvals=[Approval("v2", asked, until), Approval("v3", asked, None)])
+    text = said(waits)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Approval     v2 waits until 2026-12-01 10:28 UTC: resume its run in the UI" in text
+    assert 'or `digitflow models promote v2 --reason "..."`' in text
+    assert "v3 waits: see `digitflow models show v3`" in text
+    assert "## To approve" in page(waits)
+    assert "Waits for approval: v2. Waits for approval: v3. In review" in lead(waits)
+    assert "pproval" not in said(FACTS) + page(FACTS) + lead(FACTS)
 
 
 def test_what_is_not_there_or_not_known_is_said() -> None:
