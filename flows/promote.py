@@ -96,7 +96,8 @@ def follow_answer(name: str, answer: Answer, console: Console) -> str | None:
     """
     known = registry()
     if name == known.serving_name():  # promoted by a command in the meantime
-        return None
+        back = "it serves already: `digitflow models rollback` leads back"
+        return None if answer.approve else f"{answer.sentence()}, but {back}"
     if not answer.approve:
         known.record("refuse", name, answer.sentence(), evidence={"answer": asdict(answer)})
         return answer.sentence()

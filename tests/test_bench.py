@@ -15,9 +15,11 @@ from tasks.contracts.verdict import Verdict
 from tasks.device import usable_cores
 from tasks.imaging.canonical import canonical
 from tasks.inference.model_file import KERAS_FILE, ONNX_FILE
+from tasks.registry import registry
 from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.registry.version import Version
+from tasks.train_settings import TrainSettings
 
 pytestmark = pytest.mark.processes
 
@@ -137,6 +139,25 @@ def test_both_readers_read_the_same_digits_from_the_same_files(
     assert f"12 files, {usable_cores()} cores, champion {champion.name}" in done.stdout
     assert "same digit in 12 of 12 files" in done.stdout
     assert all(name in done.stdout for name in ("digitflow predict", "Keras", "cv2.imread"))
+
+
+@pytest.mark.training
+@pytest.mark.slow
+def test_a_writer_is_read_better_once_his_corrections_are_learned(
+    npz_sample: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.bench import corrections
+
+    monkeypatch.setattr(registry, "READY", Path(registry.__file__).parent / "bundled_model")
+    settings = TrainSettings(
+        **{"data": str(npz_sample), "recipe": "quick", "device": "cpu", "judge_on": "clean"},
+        promote=False,
+    )
+    shipped, without, learned = corrections.compare(home, settings, corrections=100, others=300)
+    assert shipped.accuracy is None
+    assert learned.right > without.right + 0.05
+    told = [check for check in learned.verdict.checks if "corrections" in check.name]
+    assert [check.requirement for check in told] == ["told", "told"]
 
 
 def test_the_listing_benchmark_prints_a_row_for_each_count() -> None:

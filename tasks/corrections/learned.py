@@ -27,7 +27,7 @@ MOST_TIMES, MOST_SHARE = 10, 1 / 20
 # smaller, and takes one in two hundred others of the same writer for one of them, a 1.
 ALIKE = 0.97
 WHAT = "corrections"
-LOOKS_JUDGED = "looks like one of the acceptance half"
+LOOKS_JUDGED = "looks like one that judges"
 IS_JUDGED = "is in the calibration or test part of the data"
 IS_LEARNED = "is in the training part of the data"
 NO_PICTURE = "gives no digit to learn"

@@ -19,6 +19,8 @@ from tasks.settings import SEEN, home
 from tasks.storage.journal import Entry, FileHistory, Kind, damaged
 
 HISTORY_FILE = "history.jsonl"
+REGISTERED = "acceptance "  # what the names of their slices begin with
+CORRECTIONS = "corrections"  # a set of its own: see tasks/corrections
 SETS = Kind(
     keys=("action", "name"),
     risk="a model could pass that these folders would refuse",
@@ -72,7 +74,11 @@ class AcceptanceSets:
         Raises:
             InputError: it is no labelled folder, or the name cannot be used.
         """
-        checked_name(name)
+        if checked_name(name) == CORRECTIONS:
+            raise InputError(
+                f"{CORRECTIONS!r} is the name of what people corrected (`digitflow corrections`), "
+                "on which every verdict tells how it is read: give another name"
+            )
         source = absolute(source)
         found = evaluation_folder(source)
         building = self.folder / f".writing-{uuid4().hex}"

@@ -12,7 +12,7 @@ from tasks.device import Device
 from tasks.errors import InputError, OutdatedModel
 from tasks.gate import checks, leakage
 from tasks.gate import prediction_changes as changes_file
-from tasks.gate.acceptance_sets import AcceptanceSet, acceptance_sets
+from tasks.gate.acceptance_sets import CORRECTIONS, REGISTERED, AcceptanceSet, acceptance_sets
 from tasks.gate.evidence import (
     Answers,
     Batches,
@@ -36,7 +36,7 @@ from tasks.settings import home, results_table
 from tasks.task import task
 from tasks.train_settings import GateSettings
 
-CORRECTIONS = "acceptance corrections"  # the half of what people corrected that judges
+CORRECTED = f"{REGISTERED}{CORRECTIONS}"  # slice: the half of what people corrected that judges
 TRIED = 1_000  # pictures to try batches and resources with
 
 
@@ -92,17 +92,17 @@ def named_slices(settings: GateSettings) -> dict[str, Named]:
         checked_name(name): Named(folder, NAMED_FLOOR) for name, folder in settings.slices.items()
     }
     for dataset in acceptance_sets().current():
-        name = f"acceptance {dataset.name}"
+        name = f"{REGISTERED}{dataset.name}"
         if name in named:
             raise InputError(f"slice {name!r} is a registered acceptance set: give another name")
         named[name] = Named(dataset.folder, dataset.floor, dataset)
     if judging := corrections().half(Half.ACCEPTANCE):
-        if CORRECTIONS in named:
+        if CORRECTED in named:
             raise InputError(
-                f"slice {CORRECTIONS!r} is what people corrected (`digitflow corrections`): give "
+                f"slice {CORRECTED!r} is what people corrected (`digitflow corrections`): give "
                 "your folder another name"
             )
-        named[CORRECTIONS] = Named(judging, 0.0, told=True)
+        named[CORRECTED] = Named(judging, 0.0, told=True)
     return named
 
 

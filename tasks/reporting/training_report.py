@@ -11,6 +11,7 @@ from tasks.contracts.training import Answer, Epoch
 from tasks.contracts.verdict import Check, Verdict
 from tasks.registry.card import Card
 from tasks.registry.card_parts import (
+    CardAdded,
     CardCalibration,
     CardDataset,
     CardMetrics,
@@ -119,6 +120,15 @@ def _sample(sample: Answer | None, pictures: TrainingPictures) -> Section:
     )
 
 
+def _added(added: CardAdded) -> str:
+    """Return what of people's corrections is in the training part."""
+    left_out = ", ".join(f"{count:,} that {why}" for why, count in added.left_out.items())
+    return (
+        f"Of these, {added.pictures:,} {added.what} are in the training part, "
+        f"{added.times} times each{f'; left out: {left_out}' if left_out else ''}."
+    )
+
+
 def _data(dataset: CardDataset | None) -> Section:
     if not dataset or not dataset.counts:
         return Section("Data", "The card does not say what it was fitted on.")
@@ -135,6 +145,7 @@ def _data(dataset: CardDataset | None) -> Section:
         f"{dataset.name}, {plural(parts['all'][-1])} from {dataset.source}.",
         f"Licence: {dataset.licence or 'not stated'}.",
         *([f"Converted: {'; '.join(dataset.converted)}."] if dataset.converted else []),
+        *([_added(dataset.added)] if dataset.added else []),
         f"Exact duplicates: {twice or 'not counted'}.",
         "The test part is never trained on or tuned on.",
     ]

@@ -203,9 +203,11 @@ def test_what_people_corrected_is_shown_and_decides_nothing_until_it_has_a_floor
     assert judgement.verdict.acceptance == {}
     [finding] = findings(judged(floors={"acceptance corrections": 0.5}))
     assert finding.startswith("accuracy on acceptance corrections missing (1 pictures, at least 20")
-    AcceptanceSets(home / "acceptance").add(home / "corrections/acceptance", "corrections", 0, "")
+    judging = home / "corrections" / "acceptance"
     with pytest.raises(InputError, match="is what people corrected"):
-        judged()
+        judged(slices={"acceptance corrections": judging})
+    with pytest.raises(InputError, match="give another name"):
+        AcceptanceSets(home / "acceptance").add(judging, "corrections", 0, "")
 
 
 @pytest.mark.slow
