@@ -150,11 +150,12 @@ class Access:
         if request.method == "POST" and not _is_json(request):
             return PlainTextResponse("send JSON", 415)
         entered = await self._way.entry(request)
+        visitor = self._visitors.get(request.cookies.get(self._cookie, ""))
         if isinstance(entered, Entered):
-            return self._with_cookie(entered)
+            known = visitor is not None and visitor.person == entered.person
+            return entered.response if known else self._with_cookie(entered)
         if entered is not None:
             return entered
-        visitor = self._visitors.get(request.cookies.get(self._cookie, ""))
         if visitor is None and request.scope["path"] not in PUBLIC:
             return self._way.refusal(request.scope["path"])
         request.scope[VISITOR] = visitor

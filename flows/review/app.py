@@ -23,7 +23,9 @@ from tasks.visible import visible
 
 AHEAD = 4  # pictures that a page is told of: the one that is looked at, and the next ones
 LIKELY = 3  # digits that are shown with their probabilities
+FIRST = "x-first"  # header: bytes of the first of two files
 LONGEST = 64  # characters of the name that a page gives itself
+BYTES = "application/octet-stream"
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 PAGES = {
     "/": "index.html",
@@ -50,7 +52,7 @@ def review_app(session: ReviewSession, pictures: Pictures) -> Starlette:
     posts = [
         Route(f"/api/{name}", _json(action), methods=["POST"]) for name, action in actions.items()
     ]
-    shown = Route("/picture/{number:int}/{which}", desk.picture)
+    shown = Route("/picture/{number:int}", desk.picture)
     pages = [Route(path, _file(name)) for path, name in PAGES.items()]
     return Starlette(routes=[*pages, *posts, Route("/api/choices", desk.choices), shown])
 
@@ -114,15 +116,18 @@ class _Desk:
         return JSONResponse(named)
 
     def picture(self, request: Request) -> Response:
-        """Return a picture as it is, or as the model sees it."""
+        """Return a picture as it is and as the model sees it: two PNG files, one after the other.
+
+        A browser asks for a few things at a time, and an answer must not wait behind pictures.
+        """
         picture = self._session.picture(request.path_params["number"])
         if picture is None:
             return PlainTextResponse("it waits no more", 410)
         found = self._pictures.get(picture.as_read)
         if isinstance(found, str):
             return PlainTextResponse(visible(found), 404)
-        data = found.form if request.path_params["which"] == "form.png" else found.original
-        return Response(data, media_type="image/png")
+        length = {FIRST: str(len(found.original))}
+        return Response(found.original + found.form, 200, length, BYTES)
 
 
 def _json(action: Callable[[Visitor, Facts], Facts]) -> Callable[[Request], Any]:

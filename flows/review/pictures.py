@@ -148,7 +148,8 @@ class Pictures:
             FilesAsRead(self._inputs[root], files), PAGE_S, thumbnails=True, side=SIDE
         )
         answers = PageProcesses(settings, self._acquire).decode(requests, ALL_S)
-        found = dict(zip(numbers, answers, strict=False))
+        # asked for first, so that they come to their end, and give their process back
+        found = {path: pages for pages, path in zip(answers, numbers, strict=False)}
         for page in pages:
             yield self._shown(found.get(unprintable(page.path)), page)
 

@@ -20,10 +20,12 @@ from flows.review.app import review_app
 from flows.review.people import People
 from flows.review.pictures import Pictures
 from flows.server.credentials import private_folder
+from flows.server.guard import OwnNames
 from flows.server.only_one import only_one
-from tasks.atomic import absolute, write_text
+from tasks.atomic import write_text
 from tasks.errors import InputError
 from tasks.inputs.base import printable
+from tasks.inputs.open import whole
 from tasks.results.compact import MANY, compact, small_files
 from tasks.results.repair import require_sound
 from tasks.results.table import open_table
@@ -80,9 +82,13 @@ class Address:
         """Return the origins that it answers to.
 
         Raises:
-            InputError: they have to be given.
+            InputError: they have to be given, or are none.
         """
         if self.origins:
+            try:
+                OwnNames(self.origins)
+            except ValueError as error:
+                raise InputError(f"--origin: {error}") from None
             return list(self.origins)
         if self.host in ANY_ADDRESS:
             raise InputError(
@@ -110,8 +116,8 @@ def review(address: Address, choice: Choice, say: Say, keep: Keep | None = None)
     table = results_table()
     require_sound(table)
     open_table(table)
-    people = People(home())
-    if not address.alone and not people.names():
+    address.own_origins()
+    if not address.alone and not People(home()).names():
         raise InputError(LOGIN_NEEDED)
     refusal = "`digitflow review` of these results runs already"
     lock = f"review-{hashlib.sha256(table.encode()).hexdigest()[:16]}.lock"
@@ -200,7 +206,7 @@ def _found(choice: Choice) -> Choice:
     """Return the choice with its source as rows have it."""
     source = choice.source
     if source and "://" not in source:
-        source = printable(os.fsencode(absolute(source)))
+        source = printable(os.fsencode(whole(source)))
     return Choice(choice.reason, source and source.rstrip("/"), choice.run)
 
 

@@ -67,7 +67,7 @@ def _open(given: str, include: Sequence[str], exclude: Sequence[str]) -> Inputs:
     return _open_path(_existing(given), PathFilter(include, exclude))
 
 
-def _whole(given: str) -> Path:
+def whole(given: str) -> Path:
     """Return the absolute path; the root of results is one text however it was given."""
     path = absolute(given)
     # behind a link `..` is not the folder before it
@@ -75,7 +75,7 @@ def _whole(given: str) -> Path:
 
 
 def _existing(given: str) -> Path:
-    path = _whole(given)
+    path = whole(given)
     try:
         path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

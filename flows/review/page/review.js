@@ -30,12 +30,21 @@ async function ask(action, facts = {}) {
   return found;
 }
 
-async function image(number, which) {
-  const answer = await fetch(`/picture/${number}/${which}.png`);
+async function picturesOf(number) {
+  const answer = await fetch(`/picture/${number}`);
   if (!answer.ok) throw new Error(await answer.text());
+  const files = await answer.blob();
+  const first = Number(answer.headers.get("x-first"));
+  return Promise.all([
+    image(files.slice(0, first, "image/png"), "The picture to be judged"),
+    image(files.slice(first, files.size, "image/png"), "The digit as the model sees it"),
+  ]);
+}
+
+async function image(file, words) {
   const picture = new Image();
-  picture.src = URL.createObjectURL(await answer.blob());
-  picture.alt = which === "form" ? "The digit as the model sees it" : "The picture to be judged";
+  picture.src = URL.createObjectURL(file);
+  picture.alt = words;
   await picture.decode();
   picture.classList.toggle("small", picture.naturalWidth < SMALL);
   return picture;
@@ -43,8 +52,8 @@ async function image(number, which) {
 
 function load(number) {
   if (!loaded.has(number)) {
-    const both = Promise.all([image(number, "original"), image(number, "form")]);
-    loaded.set(number, both.then((pictures) => ({ pictures }), (error) => ({ error: error.message })));
+    const both = picturesOf(number).then((pictures) => ({ pictures }), (error) => ({ error: error.message }));
+    loaded.set(number, both);
   }
   return loaded.get(number);
 }
@@ -247,8 +256,9 @@ for (const name of CHOICES) {
 }
 
 addEventListener("pagehide", () => {
-  const body = new Blob([JSON.stringify({ page: PAGE })], { type: "application/json" });
-  navigator.sendBeacon("/api/leave", body);
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify({ page: PAGE });
+  fetch("/api/leave", { method: "POST", headers, body, keepalive: true }); // a beacon has no origin
 });
 addEventListener("pageshow", (event) => event.persisted && renew());
 

@@ -27,7 +27,7 @@ COMMANDS = [
         "corrections",
         "up",
     ),
-    *("credentials", "doctor", "repair"),
+    *("credentials", "doctor", "repair", "review"),
 ]
 
 
