@@ -35,6 +35,7 @@ def summary_of(table: str, files: int) -> Summary:
         model_version="m",
         canonical_version="1",
         max_error=0.005,
+        strictness=1.0,
         promise=promise_for(0.005, BAR_CALIBRATION.curves),
         device="cpu",
         provider="CPUExecutionProvider",
