@@ -25,8 +25,7 @@ from tasks.atomic import write_text
 from tasks.device import Device, reading_device
 from tasks.errors import DigitflowError, ModelError, RejectedInputs
 from tasks.gc_control import settled
-from tasks.holding.batches import held_files
-from tasks.holding.release import finish_decided
+from tasks.holding.release import looked_aside
 from tasks.inference.audit import with_audit
 from tasks.inference.batch import ReadPlan
 from tasks.inference.decision import Thresholds, guaranteed, possible_strictness
@@ -178,10 +177,9 @@ def _read(
     hold = begin_hold(writer) if settings.hold else None
     began, number = (hold.began, hold.number) if hold else (writer.version, None)
     with run_lock(run.folder, key, began, number):
-        finish_decided(run.table, run.folder.parent)
+        aside = looked_aside(run.table, run.folder.parent, holds=settings.hold)
         pending = find_pending(
-            *(listing, run.inputs, run.table, policy, run.folder / PENDING_FILE, bounds_of),
-            held_files(run.table),
+            *(listing, run.inputs, run.table, policy, run.folder / PENDING_FILE, bounds_of), aside
         )
         log_pending(pending, policy, run.console)
         plan = ReadPlan(

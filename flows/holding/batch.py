@@ -74,7 +74,13 @@ def begin(results: WriterContext) -> Hold:
     held = held_table(results.table)
     for table in (held, BatchLog(results.table).table):
         require_sound(table)
-    writer = held_writer(results.table, results.roots, results.run_id)
+    try:
+        writer = held_writer(results.table, results.roots, results.run_id)
+    except DigitflowError as error:
+        raise DigitflowError(
+            f"{error}; batches that are odd are held there: let this user write there, or turn "
+            "that off (hold: false, or without --hold)"
+        ) from error
     began = results.version + writer.version
     return Hold(results.table, writer, last_number(results), results.number_offset, began)
 

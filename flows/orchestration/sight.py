@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 
 from tasks.atomic import absolute
 from tasks.errors import InputError
-from tasks.holding.batches import held_files
-from tasks.holding.release import finish_decided
+from tasks.holding.release import looked_aside
 from tasks.inputs.base import Inputs, unprintable
 from tasks.inputs.listing import ROW_GROUP, Listing, bytes_of, write_listing
 from tasks.inputs.local import Files, Folder
@@ -72,8 +71,8 @@ def sight_of(settings: InboxSettings, originals: Originals, folder: Path) -> Sig
     listing = with_arrivals(listing, table)
     asked = {"again", "retry_rejected", "retry_review", "by_content"}
     policy = ReprocessPolicy(**settings.model_dump(include=asked))
-    finish_decided(table, home() / "runs")  # so that files of a released batch go
-    aside = held_files(table)
+    # what was decided is done, so that files of a released batch go
+    aside = looked_aside(table, home() / "runs", holds=settings.hold)
     new = pending_of(listing, inputs, table, policy, folder / "pending", bounds_of, aside).listing
     whole, partial = _whole(new, settings)
     if partial:

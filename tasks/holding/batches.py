@@ -71,6 +71,7 @@ class Action(StrEnum):
 
 
 DECIDED = (Action.PASSED, Action.RELEASED, Action.DROPPED)
+DECISION = "decided"  # of these there is one
 BY_DIGITFLOW = "digitflow"
 
 
@@ -148,12 +149,12 @@ class BatchLog:
             "reason": encodable(reason),
             "facts": json.dumps(batch.to_dict()),
         }
-        kind = "decided" if action in DECIDED else action.value
+        kind = DECISION if action in DECIDED else action.value
         rows = pa.Table.from_pylist([values], SCHEMA)
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._add(rows, f"{kind}/{batch.run_id}")
+                return self._add(rows, kind, batch.run_id)
             except CommitFailedError as error:
                 if time.monotonic() > deadline:
                     raise self._unwritable(error) from error
@@ -164,8 +165,8 @@ class BatchLog:
     def _unwritable(self, error: Exception) -> DigitflowError:
         return DigitflowError(f"{self.table} cannot be written: {error_text(error)}")
 
-    def _add(self, rows: pa.Table, transaction: str) -> bool:
-        """Commit rows unless that transaction is there; they follow the version looked at."""
+    def _add(self, rows: pa.Table, kind: str, run_id: str) -> bool:
+        """Commit rows unless that was done; they follow the version that was looked at."""
         if is_local(self.table):
             make_folder(Path(self.table))
         options = storage_options(self.table)
@@ -177,8 +178,12 @@ class BatchLog:
         )
         if version.version() == 0:
             sync_commit(self.table, 0)
+        transaction = f"{kind}/{run_id}"
         if version.transaction_version(transaction) is not None:
-            return False
+            if self._has(kind, run_id):
+                return False
+            # a lost machine has damaged the entry, and it was repaired away
+            transaction = f"{transaction}/{version.version()}"
         properties = CommitProperties(
             app_transactions=[Transaction(transaction, 1)], max_commit_retries=0
         )
@@ -190,6 +195,10 @@ class BatchLog:
             discard(added.path, self.table)
             raise
         return True
+
+    def _has(self, kind: str, run_id: str) -> bool:
+        actions = {entry.action for entry in self.entries([run_id])}
+        return bool(actions.intersection(DECIDED if kind == DECISION else [Action.HELD]))
 
     def states(self) -> States:
         """Return where the batches stand that were ever held."""

@@ -70,15 +70,22 @@ def runs_held(held: str) -> set[str]:
         return {run for _, run in _files_by_run(open_table(held))}
 
 
-def rows_of(held: str, runs: Collection[str]) -> pa.Table:
-    """Return all rows of some runs; none, where there is no table.
+def has_rows(held: str, runs: Collection[str]) -> bool:
+    """Tell whether some runs have rows here, whoever has written their files by now.
 
     Raises:
         DigitflowError: the table cannot be read.
     """
-    if not is_table(held):
-        return SCHEMA.empty_table()
-    return pa.Table.from_batches(scan(held, SCHEMA.names, of_runs(runs)), SCHEMA)
+    return is_table(held) and any(batch.num_rows for batch in scan(held, [RUN], of_runs(runs)))
+
+
+def rows_of(held: str, runs: Collection[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of some runs, a few at a time.
+
+    Raises:
+        DigitflowError: the table cannot be read.
+    """
+    return scan(held, SCHEMA.names, of_runs(runs))
 
 
 def remove(held: str, runs: Collection[str]) -> None:

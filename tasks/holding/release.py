@@ -5,11 +5,15 @@ killed: the commit has an id of its own, and only then the rows leave the table 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from tasks.holding.batches import Action, Batch, BatchLog
-from tasks.holding.held_rows import held_table, remove, rows_of, runs_held
-from tasks.results.commit import WriterContext, commit, make_table
+from tasks.errors import DigitflowError
+from tasks.holding.batches import Action, Batch, BatchLog, held_files
+from tasks.holding.held_rows import has_rows, held_table, remove, rows_of, runs_held
+from tasks.results.commit import WriterContext, commit_late, make_table
+from tasks.results.pending import HeldFiles
+from tasks.results.table import is_table
 from tasks.runs import goes_on
 
 
@@ -35,19 +39,18 @@ def release(batch: Batch, results: str, number_offset: int | None = None) -> Rel
         DigitflowError: a table cannot be read or written.
     """
     held = held_table(results)
-    rows = rows_of(held, batch.runs)
-    if not rows.num_rows:
+    if not has_rows(held, batch.runs):
         return None
     root, *more = batch.roots
     writer = WriterContext(
         *(results, root, batch.run_id, make_table(results)),
         more=tuple(more),
-        since=batch.began,
         number_offset=number_offset,
     )
-    done = commit(rows, f"{batch.run_id}/released", writer)
+    rows = partial(rows_of, held, batch.runs)
+    done = commit_late(rows, f"{batch.run_id}/released", writer, batch.began)
     remove(held, batch.runs)
-    return Released(done.rows, done.others)
+    return Released(done.rows, done.others) if done else None
 
 
 def finish_decided(results: str, runs: Path) -> list[str]:
@@ -71,3 +74,24 @@ def finish_decided(results: str, runs: Path) -> list[str]:
         if entry.action in (Action.PASSED, Action.RELEASED):
             release(entry.batch, results)
     return undone
+
+
+def looked_aside(results: str, runs: Path, *, holds: bool) -> HeldFiles | None:
+    """Do what was decided and left undone, and return what held rows say of files; None: nothing.
+
+    Args:
+        results: folder or URL of the results.
+        runs: folder of the runs of this machine.
+        holds: who looks holds batches; who does not may have no access to where held rows lie.
+
+    Raises:
+        DigitflowError: a table cannot be read or written.
+    """
+    try:
+        is_table(held_table(results))
+    except DigitflowError:
+        if holds:
+            raise
+        return None
+    finish_decided(results, runs)
+    return held_files(results)

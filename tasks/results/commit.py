@@ -14,7 +14,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,7 +78,6 @@ class WriterContext:
     more: tuple[str, ...] = ()  # roots, where the run reads several
     redecides: bool = False  # its rows are of pictures that were read before, and are not opened
     files_by_run: bool = False  # files are named by the run: see tasks/holding/held_rows.py
-    since: int | None = None  # number after which any other reading is later than its rows
     other_runs: set[str] = field(default_factory=set)  # runs that have written about the root since
     other_commits: set[int] = field(default_factory=set)  # numbers of those commits
     number_offset: int | None = None  # by which numbers are above versions
@@ -185,7 +184,7 @@ def commit_changed(change: Callable[[], pa.Table], writer: WriterContext) -> int
         latest = open_table(writer.table)
         rows = change()
         if rows.num_rows:
-            _add(latest, rows, [], writer)
+            _add(latest, rows.to_batches(), rows.schema, [], writer)
         return int(rows.num_rows)
 
     return _until_there_is_room(writer.table, attempt)
@@ -215,49 +214,135 @@ def _commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committe
         return Committed(rows.num_rows, 0)
     _note_others(latest, writer)
     fresh = _without(rows, latest, writer) if writer.other_runs else rows
-    if writer.since is not None:
-        fresh = _not_read_since(fresh, latest, writer, writer.since)
     others = int(pc.sum(pc.equal(rows["page"], 0)).as_py()) - _files(fresh)
     if fresh.num_rows:
-        _add(latest, fresh, [Transaction(transaction, 1)], writer)
+        _add(latest, fresh.to_batches(), fresh.schema, [Transaction(transaction, 1)], writer)
     return Committed(fresh.num_rows, others)
 
 
+def commit_late(
+    scan: Callable[[], Iterable[pa.RecordBatch]],
+    transaction: str,
+    writer: WriterContext,
+    since: int,
+) -> Committed | None:
+    """Add rows that were read before other commits, however many; None: that was done before.
+
+    Of a file that any commit after a number has rows of, whatever it was then, the later reading
+    stays the current one: rows that were held are not to supersede what was read after them.
+
+    Args:
+        scan: gives the rows, with the columns of SCHEMA; they are never all in memory, unless
+            somebody has partitioned the table.
+        transaction: of the commit.
+        writer: which run commits.
+        since: the number.
+
+    Raises:
+        DigitflowError: others kept writing for too long, or the table cannot be written.
+    """
+    return _until_there_is_room(
+        writer.table, lambda: _commit_late(scan, transaction, writer, since)
+    )
+
+
+def _commit_late(
+    scan: Callable[[], Iterable[pa.RecordBatch]],
+    transaction: str,
+    writer: WriterContext,
+    since: int,
+) -> Committed | None:
+    latest = open_table(writer.table)
+    if latest.transaction_version(transaction) is not None:
+        return None
+    later = _read_since(latest, writer, since)
+    rows = others = 0
+
+    def fresh() -> Iterator[pa.RecordBatch]:
+        nonlocal rows, others
+        for batch in scan():
+            stays = (key not in later for key in _keys(batch, _FILE))
+            kept = batch.filter(pa.array(stays, pa.bool_()))
+            rows += kept.num_rows
+            others += _files(batch) - _files(kept)
+            yield kept
+
+    _add(latest, fresh(), SCHEMA, [Transaction(transaction, 1)], writer)
+    return Committed(rows, others)
+
+
+def _read_since(latest: DeltaTable, writer: WriterContext, since: int) -> set[Any]:
+    """Return root and path of each file that a commit after a number has rows of."""
+
+    def later(text: Text) -> pc.Expression:
+        return of_roots(writer.roots, text) & COUNTS & (pc.field("commit_version") > since)
+
+    found = scanner_of(dataset_of(latest, writer.table), later, _FILE).to_table()
+    return set(_keys(found, _FILE))
+
+
 def _add(
-    latest: DeltaTable, rows: pa.Table, transactions: list[Transaction], writer: WriterContext
+    latest: DeltaTable,
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    transactions: list[Transaction],
+    writer: WriterContext,
 ) -> None:
+    """Add rows, if there are any, in the one commit that follows a version."""
+    number = _number(latest, writer)
+    numbered = _Numbered(batches, number)
+    if is_partitioned(latest):
+        rows = pa.Table.from_batches(numbered, schema)
+        if rows.num_rows:
+            properties = _properties(writer, number, rows.num_rows, transactions)
+            append_partitioned(latest, writer.table, rows, properties)
+        return
+    table = writer.table
+    storage = storage_of(table, storage_options(table))
+    start = writer.run_id if writer.files_by_run else "rows"
+    added = write_rows(numbered, schema, storage, table, start)
+    if not numbered.rows:
+        discard(added.path, table)
+        return
+    try:
+        properties = _properties(writer, number, numbered.rows, transactions)
+        commit_files(latest, table, [added], schema, properties)
+    except CommitFailedError:  # the next attempt has another number
+        discard(added.path, table)
+        raise
+
+
+class _Numbered:
+    """Gives rows the number of their commit, and counts them, as they pass."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch], number: int) -> None:
+        """Take the rows, and the number."""
+        self._batches, self._number = batches, number
+        self.rows = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        """Yield them."""
+        for batch in self._batches:
+            column = batch.schema.get_field_index("commit_version")
+            number = pa.repeat(pa.scalar(self._number, pa.int64()), batch.num_rows)
+            self.rows += batch.num_rows
+            yield batch.set_column(column, batch.schema.field(column), number)
+
+
+def _properties(
+    writer: WriterContext, number: int, rows: int, transactions: list[Transaction]
+) -> CommitProperties:
     guards = (hashlib.sha256(root.encode()).hexdigest() for root in dict.fromkeys(writer.roots))
-    properties = CommitProperties(
+    return CommitProperties(
         custom_metadata={
-            **{ROOT: writer.root, RUN: writer.run_id, ROWS: rows.num_rows},
+            **{ROOT: writer.root, RUN: writer.run_id, ROWS: rows},
             **({MORE: json.dumps(writer.more)} if writer.more else {}),
-            NUMBER: _number(latest, writer),
+            NUMBER: number,
             **({DECIDES: "yes"} if writer.redecides else {}),
         },
         app_transactions=[*transactions, *(Transaction(f"root/{guard}", 1) for guard in guards)],
         max_commit_retries=0,
     )
-    _append(latest, rows, writer, properties)
-
-
-def _append(
-    latest: DeltaTable, rows: pa.Table, writer: WriterContext, properties: CommitProperties
-) -> None:
-    table = writer.table
-    number = pa.repeat(pa.scalar(_number(latest, writer), pa.int64()), rows.num_rows)
-    column = rows.schema.get_field_index("commit_version")
-    numbered = rows.set_column(column, rows.schema.field(column), number)
-    if is_partitioned(latest):
-        append_partitioned(latest, table, numbered, properties)
-        return
-    storage = storage_of(table, storage_options(table))
-    start = writer.run_id if writer.files_by_run else "rows"
-    added = write_rows(numbered.to_batches(), numbered.schema, storage, table, start)
-    try:
-        commit_files(latest, table, [added], numbered.schema, properties)
-    except CommitFailedError:  # the next attempt has another number
-        discard(added.path, table)
-        raise
 
 
 def _number(latest: DeltaTable, writer: WriterContext) -> int:
@@ -317,22 +402,6 @@ def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Ta
         for each, vanished in zip(_keys(rows, key), gone, strict=True)
     )
     return rows.filter(pa.array(fresh, pa.bool_()))
-
-
-def _not_read_since(
-    rows: pa.Table, latest: DeltaTable, writer: WriterContext, since: int
-) -> pa.Table:
-    """Return the rows of files that no commit after a number has rows of, whatever they were then.
-
-    Rows that were held come late: they are not to supersede what was read after them.
-    """
-
-    def later(text: Text) -> pc.Expression:
-        return of_roots(writer.roots, text) & COUNTS & (pc.field("commit_version") > since)
-
-    found = scanner_of(dataset_of(latest, writer.table), later, _FILE).to_table()
-    known = set(_keys(found, _FILE))
-    return rows.filter(pa.array((key not in known for key in _keys(rows, _FILE)), pa.bool_()))
 
 
 def last_number(writer: WriterContext) -> int:

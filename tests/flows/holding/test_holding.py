@@ -13,7 +13,7 @@ from flows.console import Console
 from flows.holding import batch as batch_file
 from flows.holding.decisions import decide, held_batches, shown
 from flows.predict import predict
-from tasks.errors import InputError
+from tasks.errors import DigitflowError, InputError
 from tasks.holding.batches import Action, BatchLog
 from tasks.holding.held_rows import held_table, runs_held
 from tasks.read_settings import PredictSettings
@@ -162,6 +162,17 @@ def test_without_hold_what_is_held_or_dropped_is_not_read_behind_the_back_of_who
     assert set(results(home).values()) == {every.run_id}
 
 
+def test_where_held_rows_cannot_lie_a_run_says_how_to_go_without(
+    home: Path, folder: Path, read: Any
+) -> None:
+    put(folder, one=encoded(bar(1)))
+    home.mkdir()
+    (home / "results-held").write_text("a file")
+    with pytest.raises(DigitflowError, match=r"results-held cannot be .*hold: false"):
+        read()
+    assert read(hold=False).files == 1
+
+
 def test_what_was_read_again_meanwhile_stays_as_it_was_read_last(
     home: Path, folder: Path, read: Any
 ) -> None:
@@ -221,7 +232,7 @@ what, step, *values = sys.argv[1:]
 module, name = {
     "judge": (predict_file, "judge_batch"),
     "record": (BatchLog, "add"),
-    "commit": (release, "commit"),
+    "commit": (release, "commit_late"),
     "remove": (release, "remove"),
     "end": (predict_file, "summarise"),
 }[step]
