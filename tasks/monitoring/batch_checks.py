@@ -42,6 +42,7 @@ CONTROL_HABIT = 0.05  # of the share right: batches of one source differ by as m
 CONTROL_RISK = 1e-5  # of a false alarm by control digits
 
 MORE_TURNED, SHARE_TURNED = 3, 0.12  # pictures that have to be clearer in another view
+CLEAR_TURNED = 0.6  # of them are clear in it: of letters some look like digits in any view
 
 CAUSES = (HoldReason.REPEATED, HoldReason.MIRRORED, HoldReason.TURNED, HoldReason.INVERTED)
 """Reasons that explain others, and are named before them."""
@@ -232,5 +233,6 @@ def _clearer(views: Views | None) -> str | None:
     if not views or not views.turned:
         return None
     view = max(views.turned, key=lambda name: views.turned[name])
-    more = views.turned[view] - views.upright
-    return view if more >= max(MORE_TURNED, SHARE_TURNED * views.pictures) else None
+    count, more = views.turned[view], views.turned[view] - views.upright
+    clearer = more >= max(MORE_TURNED, SHARE_TURNED * views.pictures)
+    return view if clearer and count >= CLEAR_TURNED * views.pictures else None

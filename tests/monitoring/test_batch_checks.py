@@ -119,12 +119,13 @@ def test_pictures_that_are_clear_only_when_they_are_turned_are_called_turned() -
     turned = Views(pictures=20, upright=5, turned={"upside down": 19, "mirrored": 6})
     mirrored = Views(pictures=20, upright=8, turned={"upside down": 6, "mirrored": 18})
     upright = Views(pictures=20, upright=17, turned={"upside down": 15, "mirrored": 18})
+    letters = Views(pictures=20, upright=2, turned={"upside down": 5, "mirrored": 8})
     batch = profile(300, 50)
     first = [
         [each.reason for each in findings(batch.model_copy(update={"views": views}), BEFORE)[:1]]
-        for views in (turned, mirrored, upright)
+        for views in (turned, mirrored, upright, letters)
     ]
-    assert first == [[HoldReason.TURNED], [HoldReason.MIRRORED], []]
+    assert first == [[HoldReason.TURNED], [HoldReason.MIRRORED], [], []]
 
 
 def test_what_explains_the_rest_is_named_first_and_what_follows_from_it_last() -> None:
