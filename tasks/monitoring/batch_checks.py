@@ -16,7 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from tasks.contracts.base import Contract
-from tasks.monitoring.batch_features import FEATURES, Estimate, Feature, of_share
+from tasks.monitoring.batch_features import (
+    FEATURES,
+    LEAST_PICTURES,
+    Estimate,
+    Feature,
+    of_share,
+)
 from tasks.monitoring.batch_profile import MIRRORED, BatchProfile, Control, Views, together
 from tasks.monitoring.hold_reasons import HoldReason
 
@@ -97,6 +103,7 @@ def findings(
     """
     known = known or limits()
     before = grouped(earlier)[:MOST_EARLIER]
+    batch = _with_last(batch, earlier)
     found = [
         Finding(
             reason=feature.reason,
@@ -113,6 +120,19 @@ def findings(
     for finding in sorted([*found, *others], key=_place):
         strongest.setdefault(finding.reason, finding)
     return list(strongest.values())
+
+
+def _with_last(batch: BatchProfile, earlier: Sequence[BatchProfile]) -> BatchProfile:
+    """Return a batch that is too small to be compared together with the last before it.
+
+    So a source is watched that is read every few minutes: what is wrong with it shows once enough
+    pictures have come.
+    """
+    for profile in earlier:
+        if batch.pictures >= LEAST_PICTURES:
+            break
+        batch = together(batch, profile)
+    return batch
 
 
 def _place(finding: Finding) -> tuple[int, float]:

@@ -83,6 +83,14 @@ def test_small_batches_that_follow_each_other_are_compared_as_one() -> None:
     assert HoldReason.INVERTED in reasons(profile(300, 50, polarity="light_on_dark"), small)
 
 
+def test_an_inbox_with_few_pictures_at_a_time_is_held_once_enough_have_come() -> None:
+    ordinary = [profile(6, seed) for seed in range(60)]
+    broken = [profile(6, seed, polarity="light_on_dark") for seed in range(60, 64)]
+    assert not findings(profile(6, 70), ordinary)
+    assert not findings(profile(6, 70), ordinary[:2])
+    assert HoldReason.INVERTED in reasons(broken[0], [*broken[1:], *ordinary])
+
+
 def test_every_reason_has_a_meaning_of_its_own() -> None:
     assert set(MEANINGS) == set(HoldReason)
     assert len(set(MEANINGS.values())) == len(HoldReason)
