@@ -243,7 +243,7 @@ def _of_views(views: Views | None, before: Sequence[BatchProfile]) -> Iterator[F
     yield Finding(
         reason=HoldReason.MIRRORED if view == MIRRORED else HoldReason.TURNED,
         sentence=f"of {views.pictures} pictures {views.upright} show a digit clearly as they lie, "
-        f"{count} {view}",
+        f"{count} once they are {view}",
         strength=round((count - views.upright) / max(1.0, count**0.5), 2),
     )
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from time import process_time
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.data.snapshot import Part, ingest, load
-from tasks.decoding.decode import Picture
+from tasks.decoding.decode import Picture, decode
 from tasks.device import cpu
 from tasks.inference.batch import ReadPlan, read_chunks
 from tasks.inference.decision import guaranteed
@@ -57,7 +58,7 @@ from tasks.monitoring.control_digits import Sampled, control_digits, sampled_of
 from tasks.monitoring.control_reading import FilesInMemory, NoWatchdog
 from tasks.monitoring.hold_reasons import HoldReason
 from tasks.monitoring.picture_look import Look
-from tasks.monitoring.second_look import CLOSER, sample_size
+from tasks.monitoring.second_look import CLOSER, sample_size, with_sample
 from tasks.monitoring.turned_views import VIEWS, clear_views
 from tasks.registry.registry import bundled_model
 from tasks.settings import home
@@ -469,6 +470,23 @@ def control_row(pools: Pools, source: Source, batches: int) -> tuple[float, floa
     return right / pictures, found / drawn_digits, drawn_digits
 
 
+def time_share(source: Source, digits: Digits, pictures: int) -> float:
+    """Return what the second look costs, of the processor time of reading a batch."""
+    random = np.random.default_rng([SHOWN_SEED, 11])
+    drawn_now = [drawn(source, wish, digits, random) for wish, _ in wishes(pictures, random)]
+    files = [cv2.imencode(".png", each)[1].tobytes() for each in drawn_now]
+    model, size = reader(), sample_size(pictures)
+    began = process_time()
+    rows = model.read(files)
+    read = process_time() - began
+    written = [n for n, digit in enumerate(rows["digit"].to_pylist()) if digit is not None]
+    began = process_time()
+    pages = [page_of(decode(files[n])) for n in written[: size.pictures]]
+    profile = profile_of(rows.to_batches())
+    with_sample(profile, pages, size.controls, model.session, model.thresholds, seed=1)
+    return (process_time() - began) / read
+
+
 def main() -> int:
     """Print the tables; exit code 1 if less is reached than is asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -513,11 +531,14 @@ def shown(pools: Pools, each: int) -> bool:
         names = ", ".join(f"{name} {often}" for name, often in named.most_common(3))
         print(f"{damage:15} {hold:5} {right:13} {first:12} {alone:14} {tenth:15}   {names}")
         missed |= right < 0.95 * each
-    print(f"\n{'control digits':15} {'truth':>7} {'estimate':>9} {'points':>7} {'drawn':>6}")
+    print(f"\n{'control digits':15} {'truth':>7} {'estimate':>9} points {'drawn':>6}   time")
     for source in shown_sources():
         truth, estimate, number = control_row(pools, source, 2 * each)
         points = 100 * (estimate - truth)
-        print(f"{source.kind:15} {truth:7.2%} {estimate:9.2%} {points:+7.2f} {number:6}")
+        time = time_share(source, pools.digits, 25 * each)
+        print(
+            f"{source.kind:15} {truth:7.2%} {estimate:9.2%} {points:+6.2f} {number:6} {time:6.1%}"
+        )
         chance = 0.0 if each == 20 else 2.6 * (truth * (1 - truth) / number) ** 0.5
         missed |= abs(estimate - truth) > 0.02 + chance
     return missed
