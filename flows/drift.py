@@ -8,7 +8,9 @@ from typing import Any
 from flows.artifacts import publish_report
 from flows.console import Console
 from tasks.atomic import write_text
+from tasks.holding.batches import BatchLog
 from tasks.monitoring.audit import Period
+from tasks.monitoring.batch_profile import Control
 from tasks.monitoring.drift import Drift, drift
 from tasks.progress import ProgressLog
 from tasks.reporting.document import Report, to_html
@@ -50,7 +52,7 @@ def show_drift(source: str, by: Period, console: Console) -> DriftPage:
     Raises:
         DigitflowError: the results cannot be read.
     """
-    found = _found(by, source)
+    found = found_by(by, source)
     report = _report(found, by)
     file = open_run(KEY, home()) / REPORT_FILE
     write_text(file, to_html(report))
@@ -63,13 +65,23 @@ def show_drift(source: str, by: Period, console: Console) -> DriftPage:
 def publish_drift(log: ProgressLog) -> None:
     """Show in the Prefect UI what was read week by week, where there are results."""
     if is_table(results_table()):
-        report = _report(_found("week"), "week")
+        report = _report(found_by("week"), "week")
         publish_report(KEY, report)
         log.log("Drift", report.lead)
 
 
-def _found(by: Period, source: str = "") -> list[Drift]:
-    return drift(results_table(), datetime.now(UTC) - BACK[by], by, source)
+def found_by(by: Period, source: str = "") -> list[Drift]:
+    """Return what was read, and how control digits were, of sources whose name contains a text."""
+    table, since = results_table(), datetime.now(UTC) - BACK[by]
+    found = drift(table, since, by, source)
+    by_source = {each.source: each for each in found}
+    for batch in BatchLog(table).counting(since) if found else ():
+        control = batch.profile.get("control")
+        if control and (of_source := by_source.get(batch.source)):
+            read = Control.from_dict(control)
+            at = datetime.fromisoformat(batch.started_at)
+            of_source.add_controls(at, by, read.drawn, read.right)
+    return found
 
 
 def _report(found: Sequence[Drift], by: Period) -> Report:

@@ -44,6 +44,7 @@ from tasks.storage.journal import actor
 from tasks.visible import encodable
 
 BATCHES = "batches"
+FEW = 1_024  # entries in memory at once
 SCHEMA = pa.schema(
     [
         pa.field("root", pa.string(), nullable=False),  # all roots, as a person reads them
@@ -239,6 +240,13 @@ class BatchLog:
         decided = {entry.batch.run_id: entry.batch for entry in entries}
         return [decided[row["run_id"]] for row in rows[-most:]]
 
+    def counting(self, since: datetime) -> Iterator[Batch]:
+        """Yield the batches that count by a decision since a time, in no order, one at a time."""
+        counts = pa.array([Action.PASSED.value, Action.RELEASED.value], pa.string())
+        wanted = pc.field("action").isin(counts) & (pc.field("at") >= pa.scalar(since))
+        for row in self._rows(["facts"], wanted):
+            yield Batch.from_dict(json.loads(row["facts"]))
+
     def passed_batches(self, runs: Collection[str]) -> list[str]:
         """Return the batches with rows of these runs that nothing was odd about."""
         return [row["run_id"] for row in self._passed(runs)]
@@ -266,8 +274,9 @@ class BatchLog:
             return
         with reading(self.table):
             version = DeltaTable(self.table, storage_options=storage_options(self.table))
-            rows = as_written(version, self.table).to_table(columns=columns, filter=wanted)
-        yield from rows.to_pylist()
+            dataset = as_written(version, self.table)
+            for batch in dataset.to_batches(columns=columns, filter=wanted, batch_size=FEW):
+                yield from batch.to_pylist()
 
 
 def held_files(results: str) -> HeldFiles | None:

@@ -7,7 +7,7 @@ are no readings.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -32,7 +32,13 @@ class PeriodFacts:
     digits: Counter[int] = field(default_factory=Counter)  # read, or for review
     confidence: float = 0.0  # the sum of those
     audit: AuditedError | None = None  # None: nothing was drawn
-    control: float | None = None  # share of control digits that were right; None: there are none
+    controls: int = 0  # digits with known answers that were drawn in the look of its batches
+    controls_right: int = 0
+
+    @property
+    def control(self) -> float | None:
+        """Return the share of the control digits that were right; None: there are none."""
+        return self.controls_right / self.controls if self.controls else None
 
     @property
     def found(self) -> int:
@@ -59,6 +65,12 @@ class Drift:
 
     source: str
     periods: dict[date, PeriodFacts]  # by their first day, in order; empty ones between
+
+    def add_controls(self, at: datetime, by: Period, drawn: int, right: int) -> None:
+        """Count the control digits of a batch in its period, if that is among these."""
+        if facts := self.periods.get(_start(at, by)):
+            facts.controls += drawn
+            facts.controls_right += right
 
     @property
     def found(self) -> int:
@@ -120,6 +132,13 @@ def _without_gaps(
     while at <= last:
         yield at, periods.get(at, PeriodFacts())
         at = _next(at, by)
+
+
+def _start(at: datetime, by: Period) -> date:
+    day = at.astimezone(UTC).date()
+    if by == "month":
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday() if by == "week" else 0)
 
 
 def _next(start: date, by: Period) -> date:

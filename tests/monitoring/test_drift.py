@@ -83,3 +83,17 @@ def test_models_are_counted_together(table: str) -> None:
     [only] = found.periods.values()
     assert only.audit
     assert only.audit.error == pytest.approx(0.5)
+
+
+def test_control_digits_count_in_the_period_of_their_batch_if_something_was_read_in_it(
+    table: str,
+) -> None:
+    store(table, read_row("a.png", read_at=FIRST))
+    [found] = drift(table, SINCE, "week")
+    for at, right in ((FIRST, 9), (FIRST + timedelta(days=4), 8), (FIRST + WEEK, 0)):
+        found.add_controls(at, "week", 10, right)
+    [only] = found.periods.values()
+    assert (only.controls, only.control) == (20, 0.85)
+    [by_month] = drift(table, SINCE, "month")
+    by_month.add_controls(FIRST + WEEK, "month", 10, 5)
+    assert [each.control for each in by_month.periods.values()] == [0.5]

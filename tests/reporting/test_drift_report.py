@@ -45,7 +45,7 @@ def test_charts_are_there_only_for_what_is_known() -> None:
     [section] = drift_report([drift_of(week(10, unanswered))], "week").sections
     assert len(section.figures) == 3
     with_control = week(10)
-    with_control.control = 0.99
+    with_control.controls, with_control.controls_right = 100, 99
     [section] = drift_report([drift_of(with_control, PeriodFacts())], "month").sections
     assert section.figures[-1].title == "Control digits that were right by month"
 
