@@ -130,6 +130,18 @@ class Corrections:
             facts = {"digit": kept.before, "half": str(kept.half), "reason": "undone"}
             self._journal.append(KEEP, kept.picture, **asdict(said), **facts)
 
+    def forget(self, picture: Pixels, reason: str) -> None:
+        """Delete a picture that shows no digit after all; nothing where it is not kept.
+
+        Raises:
+            DigitflowError: it cannot be deleted.
+        """
+        if not self.folder.is_dir():
+            return
+        with self._changing():
+            if file := self._file(digest_of(picture)):
+                self._remove(file, reason)
+
     def remove(self, chosen: Callable[[Correction], bool], reason: str) -> list[Correction]:
         """Delete the corrections that are chosen, and return them.
 

@@ -73,6 +73,17 @@ def test_undoing_gives_back_the_answer_before_and_then_nothing(kept: Corrections
     kept.undo(answers[0])  # pressed twice
 
 
+def test_a_picture_that_shows_no_digit_after_all_is_forgotten(kept: Corrections) -> None:
+    picture = page()
+    kept.forget(picture, "no digit")
+    assert not kept.folder.exists()
+    kept.keep(picture, 3)
+    kept.forget(page(), "no digit")
+    assert len(kept.kept()) == 1
+    kept.forget(picture, "no digit")
+    assert kept.kept() == []
+
+
 def test_undoing_an_answer_that_was_there_already_changes_nothing(kept: Corrections) -> None:
     picture = page()
     kept.keep(picture, 3)

@@ -10,6 +10,7 @@ import pytest
 
 from flows.cli.main import main
 from flows.console import Console
+from flows.promote import Answer, follow_answer
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.read_settings import PredictSettings
@@ -131,6 +132,23 @@ def test_promoting_what_was_judged_against_another_champion_judges_it_again(
     assert promoted["evidence"]["run"].startswith("judge-")
     verdict = json.loads((home / "runs" / promoted["evidence"]["run"] / "verdict.json").read_text())
     assert verdict["accepted"]
+
+
+def test_an_approval_is_a_promotion_by_its_rules_and_says_who_gave_it(
+    versions: list[str], home: Path
+) -> None:
+    yes, no = Answer(True, "looks right", "Ada"), Answer(False, "odd sevens", "Bob")
+    quiet, registry = Console(quiet=True), Registry(home / "models")
+    assert follow_answer(versions[0], no, quiet) == "rejected by Bob: odd sevens"
+    assert registry.history()[-1]["action"] == "refuse"
+    assert "did not pass the gate" in str(follow_answer(versions[2], yes, quiet))
+    assert serving(home) == versions[1]
+    assert follow_answer(versions[0], yes, quiet) is None  # judged again, against what serves
+    assert serving(home) == versions[0]
+    assert registry.history()[-1]["reason"] == "approved by Ada: looks right"
+    assert follow_answer(versions[0], yes, quiet) is None
+    assert "it serves already" in str(follow_answer(versions[0], no, quiet))
+    assert serving(home) == versions[0]
 
 
 def test_a_folder_that_was_registered_since_the_verdict_counts_at_the_promotion(

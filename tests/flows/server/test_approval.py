@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flows.orchestration.approval import WAITS
 from tasks.registry.registry import Registry
 from tests.flows.server.own_server import FINAL, Own, own_server, until, worker_of
 from tests.helpers import register_champion
@@ -54,6 +55,12 @@ def resume(own: Own, run: str, **answer: Any) -> dict[str, Any]:
     return done
 
 
+def events_of(own: Own, run: str) -> set[str]:
+    """Return the names of the events of a run."""
+    about = {"filter": {"resource": {"id": [f"prefect.flow-run.{run}"]}}, "limit": 50}
+    return {event["event"] for event in own.api.post("/events/filter", about)["events"]}
+
+
 def trainings(home: Path) -> int:
     return len(list((home / "runs").glob("train-*")))
 
@@ -68,6 +75,7 @@ def test_a_suspended_training_holds_no_place_and_its_answer_decides(
         assert suspended(own, first)["name"].endswith("right, accepted, waits for approval")
         waits = registry.history()[-1]
         assert (waits["action"], waits["evidence"]["flow_run"]) == ("ask", first)
+        until(lambda: WAITS in events_of(own, first))  # or it could be taken for dead
         second = ask_to_train(own, npz_sample, seed=2)  # its place is free
         suspended(own, second)
         assert registry.serving_name() == "tiny"
