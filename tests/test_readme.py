@@ -93,6 +93,14 @@ ELSEWHERE = {
         "tests/flows/holding/test_holding.py",
     ),
     'digitflow take-back RUN --reason "wrong folder"': "tests/results/test_take_back.py",
+    **dict.fromkeys(
+        (
+            *("digitflow review", "digitflow review --source scans/ --reason ambiguous"),
+            "digitflow review --add-person Ada",
+            "digitflow review --host 192.0.2.5",
+        ),
+        "tests/flows/review/test_serve.py",
+    ),
     "digitflow models upgrade": "tests/flows/maintenance/test_upgrade.py",
     "export DIGITFLOW_MODELS=s3://bucket/models": "tests/flows/test_shared_models.py",
     INSTALL: "tests/test_wheel.py",

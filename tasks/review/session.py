@@ -57,6 +57,7 @@ class _Reviewer:
     answered: list[tuple[int, WaitingPicture]] = field(default_factory=list)  # in order
     skipped: set[int] = field(default_factory=set)
     first: list[int] = field(default_factory=list)  # undone: shown before all others
+    choice: Choice = EVERYTHING
 
 
 class ReviewSession:
@@ -278,7 +279,9 @@ class ReviewSession:
         self._leases.renew(reviewer)
         ours, left, skipped = self._of(reviewer), 0, 0
         chosen = list[int]()
+        # what is undone is shown whatever was chosen meanwhile, until something else is chosen
         first = [number for number in ours.first if number in self._pictures]
+        first = first if choice == ours.choice else []
         for number in dict.fromkeys([*first, *self._pictures]):
             if not (number in first or choice.has(self._pictures[number])):
                 continue
@@ -288,7 +291,7 @@ class ReviewSession:
             elif len(chosen) < count and self._leases.is_free_for(reviewer, number):
                 chosen.append(number)
         self._leases.hold(reviewer, chosen)
-        ours.first = first
+        ours.first, ours.choice = first, choice
         return Upcoming(
             pictures=[(number, self._pictures[number]) for number in chosen],
             left=left,

@@ -139,6 +139,15 @@ def test_what_is_undone_after_it_is_committed_waits_again_and_can_be_answered(ta
     assert session.left == 4
 
 
+def test_what_is_undone_is_shown_until_something_else_is_chosen(table: str) -> None:
+    session = session_of(table)
+    answer_next(session, "7")
+    assert shown(session, "Ada", source="/elsewhere") == []
+    session.undo("Ada")
+    assert shown(session, "Ada", source="/elsewhere") == FIVE[:1]
+    assert shown(session, "Ada", source="/nowhere") == []
+
+
 def test_nobody_undoes_what_another_has_answered(table: str) -> None:
     session = session_of(table)
     answer_next(session, "7", "Ada")

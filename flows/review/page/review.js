@@ -156,9 +156,13 @@ function describe(picture) {
   byId("path").title = `${picture.source}/${picture.path}`;
   byId("likely").replaceChildren(...picture.likely.map(bar));
   const likeliest = picture.likely[0];
-  byId("confirm-words").textContent = likeliest ? `It is a ${likeliest[0]}` : "Confirm";
-  for (const button of byId("digits").children) button.classList.toggle("likeliest", Number(button.dataset.act) === likeliest?.[0]);
+  mark(likeliest?.[0]);
   byId("picture").setAttribute("aria-label", likeliest ? `Picture, likeliest a ${likeliest[0]} by ${percent(likeliest[1])}` : "Picture");
+}
+
+function mark(digit) {
+  byId("confirm-words").textContent = digit === undefined ? "Confirm" : `It is a ${digit}`;
+  for (const button of byId("digits").children) button.classList.toggle("likeliest", Number(button.dataset.act) === digit);
 }
 
 function bar([digit, share]) {
@@ -198,10 +202,12 @@ function finish(found) {
   if (others > 0) words.push(`Others are looking at the last ${others.toLocaleString("en")}.`);
   if (found.skipped) words.push(`${found.skipped.toLocaleString("en")} that you skipped wait.`);
   words.push("What comes is shown here by itself.");
-  byId("done-title").textContent = found.left ? "Nothing left for you" : "All done";
+  const some = CHOICES.some((name) => byId(name).value);
+  byId("done-title").textContent = found.left ? "Nothing left for you" : some ? "Nothing left by this filter" : "All done";
   byId("done-words").textContent = words.filter(Boolean).join(" ");
   byId("again").hidden = !found.skipped;
   enable(false, false);
+  mark();
   tell(byId("done-title").textContent);
   timer = setTimeout(renew, POLL_MS);
 }

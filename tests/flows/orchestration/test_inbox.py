@@ -27,6 +27,9 @@ from tasks.errors import DigitflowError, InputError
 from tasks.read_settings import InboxSettings, PredictSettings
 from tasks.results import table
 from tasks.results.commit import commit, writer_of
+from tasks.review.answers import NO_DIGIT
+from tasks.review.journal import AnswerJournal
+from tasks.review.session import ReviewSession
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.processes
@@ -461,3 +464,25 @@ def test_a_folder_for_batches_that_cannot_be_used_is_refused_before_anything_is_
     with pytest.raises(InputError, match=r"batches_to: .*missing/folder cannot be made"):
         look(batches_to=str(tmp_path / "missing" / "folder"))
     assert look().summary is not None
+
+
+def test_what_a_person_has_answered_goes_with_the_next_tick_and_is_never_read_again(
+    home: Path, tmp_path: Path, inbox: Path, look: Any
+) -> None:
+    for name, picture in (("a.png", UNSURE), ("b.png", UNSURE), ("c.png", UNSURE)):
+        put(inbox, name, picture)
+    move = {"after": "move", "move_to": str(home / "read"), "rejected_to": str(home / "bad")}
+    assert look(**move).summary.review == 3
+    assert names(inbox) == ["a.png", "b.png", "c.png"]
+    results = str(home / "results")
+    session = ReviewSession(results, "review-1", AnswerJournal(tmp_path / "said", results))
+    for said in ("4", NO_DIGIT):
+        [(number, _)] = session.upcoming("Ada").pictures
+        session.answer("Ada", "Ada", number, said)
+    session.stop()
+    assert look(**move, again=True).moved == 2
+    assert names(inbox) == ["c.png"]
+    assert (names(home / "read"), names(home / "bad")) == (["a.png"], ["b.png"])
+    assert look(**move, retry_review=True).moved == 0
+    expected = {"a.png": ("read", 4), "b.png": ("rejected", None), "c.png": ("review", 7)}
+    assert rows(home) == expected

@@ -1,6 +1,6 @@
 """A person in a real browser, by keys alone: every answer is kept, whoever else is at work.
 
-`DIGITFLOW_TEST_PICTURES` names a folder for pictures of the page, for who wants to look at them.
+`PICTURES_OF_REVIEW` names a folder for pictures of the page, for who wants to look at them.
 """
 
 import os
@@ -29,7 +29,7 @@ COUNT = 200
 PATIENCE_S = 60.0
 ANSWER_MS = 50.0  # that the page may take from a key to the next picture
 PHONE = (360, 740)
-PICTURES = "DIGITFLOW_TEST_PICTURES"
+PICTURES = "PICTURES_OF_REVIEW"
 
 
 class Person:
