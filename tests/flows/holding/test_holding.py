@@ -11,8 +11,9 @@ import pytest
 
 from flows.console import Console
 from flows.holding import batch as batch_file
-from flows.holding.decisions import decide, held_batches, shown
+from flows.holding.decisions import decide, decision_about, held_batches, shown
 from flows.predict import predict
+from flows.status.events import batch_event, decision_event
 from tasks.errors import DigitflowError, InputError
 from tasks.holding.batches import Action, BatchLog
 from tasks.holding.held_rows import held_table, runs_held
@@ -25,6 +26,7 @@ from tests.helpers import answers_at_once, run
 
 pytestmark = pytest.mark.processes
 
+ONCE = ("root", "path", "size", "run_id")
 BLANK = encoded(bar(3) * 0)
 
 
@@ -69,7 +71,7 @@ def results(home: Path) -> dict[str, str]:
     if not table.is_table(place):
         return {}
     rows = table.select(place, table.Query(history=True)).to_pylist()
-    assert len({(row["path"], row["size"], row["run_id"]) for row in rows}) == len(rows)
+    assert len({tuple(row[name] for name in ONCE) for row in rows}) == len(rows)
     return {row["path"]: row["run_id"] for row in rows}
 
 
@@ -171,6 +173,51 @@ def test_where_held_rows_cannot_lie_a_run_says_how_to_go_without(
     with pytest.raises(DigitflowError, match=r"results-held cannot be .*hold: false"):
         read()
     assert read(hold=False).files == 1
+
+
+def test_a_batch_of_several_sources_is_held_and_released_as_one(
+    home: Path, folder: Path, read: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "more").mkdir()
+    put_odd(folder)
+    put(tmp_path / "more", a=BLANK, d=encoded(bar(1)))
+    sources = [str(folder), str(tmp_path / "more")]
+    summary = read(source=sources)
+    assert (summary.found, len(summary.held), results(home)) == (5, 1, {})
+    assert read(source=sources).files == 0
+    assert (read().files, read(source=sources[1]).files) == (0, 0)  # also alone
+    done = decide(summary.run_id, Action.RELEASED, "fine")
+    assert (done.rows, done.superseded) == (5, 0)
+    assert sorted(results(home)) == ["a.png", "b.png", "c.png", "d.png"]
+    assert read(source=sources).files == 0
+
+
+def test_a_file_of_rows_has_none_that_are_held_before_they_are_released(
+    home: Path, folder: Path, read: Any, tmp_path: Path
+) -> None:
+    put_odd(folder)
+    out = tmp_path / "read.jsonl"
+    summary = read(out=out)
+    assert out.read_text() == ""
+    decide(summary.run_id, Action.RELEASED, "fine")
+    read(out=out)
+    assert len(out.read_text().splitlines()) == 3
+
+
+def test_the_server_is_told_what_is_odd_and_who_decided_why(
+    home: Path, folder: Path, read: Any
+) -> None:
+    put_odd(folder)
+    summary = read()
+    event = batch_event(summary)
+    assert event.name == "digitflow.batch.held"
+    assert "held for 2 of 3 rejected" in event.payload["message"]
+    assert event.payload["held"] == [{"reason": "rejects", "sentence": "2 of 3 rejected"}]
+    decide(summary.run_id, Action.DROPPED, "a wrong\nfolder", by="Ada")
+    told = decision_event(decision_about(summary.run_id))
+    assert told.name == "digitflow.batch.dropped"
+    assert told.payload["message"].endswith("3 pictures dropped by Ada: a wrong\\nfolder")
+    assert told == decision_event(decision_about(summary.run_id))
 
 
 def test_what_was_read_again_meanwhile_stays_as_it_was_read_last(
