@@ -52,7 +52,7 @@ ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CAN
 
 def announce_batch(summary: Summary, log: ProgressLog) -> None:
     """Tell the server what a run has read; one that found nothing new is no event."""
-    if summary.files:
+    if summary.files or summary.held:
         with beside_the_work(log), get_client(sync_client=True) as client:
             _emit(client, batch_event(summary))
     announce_audits(log)

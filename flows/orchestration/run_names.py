@@ -57,7 +57,7 @@ def name_of_training(outcome: "Outcome") -> str:
 
 def counts(summary: "Summary") -> str:
     """Return what a reading came to, in a few words."""
-    if not summary.files:
+    if not summary.files and not summary.held:
         return "nothing new"
     from tasks.results.summary import in_words
 

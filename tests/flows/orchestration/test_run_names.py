@@ -23,6 +23,12 @@ def test_a_reading_is_called_by_its_source_and_its_counts(home: Path) -> None:
     assert name_of_reading(scans, summary(read=1193)) == f"/srv/scans: {came_out}"
     named = PredictSettings(source=str(home / "inbox"))
     assert name_of_reading(named, summary(files=0)) == "inbox: nothing new"
+    odd = [{"reason": reason, "sentence": "as never before"} for reason in ("turned", "size")]
+    assert name_of_reading(inbox, summary(read=1193, held=odd)) == (
+        f"inbox: held (turned, size): {came_out}"
+    )
+    resumed = summary(files=0, found=0, read=0, review=0, rejected=0, held=odd)
+    assert name_of_reading(inbox, resumed).startswith("inbox: held (turned, size)")
 
 
 @pytest.mark.parametrize(
