@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from tasks.monitoring.batch_profile import BatchProfile
+from tasks.monitoring.batch_profile import LEAST_NOISE, LEAST_PRINT, BatchProfile
 from tasks.monitoring.hold_reasons import HoldReason
 from tasks.outcomes import Reason, Status
 
@@ -69,12 +69,12 @@ def _number(unit: str, value: float) -> str:
     return f"{value:,.0f}{unit}" if abs(value) >= 10 else f"{value:.2f}{unit}"
 
 
-def _length(unit: str, value: float) -> str:
-    return _number(unit, math.exp(value))
+def _length(unit: str, value: float, beyond: float = 0.0) -> str:
+    return _number(unit, max(0.0, math.exp(value) - beyond))
 
 
-def _length_as_percent(value: float) -> str:
-    return _as_percent(math.exp(value))
+def _length_as_percent(value: float, beyond: float = 0.0) -> str:
+    return _as_percent(max(0.0, math.exp(value) - beyond))
 
 
 def _count_of(profile: BatchProfile, field: str, *names: str) -> int:
@@ -165,7 +165,14 @@ def _means() -> Iterator[Feature]:
         "bytes": (HoldReason.SIZE, "size of the files", partial(_length, " bytes")),
         "side": (HoldReason.SIZE, "size of the pictures", pixels),
         "paper": (HoldReason.BRIGHTNESS, "brightness of the page", of_255),
-        "noise": (HoldReason.NOISE, "noise of the page", partial(_length, " of 255")),
+        "printed_share": (
+            *(HoldReason.PRINT, "share of the page that is printed"),
+            partial(_length_as_percent, beyond=LEAST_PRINT),
+        ),
+        "noise": (
+            *(HoldReason.NOISE, "noise of the page"),
+            partial(_length, " of 255", beyond=LEAST_NOISE),
+        ),
     }
     for name, (reason, label, words) in either.items():
         yield Feature(name, reason, label, partial(_mean, name), words)

@@ -23,6 +23,7 @@ CHANCE = 4  # deviations of that estimate: a difference that it cannot tell is n
 HASHED = 15  # hexadecimal digits of a content hash: 60 bits
 PAGE_STEP = 0x9E3779B97F4A7C1  # odd, so that the pages of a file are far apart
 LEAST_NOISE = 0.5  # grey: less noise is rounding
+LEAST_PRINT = 0.01  # of a picture: less print is specks
 
 
 class Spread(Contract):
@@ -290,10 +291,11 @@ def with_looks(profile: BatchProfile, looks: Sequence[Look]) -> BatchProfile:
 def _looked(looks: Sequence[Look]) -> Iterator[tuple[str, NDArray[np.float64]]]:
     if not looks:
         return
-    side, paper, ink, noise, blur = (
+    side, paper, ink, noise, blur, printed = (
         np.array(part, np.float64) for part in zip(*looks, strict=True)
     )
     yield "side", np.log(np.maximum(side, 1))
     yield "paper", paper
     yield "noise", np.log(noise + LEAST_NOISE)
+    yield "printed_share", np.log(printed + LEAST_PRINT)
     yield "blur", np.log(np.where(ink > 0, blur, math.nan))

@@ -33,7 +33,7 @@ MEANINGS: dict[HoldReason, str] = {
     HoldReason.INVERTED: "light ink on a dark page where it was dark ink on a light one, or back",
     HoldReason.TURNED: "pictures show digits once they are turned",
     HoldReason.MIRRORED: "pictures show digits once they are mirrored",
-    HoldReason.PRINT: "printed lines where there were none, or none where there were some",
+    HoldReason.PRINT: "much more print beside the ink, or much less: lines, another form, stripes",
     HoldReason.CUT: "many more pictures whose ink reaches their edge",
     HoldReason.REPEATED: "many files that are the same, byte for byte",
     HoldReason.SHAPE: "ink that is much wider for its height, or narrower",

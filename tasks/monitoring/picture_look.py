@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.background import light, shrink
+from tasks.imaging.form import Ink
 from tasks.processes.page_process import DecodedPage
 
 Grey = NDArray[np.uint8]
@@ -15,7 +16,10 @@ Values = NDArray[np.float32]
 PAPER_SIDE = 32  # px: paper is smooth, and a median takes its time
 PAPER_REACH = 15  # px of those: strokes are narrower
 DARKEST = 8.0  # grey: paper is no darker, so that shares of its light can be told
+FAINTEST = 0.06  # share of the paper's light: less is no ink
 INKED = 0.4  # of the ink's contrast: more is ink
+PRINT = 0.1  # share of the paper's light that print takes at least
+NOISY = 5.0  # deviations of the noise: darker is print
 NORMAL = 1.4826  # of the median deviation: the standard deviation, where values are normal
 SHARPEST = 0.4  # px: edges are no sharper than their pixels
 
@@ -28,6 +32,7 @@ class Look(NamedTuple):
     ink: float  # share of the paper's light that the ink takes; 0 without ink
     noise: float  # deviation of the paper, grey
     blur: float  # deviation of the edges of the ink; 0 without ink
+    printed: float  # share of the picture beside the ink that is darker than its paper
 
 
 class Sheet(NamedTuple):
@@ -48,21 +53,24 @@ def sheet_of(page: DecodedPage) -> Sheet:
     """
     if page.thumbnail is None:
         raise ValueError("a page without its thumbnail has no look")
-    grey, ink, side = light(page.thumbnail[..., ::-1]), page.ink, max(page.width, page.height)
-    bright_ink = ink.polarity == "light_on_dark"
-    unlike = ink.polarity in {"none", "canonical"}
-    inverted = bright_ink or (unlike and float(np.median(grey)) < 128)
+    grey, ink = light(page.thumbnail[..., ::-1]), page.ink
+    told = ink.polarity in {"dark_on_light", "light_on_dark"}
+    inverted = ink.polarity == "light_on_dark" if told else float(np.median(grey)) < 128
     shown = np.asarray(255 - grey if inverted else grey, np.float32)
     paper = _paper(shown)
-    dark = 1 - shown / paper
-    factor = side / max(grey.shape)
-    inked = np.zeros(grey.shape, bool)
-    if not ink.blank and max(ink.box[2:]) > 0:
-        left, top, w, h = (round(v / factor) for v in ink.box)
-        place = np.s_[max(0, top - 2) : top + h + 2, max(0, left - 2) : left + w + 2]
-        level = max(0.06, INKED * float(np.quantile(dark[place], 0.95)) if dark[place].size else 1)
+    factor = max(page.width, page.height) / max(grey.shape)
+    return Sheet(shown, paper, _inked(1 - shown / paper, ink, factor), factor, inverted)
+
+
+def _inked(dark: Values, ink: Ink, factor: float) -> NDArray[np.bool_]:
+    """Return where the ink is that the preparation found, (h, w)."""
+    inked = np.zeros(dark.shape, bool)
+    left, top, w, h = (round(v / factor) for v in ink.box)
+    place = np.s_[max(0, top - 2) : top + h + 2, max(0, left - 2) : left + w + 2]
+    if not ink.blank and max(ink.box[2:]) > 0 and dark[place].size:
+        level = max(FAINTEST, INKED * float(np.quantile(dark[place], 0.95)))
         inked[place] = dark[place] > level
-    return Sheet(shown, paper, inked, factor, inverted)
+    return inked
 
 
 def _paper(shown: Values) -> Values:
@@ -77,14 +85,31 @@ def _paper(shown: Values) -> Values:
 def look_of(sheet: Sheet) -> Look:
     """Return how a picture looks that was taken apart."""
     rest = _off_the_ink(sheet)
+    level, ink = float(np.median(sheet.paper)), ink_of(sheet)
+    noise = _noise(sheet, rest)
+    return Look(
+        side=round(max(sheet.picture.shape) * sheet.factor),
+        paper=255 - level if sheet.inverted else level,
+        ink=ink,
+        noise=noise,
+        blur=blur_of(sheet, ink) * sheet.factor,
+        printed=_printed(sheet, rest, noise / level),
+    )
+
+
+def _noise(sheet: Sheet, rest: NDArray[np.bool_]) -> float:
+    if not rest.any():
+        return 0.0
     fine = sheet.picture - cv2.blur(sheet.picture, (3, 3))
     # the mean of nine pixels has a ninth of their variance, and holds each of them itself
-    noise = NORMAL * float(np.median(np.abs(fine[rest]))) / (8 / 9) ** 0.5 if rest.any() else 0.0
-    level = float(np.median(sheet.paper))
-    paper = 255 - level if sheet.inverted else level
-    ink = ink_of(sheet)
-    side = round(max(sheet.picture.shape) * sheet.factor)
-    return Look(side, paper, ink, noise, blur_of(sheet, ink) * sheet.factor)
+    return float(NORMAL * np.median(np.abs(fine[rest])) / (8 / 9) ** 0.5)
+
+
+def _printed(sheet: Sheet, rest: NDArray[np.bool_], noise: float) -> float:
+    if not rest.any():
+        return 0.0
+    dark = 1 - sheet.picture[rest] / sheet.paper[rest]
+    return float((dark > max(PRINT, NOISY * noise)).mean())
 
 
 def _off_the_ink(sheet: Sheet) -> NDArray[np.bool_]:

@@ -79,7 +79,7 @@ Random = np.random.Generator
 Pixels = NDArray[np.uint8]
 
 MAX_ERROR = 0.005
-SHOWN_SEED, SET_SEEDS = 7002, (101, 102, 103)
+SHOWN_SEED, SET_SEEDS = 7003, (101, 102, 103)
 BLANK, LETTER = -1, -2  # instead of a digit
 ORDINARY = "ordinary"
 LETTERS, EMPTY, STUCK = "letters", "blank scanner", "stuck feeder"
@@ -100,7 +100,13 @@ REASONS: dict[str, set[HoldReason]] = {
 """Which reason is right for what is wrong."""
 POOL, POOL_DAMAGED, POOL_SET = 1500, 160, 900  # pictures
 # Deviation between batches on a feature's scale, taken for less: simulated sources are too even.
-LEAST_BETWEEN = {"contrast": 3.0, "paper": 3.0, "confidence": 0.01, "digit_score": 0.01}
+LEAST_BETWEEN = {
+    "contrast": 3.0,
+    "paper": 3.0,
+    "confidence": 0.01,
+    "digit_score": 0.01,
+    "printed_share": 0.1,
+}
 LEAST_BETWEEN_ELSE = 0.04
 LEAST_DEVIATIONS = 4.2
 EARLIER = (1, 20)  # released batches before a broken one
@@ -219,9 +225,7 @@ class Pools:
         if path.with_suffix(".npz").exists():
             return Pool.load(path)
         some = max(60, round(count * self.scale))
-        pool = pool_of(
-            source, damage, some, some if damage == ORDINARY else 60, self.digits, reader()
-        )
+        pool = pool_of(source, damage, some, some if count == POOL else 60, self.digits, reader())
         self.folder.mkdir(parents=True, exist_ok=True)
         pool.save(path)
         print(f"drawn and read: {some} {source.kind} {source.seed}, {damage}", file=sys.stderr)

@@ -69,7 +69,7 @@ def looks(count: int, seed: int = 0, paper: float = 240) -> list[Look]:
     """Return how ordinary pictures look."""
     random = np.random.default_rng(seed)
     return [
-        Look(120, float(random.normal(paper, 3)), 0.6, float(random.normal(2, 0.2)), 0.8)
+        Look(120, float(random.normal(paper, 3)), 0.6, float(random.normal(2, 0.2)), 0.8, 0.0)
         for _ in range(count)
     ]
 

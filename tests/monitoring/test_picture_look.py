@@ -54,6 +54,14 @@ def test_softness_is_that_of_the_edges(blur: float) -> None:
     assert look(drawn(blur=blur)).blur == pytest.approx(blur, rel=0.35)
 
 
+@pytest.mark.parametrize("noise", [1.0, 8.0])
+def test_print_is_told_from_noise_and_from_the_digit(noise: float) -> None:
+    plain, printed = drawn(noise=noise), drawn(noise=noise)
+    printed[::20] = 120
+    assert look(plain).printed < 0.005
+    assert look(printed).printed == pytest.approx(1 / 20, abs=0.02)
+
+
 def test_lengths_are_those_of_the_file() -> None:
     found = look(drawn(), side=280)
     assert found.side == 280
