@@ -61,13 +61,17 @@ def show_drift(source: str, by: Period, console: Console) -> DriftPage:
     return DriftPage(len(found), sum(each.found for each in found), str(file))
 
 
-@task(name="look at the drift")
 def publish_drift(log: ProgressLog) -> None:
     """Show in the Prefect UI what was read week by week, where there are results."""
     if is_table(results_table()):
-        report = _report(found_by("week"), "week")
+        report = _of_weeks()
         publish_report(KEY, report)
         log.log("Drift", report.lead)
+
+
+@task(name="look at the drift")
+def _of_weeks() -> Report:
+    return _report(found_by("week"), "week")
 
 
 def found_by(by: Period, source: str = "") -> list[Drift]:

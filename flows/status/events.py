@@ -22,7 +22,7 @@ BATCH_COMPLETED = "digitflow.batch.completed"
 BATCH_HELD = "digitflow.batch.held"  # in its place
 BATCH_DECIDED = {"released": "digitflow.batch.released", "dropped": "digitflow.batch.dropped"}
 ERROR_ABOVE_PROMISE = "digitflow.audit.error-above-promise"
-# resources, before version, run id, or model and month
+# resources, before version, run id, or the id of the event
 MODEL, BATCH, AUDIT = "digitflow.model.", "digitflow.batch.", "digitflow.audit."
 REJECTED_PERCENT = "digitflow.rejected-percent"  # label: 0 to 100, which automations compare
 MESSAGE, LINK = "message", "link"  # of each payload: what happened, and where to look
@@ -130,11 +130,12 @@ def audit_event(finding: AuditFinding) -> Event:
     """Return the event of a month in which more was wrong than was accepted: one for each."""
     source = visible(source_name(finding.source))
     about = (finding.model, finding.source, finding.month)
+    identity = str(uuid5(NAMESPACE_URL, f"digitflow:{ERROR_ABOVE_PROMISE}:{about!r}"))
     return Event(
-        identity=str(uuid5(NAMESPACE_URL, f"digitflow:{ERROR_ABOVE_PROMISE}:{about!r}")),
+        identity=identity,
         name=ERROR_ABOVE_PROMISE,
         resource={
-            "prefect.resource.id": f"{AUDIT}{finding.model}.{finding.month}",
+            "prefect.resource.id": f"{AUDIT}{identity}",
             "prefect.resource.name": f"{source}, {finding.month}",
             "digitflow.source": visible(finding.source),
         },

@@ -16,9 +16,12 @@ from flows.console import Console, quietly
 from flows.orchestration import flows
 from flows.promote import rollback
 from flows.status.address import STATUS_KEY
+from flows.status.audits import alarms
+from flows.status.events import audit_event
 from tasks.read_settings import PredictSettings
+from tasks.settings import MaintainSettings, results_table
 from tests.bars import bar, encoded
-from tests.flows.status.test_audits import JUST_NOW, many_wrong
+from tests.flows.status.test_audits import many_wrong
 from tests.helpers import register_champion
 
 pytestmark = pytest.mark.server
@@ -139,6 +142,19 @@ def test_a_server_is_told_of_an_error_above_the_promise(
 ) -> None:
     many_wrong("/scans of the month")
     announce_audits(Console())
-    told = event(server, f"digitflow.audit.m.{JUST_NOW:%Y-%m}")
+    [alarm] = alarms(results_table(), home / "runs")
+    told = event(server, audit_event(alarm).resource["prefect.resource.id"])
     assert told["event"] == "digitflow.audit.error-above-promise"
     assert told["payload"]["message"].startswith("/scans of the month in ")
+
+
+def test_the_nightly_run_shows_what_was_read_over_time(
+    server: SyncPrefectClient, home: Path
+) -> None:
+    flows.maintain(MaintainSettings())  # without results there is nothing to show
+    many_wrong()
+    flows.maintain(MaintainSettings())
+    wanted = {"artifacts": {"key": {"any_": ["drift"]}}}
+    [shown] = server.request("POST", "/artifacts/filter", json=wanted).json()
+    assert shown["data"].startswith("# What was read over time")
+    assert "60 of 60" in shown["data"]
