@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.corrections.answers import AnswerFacts
-from tasks.corrections.store import Corrections, digest_of
+from tasks.corrections.store import Corrections
 from tasks.review.session import Keep
 
 TAKEN_BACK = "the answer was taken back, or is no digit any more"
@@ -18,8 +18,7 @@ def keeping(corrections: Corrections) -> Keep:
 
     def keep(page: NDArray[np.uint8], digit: int | None, row: Mapping[str, Any]) -> None:
         if digit is None:
-            picture = digest_of(page)
-            corrections.remove(lambda each: each.picture == picture, TAKEN_BACK)
+            corrections.forget(page, TAKEN_BACK)
             return
         facts = AnswerFacts(
             by=row["answered_by"],

@@ -6,7 +6,7 @@ The pictures' own folders say what counts; the journal says where it is from.
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,14 +73,6 @@ class AnswerJournal:
     def last_of_each(self) -> dict[str, AnswerEntry]:
         """Return the last entry about each picture, by its digest."""
         return {entry.picture: entry for entry in self._entries()}
-
-    def last_of(self, picture: str, digit: int) -> AnswerFacts:
-        """Return where the last answer is from that said that a picture shows a digit."""
-        names, found = [field.name for field in fields(AnswerFacts)], AnswerFacts()
-        for entry in self._entries():
-            if (entry.picture, entry.digit) == (picture, digit):
-                found = AnswerFacts(**{name: getattr(entry, name) for name in names})
-        return found
 
     def _entries(self) -> Iterator[AnswerEntry]:
         if not self._path.is_file():

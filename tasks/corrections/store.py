@@ -59,16 +59,6 @@ class Correction:
         return (self.answer and self.answer.by) or UNKNOWN
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What keeping a picture did, by which it can be undone."""
-
-    picture: str
-    digit: int
-    half: Half
-    before: int | None  # the digit that it was kept as until then
-
-
 class Corrections:
     """The corrections of a home."""
 
@@ -77,13 +67,16 @@ class Corrections:
         self.folder = of_home / "corrections"
         self._journal = AnswerJournal(self.folder / JOURNAL)
 
-    def keep(self, picture: Pixels, digit: int, facts: AnswerFacts | None = None) -> Kept:
+    def keep(self, picture: Pixels, digit: int, facts: AnswerFacts | None = None) -> str:
         """Keep a picture as one of a digit; the answer that comes last counts.
 
         Args:
             picture: a decoded page, uint8: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA.
             digit: that it shows, 0 to 9.
             facts: where it is from.
+
+        Returns:
+            The digest of its pixels.
 
         Raises:
             DigitflowError: it cannot be written.
@@ -105,30 +98,7 @@ class Corrections:
                     temporary.write_bytes(_png(picture))
             if before != digit:
                 self._journal.append(KEEP, name, digit=digit, half=str(half), **said)
-        return Kept(name, digit, half, before)
-
-    def undo(self, kept: Kept) -> None:
-        """Make undone what `keep` did: the digit before it counts again, or the picture is gone.
-
-        Raises:
-            DigitflowError: it cannot be written.
-        """
-        if kept.before == kept.digit:
-            return
-        with self._changing() as folder:
-            file = folder / kept.half / str(kept.digit) / f"{kept.picture}.png"
-            if not file.is_file():
-                return
-            if kept.before is None:
-                self._remove(file, "undone")
-                return
-            target = folder / kept.half / str(kept.before) / file.name
-            make_folder(target.parent)
-            file.rename(target)
-            sync_folder(target.parent)
-            said = self._journal.last_of(kept.picture, kept.before)
-            facts = {"digit": kept.before, "half": str(kept.half), "reason": "undone"}
-            self._journal.append(KEEP, kept.picture, **asdict(said), **facts)
+        return name
 
     def forget(self, picture: Pixels, reason: str) -> None:
         """Delete a picture that shows no digit after all; nothing where it is not kept.
