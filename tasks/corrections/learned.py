@@ -4,6 +4,7 @@ What judges is never learned: a picture that looks like one of the acceptance ha
 data's calibration or test part, is left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +105,24 @@ def forms_of(folder: Path | None, on_progress: OnProgress) -> Forms:
         images=np.array([page for page, _ in usable], np.uint8).reshape(-1, 28, 28),
         labels=np.array([label for _, label in usable], np.int8),
         unusable=len(pages) - len(usable),
+    )
+
+
+def not_learned(root: Path, files: Sequence[LabelledFile], snapshot: Snapshot) -> NDArray[np.bool_]:
+    """Tell which files show a picture that is in no part of the data that a model is made from.
+
+    A person may correct pictures of a folder that a model is trained on.
+
+    Args:
+        root: folder above all files.
+        files: pictures of digits.
+        snapshot: the data of the model.
+    """
+    pages = canonical_forms(root, files, lambda *_: None)
+    made_from = {image.tobytes() for image in snapshot.images[snapshot.splits != Part.TEST]}
+    return np.array(
+        [isinstance(page, Undecodable) or page.tobytes() not in made_from for page in pages],
+        np.bool_,
     )
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.contracts.verdict import Verdict
+from tasks.corrections.learned import not_learned
 from tasks.corrections.store import Half, corrections
-from tasks.data.labelled_folder import checked_name, evaluation_folder
+from tasks.data.labelled_folder import LabelledFile, checked_name, evaluation_folder
 from tasks.data.snapshot import Part, Snapshot
 from tasks.device import Device
 from tasks.errors import InputError, OutdatedModel
@@ -116,7 +117,7 @@ def draw(
     clean_only = settings.judge_on == "clean"
     slices = draw_slices(images, labels, root, settings.slice_pictures, clean_only=clean_only)
     copies = {
-        name: fails_closed(lambda name, dataset: copied(name, dataset.verified(), root))(
+        name: fails_closed(lambda name, dataset: _copied(name, dataset, snapshot, root))(
             name, dataset
         )
         for name, dataset in named.items()
@@ -124,6 +125,20 @@ def draw(
     missing = {name: copy for name, copy in copies.items() if isinstance(copy, NotMeasured)}
     slices += [copy for copy in copies.values() if not isinstance(copy, NotMeasured)]
     return Drawn(root, slices, missing)
+
+
+def _copied(name: str, dataset: Named, snapshot: Snapshot, root: Path) -> SliceFiles:
+    """Copy a folder of the user's; of what people corrected, what a model was not made from."""
+    found = copied(name, dataset.verified(), root)
+    if not dataset.told:
+        return found
+    labels = zip(found.paths, found.labels, strict=True)
+    files = [LabelledFile(root / path, int(label)) for path, label in labels]
+    fresh = not_learned(root, files, snapshot)
+    if not fresh.any():
+        raise InputError("each of them is in the data that the model was trained on")
+    paths = [path for path, is_fresh in zip(found.paths, fresh, strict=True) if is_fresh]
+    return SliceFiles(name, paths, found.labels[fresh], found.sources[fresh])
 
 
 @task(

@@ -16,8 +16,8 @@ from flows.console import Console
 from flows.judge import Candidate, Judgement, judge
 from flows.predict import predict
 from tasks.atomic import sha256
-from tasks.corrections.store import Corrections, Half
-from tasks.data.snapshot import Snapshot, ingest
+from tasks.corrections.store import Corrections, Half, digest_of, half_of
+from tasks.data.snapshot import Part, Snapshot, ingest
 from tasks.errors import InputError
 from tasks.gate.acceptance_sets import AcceptanceSets
 from tasks.gate.steps import named_slices
@@ -208,6 +208,28 @@ def test_what_people_corrected_is_shown_and_decides_nothing_until_it_has_a_floor
         judged(slices={"acceptance corrections": judging})
     with pytest.raises(InputError, match="give another name"):
         AcceptanceSets(home / "acceptance").add(judging, "corrections", 0, "")
+
+
+def test_a_correction_that_the_data_holds_judges_no_model_made_from_it(
+    judged: Judge, snapshot: Snapshot, home: Path
+) -> None:
+    kept, told = Corrections(home), "accuracy on acceptance corrections"
+
+    def measured() -> str:
+        [check] = [check for check in judged().verdict.checks if check.name == told]
+        return check.measured
+
+    images, labels = snapshot.part(Part.TRAIN)
+    for image, label in zip(images[:60], labels, strict=False):
+        kept.keep(np.array(image), int(label))
+    assert measured() == ("unknown (each of them is in the data that the model was trained on)")
+    image, label = next(
+        (image, label)
+        for image, label in zip(*snapshot.part(Part.TEST), strict=True)
+        if half_of(digest_of(image)) == Half.ACCEPTANCE
+    )
+    kept.keep(np.array(image), int(label))
+    assert measured().endswith("of 1)")
 
 
 @pytest.mark.slow
