@@ -70,7 +70,12 @@ class People:
         """
         with self._one_at_a_time:
             now = time.monotonic()
-            failed = [at for at in self._failed.get((name, place), []) if at > now - PAUSE_S]
+            lately = {
+                who: [at for at in times if at > now - PAUSE_S]
+                for who, times in self._failed.items()
+            }
+            self._failed = {who: times for who, times in lately.items() if times}
+            failed = self._failed.get((name, place), [])
             if len(failed) >= TRIES:
                 raise InputError("too many tries: wait a minute")
             entry = self._read().get(name)

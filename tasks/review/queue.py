@@ -42,6 +42,26 @@ class PictureKey(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which of what waits is looked at; None: all."""
+
+    reason: str | None = None  # as it is shown
+    source: str | None = None  # root
+    run: str | None = None
+
+    def has(self, place: "Choice") -> bool:
+        """Tell whether what is of this reason, source and run is among them."""
+        return (
+            self.reason in (None, place.reason)
+            and self.source in (None, place.source)
+            and self.run in (None, place.run)
+        )
+
+
+EVERYTHING = Choice()
+
+
+@dataclass(frozen=True)
 class WaitingPicture:
     """A picture that waits, as its current row has it."""
 
@@ -71,6 +91,11 @@ class WaitingPicture:
         return Reason.LOW_CONFIDENCE if self.reason in CHECKED else self.reason
 
     @property
+    def place(self) -> Choice:
+        """Return all that it can be chosen by."""
+        return Choice(self.shown_reason, self.root, self.run_id)
+
+    @property
     def words(self) -> str:
         """Return why it waits, in words."""
         told = TO_BE_CHECKED if self.reason in CHECKED else MEANINGS[Reason(self.reason)]
@@ -81,26 +106,6 @@ class WaitingPicture:
         """Return digits with their probabilities, the likeliest first."""
         ordered = sorted(enumerate(self.probabilities), key=lambda pair: -pair[1])
         return ordered[:count]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which of what waits is looked at; None: all."""
-
-    reason: str | None = None  # as it is shown
-    source: str | None = None  # root
-    run: str | None = None
-
-    def has(self, picture: WaitingPicture) -> bool:
-        """Tell whether a picture is among them."""
-        return (
-            self.reason in (None, picture.shown_reason)
-            and self.source in (None, picture.root)
-            and self.run in (None, picture.run_id)
-        )
-
-
-EVERYTHING = Choice()
 
 
 def waiting(table: str, choice: Choice = EVERYTHING) -> list[WaitingPicture]:
@@ -137,7 +142,7 @@ def waiting(table: str, choice: Choice = EVERYTHING) -> list[WaitingPicture]:
         rows = rows.filter(pc.is_in(file_names(rows), value_set=of_it))
     ordered = rows.sort_by([(name, "ascending") for name in ("root", "run_id", "path", "page")])
     chosen = Choice(choice.reason, choice.source)
-    return [picture for picture in _pictures(ordered) if chosen.has(picture)]
+    return [picture for picture in _pictures(ordered) if chosen.has(picture.place)]
 
 
 _COLUMNS = [field.name for field in fields(WaitingPicture) if field.name != "probabilities"]

@@ -5,14 +5,17 @@ People wait for the journal alone; a thread of its own commits behind them.
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.results.commit import RUN
 from tasks.results.table import open_table
 from tasks.review.answers import REASONS, Answer, Row, key_of, settle
 from tasks.review.as_read import PageAsRead
@@ -23,6 +26,7 @@ from tasks.review.queue import EVERYTHING, Choice, PictureKey, WaitingPicture, w
 COMMIT_S = 2.0  # seconds between commits, so that a person who is quick makes no file an answer
 SHARE = 4  # and so many times as long as a commit takes
 RENEW_S = 15.0  # seconds between looks at what other programs have brought
+RENEW_SHARE = 10  # and so many times as long as such a look takes
 AGAIN_S = 10.0  # seconds until a commit that failed is tried again
 
 Keep = Callable[[NDArray[np.uint8], int | None, Row], None]
@@ -95,11 +99,12 @@ class ReviewSession:
         self._reviewers: dict[str, _Reviewer] = {}
         self._pictures: dict[int, WaitingPicture] = {}  # by number; in order
         self._numbers: dict[PictureKey, int] = {}
+        self._counts = Counter[Choice]()  # of what waits, by all that can be chosen by
         self._next_number = 0
         self._answered = 0
         self._trouble: str | None = None
         self._version = -1
-        self._renewed = 0.0
+        self._renew_at = 0.0
         self._stopping, self._news = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._commit_behind, name="commit", daemon=True)
         self.renew()
@@ -138,11 +143,11 @@ class ReviewSession:
     def choices(self) -> dict[str, list[str]]:
         """Return the reasons, sources and runs of what waits."""
         with self._lock:
-            pictures = list(self._pictures.values())
+            places = [place for place, count in self._counts.items() if count]
         return {
-            "reason": sorted({picture.shown_reason for picture in pictures}),
-            "source": sorted({picture.root for picture in pictures}),
-            "run": sorted({picture.run_id for picture in pictures}),
+            "reason": sorted({place.reason or "" for place in places}),
+            "source": sorted({place.source or "" for place in places}),
+            "run": sorted({place.run or "" for place in places}),
         }
 
     def upcoming(self, reviewer: str, choice: Choice = EVERYTHING, count: int = 1) -> Upcoming:
@@ -204,7 +209,7 @@ class ReviewSession:
             self._answered -= 1
             if picture.key not in self._numbers:  # else its file was changed and read again
                 ours.first.insert(0, number)
-                self._pictures[number], self._numbers[picture.key] = picture, number
+                self._add(number, picture)
         self._news.set()
         return True
 
@@ -236,10 +241,10 @@ class ReviewSession:
             wanted, count = self._said.open(), len(self._said.entries)
         if count > self._said.committed:
             done = settle(self._table, self._run_id, wanted)
+            self._hand_over(done.rows)  # first: what is settled already has no rows a second time
             with self._lock:
                 self._journal.committed(count)
                 self._said.committed = count
-            self._hand_over(done.rows)
 
     def renew(self) -> None:
         """Look at what waits, where another program has written to the results since.
@@ -247,9 +252,11 @@ class ReviewSession:
         Raises:
             DigitflowError: the results cannot be read.
         """
-        self._renewed = time.monotonic()
-        version = open_table(self._table).version()
-        if version == self._version:
+        latest = open_table(self._table)
+        version = latest.version()
+        unseen = latest.history(version - self._version) if version > self._version >= 0 else []
+        if self._version >= 0 and all(entry.get(RUN) == self._run_id for entry in unseen):
+            self._version = version
             return
         with self._lock:
             committed = self._said.committed
@@ -261,45 +268,58 @@ class ReviewSession:
                     self._drop(number)
             for key, picture in found.items():
                 if key not in self._numbers and key not in ours:
-                    self._add(picture)
+                    self._add(self._next_number, picture)
+                    self._next_number += 1
         self._version = version
 
-    def _add(self, picture: WaitingPicture) -> None:
-        self._pictures[self._next_number] = picture
-        self._numbers[picture.key] = self._next_number
-        self._next_number += 1
+    def _add(self, number: int, picture: WaitingPicture) -> None:
+        self._pictures[number], self._numbers[picture.key] = picture, number
+        self._counts[picture.place] += 1
 
     def _drop(self, number: int) -> None:
-        del self._numbers[self._pictures.pop(number).key]
+        picture = self._pictures.pop(number)
+        del self._numbers[picture.key]
+        self._counts[picture.place] -= 1
 
     def _of(self, reviewer: str) -> _Reviewer:
         return self._reviewers.setdefault(reviewer, _Reviewer())
 
     def _upcoming(self, reviewer: str, choice: Choice, count: int) -> Upcoming:
         self._leases.renew(reviewer)
-        ours, left, skipped = self._of(reviewer), 0, 0
-        chosen = list[int]()
+        ours = self._of(reviewer)
         # what is undone is shown whatever was chosen meanwhile, until something else is chosen
         first = [number for number in ours.first if number in self._pictures]
         first = first if choice == ours.choice else []
-        for number in dict.fromkeys([*first, *self._pictures]):
-            if not (number in first or choice.has(self._pictures[number])):
-                continue
-            left += 1
-            if number in ours.skipped:
-                skipped += 1
-            elif len(chosen) < count and self._leases.is_free_for(reviewer, number):
-                chosen.append(number)
+        beside = [number for number in first if not choice.has(self._pictures[number].place)]
+        skipped = [
+            number
+            for number in ours.skipped
+            if number in self._pictures and choice.has(self._pictures[number].place)
+        ]
+        left = sum(count for place, count in self._counts.items() if choice.has(place))
+        chosen = list(islice(self._free(reviewer, choice, first), count))
         self._leases.hold(reviewer, chosen)
         ours.first, ours.choice = first, choice
         return Upcoming(
             pictures=[(number, self._pictures[number]) for number in chosen],
-            left=left,
-            skipped=skipped,
+            left=left + len(beside),
+            skipped=len(skipped),
             answered=len(ours.answered),
             answered_by_all=self._answered,
             trouble=self._trouble,
         )
+
+    def _free(self, reviewer: str, choice: Choice, first: list[int]) -> Iterator[int]:
+        """Yield what a reviewer may be shown, in order."""
+        skipped = self._of(reviewer).skipped
+        of_choice = (
+            number
+            for number, picture in self._pictures.items()
+            if number not in first and choice.has(picture.place)
+        )
+        for number in chain(first, of_choice):
+            if number not in skipped and self._leases.is_free_for(reviewer, number):
+                yield number
 
     def _commit_behind(self) -> None:
         pause = COMMIT_S
@@ -310,13 +330,19 @@ class ReviewSession:
             began = time.monotonic()
             try:
                 self.commit()
-                if time.monotonic() - self._renewed > RENEW_S:
-                    self.renew()
-                self._trouble = None
                 pause = max(COMMIT_S, SHARE * (time.monotonic() - began))
+                self._renew_if_due()
+                self._trouble = None
             except Exception as error:  # whatever it is, people are told, and the journal has it
                 self._trouble, pause = str(error), AGAIN_S
                 self._news.set()
+
+    def _renew_if_due(self) -> None:
+        began = time.monotonic()
+        if began > self._renew_at:
+            self.renew()
+            ended = time.monotonic()
+            self._renew_at = ended + max(RENEW_S, RENEW_SHARE * (ended - began))
 
     def _hand_over(self, rows: Sequence[Row]) -> None:
         if not (self._keep and self._page_of):

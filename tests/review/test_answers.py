@@ -9,6 +9,7 @@ import pytest
 
 from tasks.results import commit
 from tasks.results import table as results
+from tasks.results.take_back import take_back
 from tasks.review import answers
 from tasks.review.answers import NO_DIGIT, SEVERAL, Answer, Wanted, settle
 from tasks.review.queue import PictureKey, waiting
@@ -203,3 +204,35 @@ def test_a_picture_of_which_the_model_has_no_numbers_has_no_digit_of_the_model(
     assert picture_of(table, "a.png").likeliest(3) == []
     say(table, answer("a.png", "7"))
     assert current(table, "digit", "model_digit") == [("a.png", 0, 7, None)]
+
+
+def test_a_table_in_a_bucket_takes_answers(s3_client: Any) -> None:
+    s3_client.create_bucket(Bucket="answered")
+    table = "s3://answered/results"
+    store(table, unsure("a.png"), unsure("b.png"))
+    given = answer("a.png", "7")
+    assert say(table, given) == {}
+    settle(table, "review-1", {given.picture: Wanted(None, frozenset({given.signature}))})
+    assert say(table, answer("b.png", "8")) == {}
+    assert current(table, "status", "digit") == [("a.png", 0, "review", 3), ("b.png", 0, "read", 8)]
+
+
+def test_a_session_that_is_taken_back_leaves_the_rows_of_the_model(tmp_path: Path) -> None:
+    table = place(tmp_path)
+    store(table, unsure("a.png"), unsure("b.png"))
+    say(table, answer("a.png", "7"))
+    done = take_back(table, tmp_path / "runs", "review-1", "the wrong glasses")
+    assert (done.rows, done.current_again) == (1, 1)
+    assert keys(table) == [("a.png", 0), ("b.png", 0)]
+    assert say(table, answer("a.png", "8"), "review-2") == {}
+    assert current(table, "digit", "model_digit")[0] == ("a.png", 0, 8, 3)
+
+
+def test_what_is_answered_stays_when_the_run_that_read_it_is_taken_back(tmp_path: Path) -> None:
+    table = place(tmp_path)
+    store(table, unsure("a.tif"), unsure("a.tif", page=1), unsure("b.png"))
+    say(table, answer("a.tif", "7"))
+    done = take_back(table, tmp_path / "runs", "run-1", "a wrong folder")
+    assert (done.later, done.unread) == ({"review-1": 1}, 1)
+    assert current(table, "status") == [("a.tif", 0, "read"), ("a.tif", 1, "review")]
+    assert list(say(table, answer("b.png", "7"))) == [PictureKey("/pictures", "b.png", 0)]

@@ -132,6 +132,7 @@ def test_what_is_undone_after_it_is_committed_waits_again_and_can_be_answered(ta
     session.commit()
     assert (session.undo("Ada"), session.undo("Ada"), session.undo("Ada")) == (True, True, False)
     assert shown(session, "Ada", 3) == FIVE[:3]
+    assert sorted(shown(session, "Ada", 9)) == FIVE
     answer_next(session, "8")
     session.commit()
     assert digits(table) == {"0.png": 8}

@@ -211,6 +211,19 @@ def test_what_cannot_be_shown_can_be_skipped_and_not_answered(
         told(client, "skip", number=picture["number"])
 
 
+def test_an_answer_that_a_full_disk_does_not_take_is_said_and_can_be_given_again(
+    client: TestClient, session: ReviewSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = told(client, "upcoming")["pictures"][0]["number"]
+    with monkeypatch.context() as full:
+        full.setattr("os.pwrite", lambda *_: 3)
+        answer = ask(client, "answer", number=number, said="7")
+        assert (answer.status_code, "the disk is full" in answer.json()["error"]) == (507, True)
+    assert session.answered == 0
+    assert told(client, "upcoming")["pictures"][0]["number"] == number
+    assert told(client, "answer", number=number, said="7")["answered"] == 1
+
+
 def test_each_person_logs_in_and_answers_in_their_name(
     app: Any, session: ReviewSession, table: str, tmp_path: Path
 ) -> None:

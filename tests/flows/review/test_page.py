@@ -5,17 +5,16 @@
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
 
 from tasks.results import table as results
 from tests import chromium
+from tests.flows.review.person import Person, key_for
 from tests.flows.review.serving import Serving, serving
 from tests.flows.review.waiting_pictures import bars_in, waits
 
@@ -26,45 +25,8 @@ pytestmark = [
 ]
 
 COUNT = 200
-PATIENCE_S = 60.0
-ANSWER_MS = 50.0  # that the page may take from a key to the next picture
 PHONE = (360, 740)
 PICTURES = "PICTURES_OF_REVIEW"
-
-
-class Person:
-    """A browser with the page, and who presses its keys."""
-
-    def __init__(self, page: chromium.Page, server: Serving) -> None:
-        """Open the page."""
-        self.page, self.server = page, server
-        page.call("Fetch.disable")  # each request would wait for this process
-        page.open(server.url, "What the model sees")
-
-    def press(self, key: str) -> None:
-        """Press a key, as a keyboard does."""
-        code = {"Enter": 13, " ": 32, "Backspace": 8}.get(key, ord(key[0].upper()))
-        typed = {"text": "\r" if key == "Enter" else key} if len(key) == 1 or code == 13 else {}
-        facts = {"key": key, "windowsVirtualKeyCode": code}
-        self.page.call("Input.dispatchKeyEvent", type="keyDown", **facts, **typed)
-        self.page.call("Input.dispatchKeyEvent", type="keyUp", **facts)
-
-    def seen(self) -> str:
-        """Return the path of the picture that can be answered, or nothing."""
-        ready = "shown && !busy ? document.getElementById('path').textContent : ''"
-        return str(self.page.run(ready))
-
-    def until(self, script: str) -> None:
-        """Wait until something holds."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not self.page.run(f"Boolean({script})"):
-            assert time.monotonic() < deadline, script + self.page.text()
-            time.sleep(0.01)
-
-    def next(self) -> str:
-        """Return the path of the next picture, once it is shown; nothing where all is done."""
-        self.until("!busy && (shown || !document.getElementById('done').hidden)")
-        return self.seen()
 
 
 @pytest.fixture
@@ -79,14 +41,6 @@ def table(home: Path, tmp_path: Path) -> str:
 def server(table: str) -> Iterator[Serving]:
     with serving() as server:
         yield server
-
-
-def key_for(path: str) -> str:
-    """Return what is pressed at a picture: most are corrected, some confirmed, or no digit."""
-    number = int(Path(path).stem)
-    if number % 10 == 3:
-        return "n" if number % 20 == 3 else "m"
-    return ("Enter" if number % 20 == 4 else " ") if number % 10 == 4 else str(number % 10)
 
 
 def expected(number: int) -> tuple[str, int | None]:
@@ -106,23 +60,16 @@ def answered(table: str) -> dict[str, tuple[str, int | None]]:
 ALL = {f"{number:04}.png": expected(number) for number in range(COUNT)}
 
 
-def test_two_hundred_pictures_are_answered_by_keys_each_within_a_moment(
-    server: Serving, table: str
-) -> None:
+def test_two_hundred_pictures_are_answered_by_keys(server: Serving, table: str) -> None:
     with chromium.led() as page:
         person = Person(page, server)
         while path := person.next():
             person.press(key_for(path))
             person.until(f"document.getElementById('path').textContent !== '{path}' || !shown")
         page.text("All done", "You have answered 200", "20 confirmed", "160 corrected")
-        script = "performance.getEntriesByName('answer').map(each => each.duration)"
-        times = sorted(page.run(script))
         asked = {url.partition("/?")[0] for url in page.asked if url.startswith("http")}
         assert all(url.startswith(server.url.partition("/?")[0]) for url in asked)
         assert page.run("document.title") == "Review"
-    seen = f"{len(times)} answers: median {median(times):.1f} ms, 95 % {times[190]:.1f} ms"
-    sys.stderr.write(f"\n{seen}\n")
-    assert len(times) == COUNT
     server.stop()
     assert answered(table) == ALL
 
