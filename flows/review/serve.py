@@ -8,7 +8,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -32,7 +32,7 @@ from tasks.results.table import open_table
 from tasks.review.answers import settle
 from tasks.review.journal import JOURNAL_FILE, AnswerJournal, said_in
 from tasks.review.queue import Choice
-from tasks.review.session import Keep, ReviewSession
+from tasks.review.session import Keep, PageOf, ReviewSession, hand_over
 from tasks.runs import SUMMARY_FILE, open_run, run_lock
 from tasks.settings import home, results_table
 from tasks.storage.journal import actor
@@ -124,13 +124,23 @@ def review(address: Address, choice: Choice, say: Say, keep: Keep | None = None)
     with _listening(address) as listening:
         # the port 0 stands for any that is free
         served = Address(address.host, listening.getsockname()[1], address.origins)
-        with only_one(private_folder(home()), served.own_origins()[0], refusal, lock):
-            replayed = replay_all(table, home() / "runs", say)
-            return _serve(served, listening, table, _found(choice), say, keep, replayed)
+        alone = only_one(private_folder(home()), served.own_origins()[0], refusal, lock)
+        with alone, closing(Pictures()) as pictures:
+            replayed = replay_all(table, home() / "runs", say, keep, pictures.page)
+            return _serve(served, listening, table, _found(choice), say, keep, pictures, replayed)
 
 
-def replay_all(table: str, runs: Path, say: Say) -> int:
+def replay_all(
+    table: str, runs: Path, say: Say, keep: Keep | None = None, page_of: PageOf | None = None
+) -> int:
     """Commit what sessions that were killed have left in their journals; return how many rows.
+
+    Args:
+        table: folder or URL of the results.
+        runs: folder of the runs of this machine.
+        say: prints a line.
+        keep: is given each picture whose digit a person has said.
+        page_of: loads it.
 
     Raises:
         InputError: a journal is damaged.
@@ -145,6 +155,7 @@ def replay_all(table: str, runs: Path, say: Say) -> int:
         if said is None:
             continue
         done = settle(table, folder.name, said.open())
+        hand_over(done, keep, page_of)
         if done.rows:
             say("Replayed", f"{len(done.rows):,} answers of {folder.name}, which was killed")
         for key, why in done.left.items():
@@ -162,13 +173,14 @@ def _serve(
     choice: Choice,
     say: Say,
     keep: Keep | None,
+    pictures: Pictures,
     replayed: int,
 ) -> Reviewed:
     import uvicorn
 
     run = open_run(KIND, home())
     with run_lock(run, {KIND: table}, open_table(table).version()):
-        journal, pictures = AnswerJournal(run / JOURNAL_FILE, table), Pictures()
+        journal = AnswerJournal(run / JOURNAL_FILE, table)
         session = ReviewSession(table, run.name, journal, choice, keep, pictures.page)
         origins, cookie = address.own_origins(), f"digitflow-review-{address.port}"
         token = secrets.token_urlsafe(32)
@@ -193,7 +205,6 @@ def _serve(
             pass
         finally:
             session.stop()
-            pictures.close()
         done = Reviewed(run.name, table, session.answered, session.left, replayed)
         write_text(run / SUMMARY_FILE, json.dumps(done.to_dict()) + "\n")
     if small_files(table) >= MANY:

@@ -6,7 +6,7 @@ commit. An answer holds for the very content that was looked at.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -66,8 +66,9 @@ class Wanted:
 class Settled:
     """What became of answers."""
 
-    rows: list[Row]  # of pictures whose row says something else now
-    left: dict[PictureKey, str]  # whose row stays as it is, and why
+    rows: list[Row] = field(default_factory=list)  # that say something else now
+    already: list[Row] = field(default_factory=list)  # that said so before
+    left: dict[PictureKey, str] = field(default_factory=dict)  # that stay as they are, and why
 
 
 def settle(table: str, run_id: str, wanted: Mapping[PictureKey, Wanted]) -> Settled:
@@ -82,7 +83,7 @@ def settle(table: str, run_id: str, wanted: Mapping[PictureKey, Wanted]) -> Sett
         DigitflowError: the table cannot be read or written.
     """
     version = make_table(table)  # with all columns of today
-    done = Settled([], {})
+    done = Settled()
     keys = sorted(wanted)
     for start in range(0, len(keys), TOGETHER):
         some = {key: wanted[key] for key in keys[start : start + TOGETHER]}
@@ -91,6 +92,7 @@ def settle(table: str, run_id: str, wanted: Mapping[PictureKey, Wanted]) -> Sett
         change = _Change(table, run_id, some)
         commit_changed(change.rows, writer)
         done.rows += change.settled.rows
+        done.already += change.settled.already
         done.left |= change.settled.left
     return done
 
@@ -100,11 +102,11 @@ class _Change:
 
     def __init__(self, table: str, run_id: str, wanted: Mapping[PictureKey, Wanted]) -> None:
         self._table, self._run_id, self._wanted = table, run_id, wanted
-        self.settled = Settled([], {})
+        self.settled = Settled()
 
     def rows(self) -> pa.Table:
         """Return the rows of whole files as they are to be; none of those that stay as they are."""
-        self.settled = Settled([], {})
+        self.settled = Settled()
         names = sorted({(key.root, key.path) for key in self._wanted})
         files = pa.table(dict(zip(("root", "path"), _columns(names), strict=True)))
         rows = current_rows(self._table, files)
@@ -133,15 +135,16 @@ class _Change:
                 self.settled.left[key] = "it is not in the results any more"
                 continue
             row = found[at]
-            signed = row["answered_by"] and (row["answered_by"], row["answered_at"])
-            if wanted.answer is None:
+            signed = (row["answered_by"], row["answered_at"]) if row["answered_by"] else None
+            if signed == (wanted.answer and wanted.answer.signature):
+                self.settled.already.append(row)
+            elif wanted.answer is None:
                 if signed in wanted.ours and (before := self._before(key)):
                     yield at, {name: before[name] for name in _CHANGED}
-            elif signed != wanted.answer.signature:
-                if why := _obstacle(row, signed, wanted):
-                    self.settled.left[key] = why
-                else:
-                    yield at, _answered(row, wanted.answer)
+            elif why := _obstacle(row, signed, wanted):
+                self.settled.left[key] = why
+            else:
+                yield at, _answered(row, wanted.answer)
 
     def _before(self, key: PictureKey) -> Row | None:
         """Return the last row of a picture that was the model's, from the history."""

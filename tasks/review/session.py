@@ -6,18 +6,17 @@ People wait for the journal alone; a thread of its own commits behind them.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.results.commit import RUN
 from tasks.results.table import open_table
-from tasks.review.answers import REASONS, Answer, Row, key_of, settle
+from tasks.review.answers import REASONS, Answer, Row, Settled, key_of, settle
 from tasks.review.as_read import PageAsRead
 from tasks.review.journal import AnswerJournal, Said
 from tasks.review.leases import LEASE_S, Leases
@@ -241,7 +240,7 @@ class ReviewSession:
             wanted, count = self._said.open(), len(self._said.entries)
         if count > self._said.committed:
             done = settle(self._table, self._run_id, wanted)
-            self._hand_over(done.rows)  # first: what is settled already has no rows a second time
+            hand_over(done, self._keep, self._page_of)
             with self._lock:
                 self._journal.committed(count)
                 self._said.committed = count
@@ -344,23 +343,21 @@ class ReviewSession:
             ended = time.monotonic()
             self._renew_at = ended + max(RENEW_S, RENEW_SHARE * (ended - began))
 
-    def _hand_over(self, rows: Sequence[Row]) -> None:
-        if not (self._keep and self._page_of):
-            return
-        for row in rows:
-            facts = (row["content_hash"], row["original"])
-            page = self._page_of(PageAsRead(*key_of(row), *facts))
-            if page is not None:
-                said = row["answered_by"] is not None
-                self._keep(page, row["digit"] if said else None, row)
+
+def hand_over(done: Settled, keep: Keep | None, page_of: PageOf | None) -> None:
+    """Hand over pictures whose rows say what people have said of them.
+
+    Also those whose rows said so before: whoever committed them may have been killed then.
+    """
+    if not (keep and page_of):
+        return
+    for row in (*done.rows, *done.already):
+        page = page_of(PageAsRead(*key_of(row), row["content_hash"], row["original"]))
+        if page is not None:
+            said = row["answered_by"] is not None
+            keep(page, row["digit"] if said else None, row)
 
 
 def _same(found: WaitingPicture | None, shown: WaitingPicture) -> bool:
     """Tell whether a picture waits as it was shown, whichever run its row is of by now."""
     return found is not None and found.content_hash == shown.content_hash
-
-
-def replay(table: str, run_id: str, said: Said) -> Mapping[str, Any]:
-    """Commit what a session that was killed has not; return how many rows changed, and stayed."""
-    done = settle(table, run_id, said.open())
-    return {"rows": len(done.rows), "left": len(done.left)}

@@ -4,16 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from flows.cli.review import Review
 from flows.review.people import PEOPLE_FILE, People
-from flows.review.serve import Address
+from flows.review.pictures import Pictures
+from flows.review.serve import Address, replay_all
 from tasks.errors import InputError
 from tasks.results import table as results
+from tasks.review.answers import NO_DIGIT, Row
 from tasks.runs import needed_runs
 from tests.flows.review.serving import ROOT, Serving, serving
 from tests.flows.review.waiting_pictures import bars_in, waits
@@ -79,6 +83,29 @@ def test_what_a_killed_server_was_told_is_in_the_results_with_the_next_one(
     assert needed_runs([folder]) == {}
     with serving() as server:
         assert "Replayed" not in server.said
+
+
+def test_what_a_killed_server_was_told_is_handed_over_by_the_next_one(
+    table: str, home: Path
+) -> None:
+    with serving() as server:
+        answers(browser(server), "7", NO_DIGIT)
+        server.process.kill()
+        server.process.wait()
+    kept = list[tuple[int | None, str]]()
+
+    def keep(page: Any, digit: int | None, row: Row) -> None:
+        assert page.shape == (28, 28, 3)
+        kept.append((digit, row["path"]))
+
+    with closing(Pictures()) as pictures:
+        arguments = (table, home / "runs", lambda *_: None, keep, pictures.page)
+        assert replay_all(*arguments) == 2
+        assert sorted(kept, key=str) == [(7, "0000.png"), (None, "0001.png")]
+        # one that was killed once more, just after it had committed
+        next((home / "runs").glob("review-*/summary.json")).unlink()
+        assert replay_all(*arguments) == 0
+        assert len(kept) == 4
 
 
 def test_the_same_results_are_reviewed_by_one_server_at_a_time(
