@@ -27,7 +27,7 @@ ALERTS_OFF = "off: nobody is told when a run fails (see deployments/README.md)"
 UNPROMOTED = "ships with digitflow, and none was promoted yet"
 AUDITS = 3  # shown in a terminal
 SEE_HELD = "digitflow held"
-SEE_REVIEW = "digitflow results --status review"
+SEE_REVIEW = "digitflow review"
 
 
 def lines(facts: Facts) -> Iterator[tuple[str, str]]:
@@ -160,7 +160,7 @@ def _waiting(waiting: Waiting) -> list[str]:
     verb = "waits" if waiting.pictures == 1 else "wait"
     return [
         f"{plural(waiting.pictures)} {verb}: {by_reason(waiting.reasons)}",
-        f"see `{SEE_REVIEW}`",
+        f"say what they are: `{SEE_REVIEW}`",
     ]
 
 

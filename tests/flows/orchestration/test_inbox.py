@@ -290,8 +290,9 @@ from tasks.read_settings import InboxSettings
 
 def kill(*_): os.kill(os.getpid(), signal.SIGKILL)
 
-module, name = {"commit": (commit, "_append"), "committed": (sight, "take_away_read"),
+module, name = {"commit": (commit, "_add"), "committed": (sight, "take_away_read"),
                 "named": (taking_away, "_remove")}[sys.argv[2]]
+assert hasattr(module, name)
 setattr(module, name, kill)
 inbox.tick(InboxSettings.model_validate_json(sys.argv[1]), Console(quiet=True), ThreadRunner())
 """
