@@ -189,12 +189,10 @@ def _read(
         before = perf_counter()
         others = read_all(reading, run.stages, run.console, run.runner)
         seconds = perf_counter() - before
-        judged = Judged()
-        if hold:
-            facts = batch_facts(run, guarantee, policy, pending.listing.count - others)
-            reader = BatchReader(run.inputs, workers, guarantee.thresholds, seconds, run.console)
-            judged = judge_batch(hold, facts, run.folder.parent, reader)
-            others += judged.superseded
+        facts = batch_facts(run, guarantee, policy, pending.listing.count - others)
+        reader = BatchReader(run.inputs, workers, guarantee.thresholds, seconds, run.console)
+        judged = judge_batch(hold, facts, run.folder.parent, reader) if hold else Judged()
+        others += judged.superseded
         redecided = RedecidedFiles(0, 0)
         # where no other run has read anything, this one has decided everything
         if pending.unchanged or others:
