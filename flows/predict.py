@@ -198,7 +198,8 @@ def _read(
         if pending.unchanged or others:
             draw = partial(with_audit, share=settings.audit, run_id=run_id)
             redecided = redecide(
-                listing, pending.listing, writer, settings.max_error, bounds_of, draw
+                *(listing, pending.listing, writer, settings.max_error, bounds_of, draw),
+                others=not judged.findings,
             )
         others -= redecided.others
         for table in (run.table, *([hold.log] if hold else [])):

@@ -64,6 +64,7 @@ DECIDES = "digitflow.decides"  # see `WriterContext.redecides`
 T = TypeVar("T")
 
 _FILE = ["root", "path"]
+_STATE = [*_FILE, "size", "mtime_ns"]
 _one_at_a_time = threading.Lock()  # in this process, where waiting is cheaper than conflicts
 
 
@@ -228,8 +229,8 @@ def commit_late(
 ) -> Committed | None:
     """Add rows that were read before other commits, however many; None: that was done before.
 
-    Of a file that any commit after a number has rows of, whatever it was then, the later reading
-    stays the current one: rows that were held are not to supersede what was read after them.
+    Of a file that was read after a number of commits, as it is here or changed since, the later
+    reading stays the current one: rows that were held must not supersede what was read after them.
 
     Args:
         scan: gives the rows, with the columns of SCHEMA; they are never all in memory, unless
@@ -255,13 +256,13 @@ def _commit_late(
     latest = open_table(writer.table)
     if latest.transaction_version(transaction) is not None:
         return None
-    later = _read_since(latest, writer, since)
+    superseding = _Later(latest, writer, since)
     rows = others = 0
 
     def fresh() -> Iterator[pa.RecordBatch]:
         nonlocal rows, others
         for batch in scan():
-            stays = (key not in later for key in _keys(batch, _FILE))
+            stays = (not superseding.has(*key) for key in _keys(batch, _STATE))
             kept = batch.filter(pa.array(stays, pa.bool_()))
             rows += kept.num_rows
             others += _files(batch) - _files(kept)
@@ -271,14 +272,42 @@ def _commit_late(
     return Committed(rows, others)
 
 
-def _read_since(latest: DeltaTable, writer: WriterContext, since: int) -> set[Any]:
-    """Return root and path of each file that a commit after a number has rows of."""
+class _Later:
+    """The files that commits after a number have rows of, and what they were then."""
 
-    def later(text: Text) -> pc.Expression:
-        return of_roots(writer.roots, text) & COUNTS & (pc.field("commit_version") > since)
+    def __init__(self, latest: DeltaTable, writer: WriterContext, since: int) -> None:
+        """Look at the rows of the writer's roots."""
+        number, dataset = pc.field("commit_version"), dataset_of(latest, writer.table)
 
-    found = scanner_of(dataset_of(latest, writer.table), later, _FILE).to_table()
-    return set(_keys(found, _FILE))
+        def after(text: Text) -> pc.Expression:
+            return of_roots(writer.roots, text) & COUNTS & (number > since)
+
+        self._after = _states(scanner_of(dataset, after, _STATE).to_table())
+        paths = pa.array({path for _, path in self._after}, pa.string())
+
+        def before(text: Text) -> pc.Expression:
+            found = of_roots(writer.roots, text) & text("path").isin(paths)
+            return found & (number.is_null() | (number <= since))
+
+        known = scanner_of(dataset, before, _STATE).to_table() if self._after else None
+        self._before = _states(known) if known else {}
+
+    def has(self, root: str, path: str, size: int | None, mtime_ns: int | None) -> bool:
+        """Tell whether a file was read later than as it is here.
+
+        What it was before is none of that: such a row was only decided anew, or answered.
+        """
+        before = self._before.get((root, path), set())
+        after = self._after.get((root, path), set())
+        return any(state == (size, mtime_ns) or state not in before for state in after)
+
+
+def _states(rows: pa.Table) -> dict[tuple[str, str], set[tuple[int | None, int | None]]]:
+    """Return sizes and times of each file, by root and path."""
+    states: dict[tuple[str, str], set[tuple[int | None, int | None]]] = {}
+    for root, path, *state in _keys(rows, _STATE):
+        states.setdefault((root, path), set()).add((state[0], state[1]))
+    return states
 
 
 def _add(
@@ -381,7 +410,7 @@ def _without(rows: pa.Table, latest: DeltaTable, writer: WriterContext) -> pa.Ta
 
     What another run has read and taken away has not vanished.
     """
-    key = [*_FILE, "size", "mtime_ns"]
+    key = _STATE
 
     def wanted(text: Text) -> pc.Expression:
         return (

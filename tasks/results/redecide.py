@@ -116,6 +116,8 @@ def redecide(
     max_error: float,
     bounds_of: BoundsOf,
     draw: Draw = draw_none,
+    *,
+    others: bool = True,
 ) -> RedecidedFiles:
     """Commit a new row for what another error was accepted for, of the files that were found.
 
@@ -128,6 +130,8 @@ def redecide(
         max_error: the error that is accepted now.
         bounds_of: as in `with_decisions`.
         draw: is given what was for review and is read now.
+        others: also what others have read of the pending ones; not where rows of this run are held,
+            so that it cannot be told from what it has read itself.
 
     Returns:
         How many files were decided again: all pages of one, so that they stay together.
@@ -136,7 +140,7 @@ def redecide(
         DigitflowError: the table cannot be read or written.
     """
     with reading(writer.table):
-        return _redecide(listing, pending, writer, max_error, bounds_of, draw)
+        return _redecide(listing, pending, writer, max_error, bounds_of, draw, others)
 
 
 def would_redecide(listing: Listing, table: str, max_error: float, bounds_of: BoundsOf) -> bool:
@@ -161,6 +165,7 @@ def _redecide(
     max_error: float,
     bounds_of: BoundsOf,
     draw: Draw,
+    others: bool,
 ) -> RedecidedFiles:
     latest = open_table(writer.table)
     ours = WriterContext(
@@ -177,7 +182,8 @@ def _redecide(
     found = _listed(listing, set(names.to_pylist()))
     just_read = _listed(pending, found)
     counts = []
-    for kind, chosen in (("unchanged", found - just_read), ("others", just_read)):
+    theirs_too = just_read if others else set[str]()
+    for kind, chosen in (("unchanged", found - just_read), ("others", theirs_too)):
         count = 0
         theirs = changed.filter(pc.is_in(names, _texts(chosen))).sort_by("read_at_min")
         for start in range(0, theirs.num_rows, PATHS):

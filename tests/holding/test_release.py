@@ -58,6 +58,21 @@ def test_what_was_read_since_the_batch_began_stays_the_last_reading_whatever_it_
     }
 
 
+def test_what_was_decided_anew_since_is_no_later_reading_unless_the_file_is_the_same(
+    results: str,
+) -> None:
+    make_table(results)
+    store(results, read_row("a.png", "run-0", size=5), read_row("b.png", "run-0", size=5))
+    batch = hold(results, "run-1", "a.png", size=7)
+    same = hold(results, "run-2", "b.png", size=5)
+    anew = (read_row(name, "run-3", size=5, status="review") for name in ("a.png", "b.png"))
+    store(results, *anew)
+    assert release(batch, results) == Released(rows=1, superseded=0)
+    assert release(same, results) == Released(rows=0, superseded=1)
+    found = {row["path"]: row["run_id"] for row in select(results).to_pylist()}
+    assert found == {"a.png": "run-1", "b.png": "run-3"}
+
+
 @pytest.mark.processes
 def test_programs_that_release_at_once_put_each_row_into_the_results_once(results: str) -> None:
     make_table(results)

@@ -175,6 +175,26 @@ def test_where_held_rows_cannot_lie_a_run_says_how_to_go_without(
     assert read(hold=False).files == 1
 
 
+def test_what_was_decided_anew_meanwhile_is_no_later_reading_of_a_file_that_changed(
+    home: Path, folder: Path, read: Any
+) -> None:
+    put(folder, a=encoded(bar(6.5)), b=encoded(bar(6.5)))
+    read(max_error=0.05)
+    put(folder, a=BLANK)
+    summary = read(max_error=0.005)
+    assert (len(summary.held), summary.files, summary.decided_anew) == (1, 2, 1)
+    assert summary.listed == summary.unchanged + summary.others + summary.files
+    assert read(max_error=0.005).decided_anew == 1  # of a: what it was before
+    done = decide(summary.run_id, Action.RELEASED, "fine")
+    assert (done.rows, done.superseded) == (1, 0)
+    current = table.select(str(home / "results")).to_pylist()
+    assert {row["path"]: row["reason"] for row in current} == {
+        "a.png": "blank",
+        "b.png": "low_confidence",
+    }
+    assert read(max_error=0.005).files == 0
+
+
 def test_a_batch_of_several_sources_is_held_and_released_as_one(
     home: Path, folder: Path, read: Any, tmp_path: Path
 ) -> None:
