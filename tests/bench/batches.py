@@ -497,9 +497,7 @@ def main() -> int:
     """Print the tables; exit code 1 if less is reached than is asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pools", type=Path, help="folder that keeps what was read")
-    parser.add_argument(
-        "--small", action="store_true", help="a tenth of the batches, fewer pictures"
-    )
+    parser.add_argument("--small", action="store_true", help="fewer batches and pictures")
     parser.add_argument("--set", action="store_true", help="measure what is ordinary")
     parser.add_argument("--worth", type=float, default=8, help="of what is known, in batches")
     given = parser.parse_args()
