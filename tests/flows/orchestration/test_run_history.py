@@ -156,7 +156,7 @@ def test_the_command_is_a_run_that_is_called_by_what_it_did_and_is_marked_as_our
     assert there(server, old) == [False]
     [last] = [each for each in server.read_flow_runs() if each.name.startswith("maintain: ")]
     assert last.name == (
-        f"maintain: removed server runs {count}, run folders 0, result files 0, "
+        f"maintain: removed server runs {count}, run folders 0, result files 0, held rows 0, "
         "models 0; gave back 0.0 MiB"
     )
     assert TAG in last.tags
