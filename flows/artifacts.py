@@ -1,10 +1,10 @@
 """What a flow shows in the Prefect UI: reports and tables as artifacts of its run."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flows.patience import patiently
 from flows.status.address import STATUS_LINK
 from tasks.contracts.verdict import Verdict
 from tasks.registry.card import Card
@@ -20,39 +20,9 @@ if TYPE_CHECKING:  # a reading publishes its report, and judges nothing
     from flows.judge import Judgement
 
 S = TypeVar("S", bound=FlowSettings)
-T = TypeVar("T")
 
 LOOK_S = 5.0  # seconds until the server has to show a report
 NEWEST = 100  # entries of the history in its artifact
-PATIENCE_S = 600.0  # that the run of a deployment waits for a server that does not answer
-COMMAND_PATIENCE_S = 60.0  # that a command waits, before which a person sits
-PAUSE_S = 5.0  # until the server is asked again
-
-
-def patiently(ask: Callable[[], T]) -> T:
-    """Ask the Prefect server until it answers: the work is done, and a server may start anew."""
-    from prefect.runtime import deployment
-
-    patience = PATIENCE_S if deployment.id else COMMAND_PATIENCE_S
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            return ask()
-        except Exception as error:
-            if not no_answer(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(PAUSE_S)
-
-
-def no_answer(error: BaseException | None) -> bool:
-    """Tell whether an error means that the server did not answer, or could not yet."""
-    import httpx
-
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.is_server_error
-    if isinstance(error, RuntimeError):  # Prefect's, around one of those
-        return no_answer(error.__cause__)
-    return isinstance(error, httpx.TransportError)
 
 
 def publish_report(key: str, report: Report, file: Path | None = None) -> None:

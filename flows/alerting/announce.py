@@ -27,11 +27,11 @@ from prefect.utilities.urls import url_for
 
 from flows.alerting.alerts import ON_PROMOTION, apply_alerts, told_of
 from flows.alerting.automations import Done, begin_within
-from flows.artifacts import patiently
 from flows.deploying.declared import Declaration
 from flows.deploying.deploy import Kind, Note
 from flows.deploying.remembered import TAG
 from flows.deploying.settings_file import notify_settings, read_settings_file
+from flows.patience import patiently
 from flows.server.server_process import without_login
 from flows.status.address import STATUS_KEY, STATUS_PAGE
 from flows.status.audits import alarms, keep_told, told_alarms

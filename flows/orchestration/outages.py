@@ -15,8 +15,8 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Running
 
-from flows.artifacts import no_answer
 from flows.orchestration.stale_runs import note_process
+from flows.patience import no_answer
 
 S = TypeVar("S")
 

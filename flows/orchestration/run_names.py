@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from flows.artifacts import patiently
+from flows.patience import patiently
 from tasks.inputs.base import Roots
 from tasks.read_settings import DecisionSettings, PredictSettings
 from tasks.settings import MaintainSettings, inbox
