@@ -64,6 +64,13 @@ def test_a_look_at_an_empty_inbox_loads_neither_a_table_nor_a_console() -> None:
     assert answer.stdout == "nothing new\nset()\n"
 
 
+def test_a_run_of_a_deployment_loads_what_reads_and_reports_once_it_needs_it() -> None:
+    heavy = "numpy pyarrow deltalake cv2 jinja2 tasks.reporting"
+    command = [sys.executable, "-c", PROGRAM, "flows.orchestration.flows", heavy]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout == ""
+
+
 def test_packages_import_nothing() -> None:
     for package in ("flows", "tasks"):
         source = (ROOT / package / "__init__.py").read_text()
