@@ -16,7 +16,7 @@ import pytest
 
 from flows.cli.main import main
 from tasks.contracts.verdict import Check
-from tasks.inference.batch import Chunk, ReadPlan, read_chunks
+from tasks.inference.batch import Chunk, NoWatchdog, ReadPlan, read_chunks
 from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
 from tasks.inputs.base import Entry, Inputs
@@ -126,28 +126,6 @@ def reason_of(inputs: Inputs, path: bytes) -> Reason | None:
     except Undecodable as error:
         return error.reason
     return None
-
-
-class NoWatchdog:
-    """Ends nothing: for files that were read before."""
-
-    def fetch(self, number: int) -> None:
-        """Do nothing."""
-
-    def decode(self, number: int) -> None:
-        """Do nothing."""
-
-    def next_page(self) -> None:
-        """Do nothing."""
-
-    def decode_together(self) -> None:
-        """Do nothing."""
-
-    def run_network(self) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
 
 
 def read_batch(plan: ReadPlan, entries: Sequence[Entry], session: ModelSession) -> Chunk:

@@ -97,6 +97,28 @@ class BatchWatchdog(Protocol):
         """What was begun is over."""
 
 
+class NoWatchdog:
+    """Ends nothing: for files that are known to be safe."""
+
+    def fetch(self, number: int) -> None:
+        """Do nothing."""
+
+    def decode(self, number: int) -> None:
+        """Do nothing."""
+
+    def next_page(self) -> None:
+        """Do nothing."""
+
+    def decode_together(self) -> None:
+        """Do nothing."""
+
+    def run_network(self) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Some files that follow each other: their pages, their rows, and where the time went."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tasks.inference.batch import ReadPlan, read_chunks
+from tasks.inference.batch import NoWatchdog, ReadPlan, read_chunks
 from tasks.inference.decision import Thresholds
 from tasks.inference.session import ModelSession
 from tasks.inputs.base import Content, Entry, Roots
@@ -39,28 +39,6 @@ class FilesInMemory:
     def read_each(self, paths: Iterable[bytes]) -> Iterator[Content | Undecodable]:
         """Yield some of them."""
         yield from map(self.read, paths)
-
-
-class NoWatchdog:
-    """Ends nothing (see `BatchWatchdog`): what was drawn here is safe to decode."""
-
-    def fetch(self, number: int) -> None:
-        """Do nothing."""
-
-    def decode(self, number: int) -> None:
-        """Do nothing."""
-
-    def next_page(self) -> None:
-        """Do nothing."""
-
-    def decode_together(self) -> None:
-        """Do nothing."""
-
-    def run_network(self) -> None:
-        """Do nothing."""
-
-    def stop(self) -> None:
-        """Do nothing."""
 
 
 def read_control_digits(

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from tasks.data.snapshot import Part, ingest, load
 from tasks.decoding.decode import Picture, decode
 from tasks.device import cpu
-from tasks.inference.batch import ReadPlan, read_chunks
+from tasks.inference.batch import NoWatchdog, ReadPlan, read_chunks
 from tasks.inference.decision import guaranteed
 from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
@@ -55,7 +55,7 @@ from tasks.monitoring.batch_profile import (
     with_looks,
 )
 from tasks.monitoring.control_digits import Sampled, control_digits, sampled_of
-from tasks.monitoring.control_reading import FilesInMemory, NoWatchdog
+from tasks.monitoring.control_reading import FilesInMemory
 from tasks.monitoring.hold_reasons import HoldReason
 from tasks.monitoring.picture_look import Look
 from tasks.monitoring.second_look import CLOSER, sample_size, with_sample

@@ -15,7 +15,7 @@ from tasks.decoding import png_batch
 from tasks.decoding.limits import MAX_PIXELS
 from tasks.device import cpu
 from tasks.inference import batch as batch_module
-from tasks.inference.batch import ReadPlan, read_chunks
+from tasks.inference.batch import NoWatchdog, ReadPlan, read_chunks
 from tasks.inference.decision import Thresholds
 from tasks.inference.model_file import model_in
 from tasks.inference.session import ModelSession
@@ -24,7 +24,7 @@ from tasks.inputs.open import open_inputs
 from tasks.outcomes import MAX_BYTES, Reason, Status, Undecodable
 from tasks.results.schema import PROBABILITIES, SCHEMA
 from tests.bars import bar, encoded, save_bar_model
-from tests.helpers import NoWatchdog, read_batch
+from tests.helpers import read_batch
 
 SURE = Thresholds(0.8, 0.5)
 
