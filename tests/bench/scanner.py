@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bars import bar, encoded
+from tests.bars import bar, encoded, encoded_once
 
 STEADY_S, BURST_S, GROWING_S = 7.0, 45.0, 60.0  # between two of a kind
 BURST = 200  # files
@@ -45,11 +45,11 @@ class Scanner:
             number += 1
 
     def _one(self, number: int) -> None:
-        self._write(f"one-{number:05}.png", number % 10)
+        self._write(f"one-{number:05}.png", number % 10, number)
 
     def _burst(self, number: int) -> None:
         for at in range(BURST):
-            self._write(f"burst-{number:04}-{at:03}.png", at % 10)
+            self._write(f"burst-{number:04}-{at:03}.png", at % 10, -1 - number * BURST - at)
 
     def _growing(self, number: int) -> None:
         """Write a file part by part; without its last part it is no whole picture."""
@@ -62,6 +62,6 @@ class Scanner:
                 time.sleep(PART_S)
         self.written[name] = digit
 
-    def _write(self, name: str, digit: int) -> None:
-        (self._folder / name).write_bytes(encoded(bar(digit)))
+    def _write(self, name: str, digit: int, number: int) -> None:
+        (self._folder / name).write_bytes(encoded_once(bar(digit), number))
         self.written[name] = digit

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bars import bar, encoded
+from tests.bars import bar, encoded, encoded_once
 from tests.flows.server.own_server import Own, own_server, until, worker_of
 from tests.helpers import register_champion
 
@@ -59,7 +59,7 @@ def test_a_run_whose_worker_is_killed_finishes_and_its_state_is_right(
     folder = tmp_path / "scans"
     folder.mkdir()
     for number in range(500):
-        (folder / f"{number}.png").write_bytes(encoded(bar(number % 10)))
+        (folder / f"{number}.png").write_bytes(encoded_once(bar(number % 10), number))
     with worker_of(own, home) as worker:
         made = own.ask_for({"source": str(folder)})
         until(lambda: own.run(made)["state_type"] == "RUNNING")

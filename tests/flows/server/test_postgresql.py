@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests import postgres
-from tests.bars import bar, encoded
+from tests.bars import bar, encoded, with_comment
 from tests.bench.watched import processes_of_run
 from tests.flows.server.own_server import Own, own_server, until, worker_of
 from tests.helpers import register_champion
@@ -49,13 +49,13 @@ def team(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ow
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
-    """Return a folder that takes seconds to read: one large picture under many names."""
+    """Return a folder that takes seconds to read: the ten digits, large, many times."""
     folder = tmp_path / "scans"
     folder.mkdir()
-    large = np.kron(bar(1), np.ones((SIDE // 28, SIDE // 28), np.uint8))
-    (folder / "0.jpg").write_bytes(encoded(large, "JPEG"))
-    for number in range(1, PICTURES):
-        (folder / f"{number}.jpg").hardlink_to(folder / "0.jpg")
+    larger = np.ones((SIDE // 28, SIDE // 28), np.uint8)
+    large = [encoded(np.kron(bar(digit), larger), "JPEG") for digit in range(10)]
+    for number in range(PICTURES):
+        (folder / f"{number}.jpg").write_bytes(with_comment(large[number % 10], number))
     return folder
 
 
