@@ -2,11 +2,31 @@
 
 import base64
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 CLIENT = "tests"
+
+
+@contextmanager
+def flows_run_on(url: str, login: str | None) -> Iterator[None]:
+    """Let flows of this process run on a server until the block ends, and send it what they say.
+
+    What sends events and logs is kept by Prefect for the process, whatever the server: left as it
+    is, it would send those of later tests to this one, which is gone by then.
+    """
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: login}):
+        try:
+            yield
+        finally:
+            for worker in (APILogWorker, EventsWorker):
+                worker.drain_all()
 
 
 class Api:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr, ValidationError
 
 from flows.alerting.alerts import ALERT, apply_alerts, told_of
@@ -20,6 +19,7 @@ from flows.console import Console
 from flows.server.credentials import new_login
 from tasks.settings import NotifySettings
 from tests.flows.server.test_guard import serving
+from tests.prefect_api import flows_run_on
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
@@ -76,8 +76,8 @@ class Receiver:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncPrefectClient]:
     folder = tmp_path_factory.mktemp("alerts") / "prefect"
     with serving(folder, new_login()) as (server, _):
-        reached = {PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: server.login}
-        with temporary_settings(reached), get_client(sync_client=True) as client:
+        reached = flows_run_on(server.api_url, server.login)
+        with reached, get_client(sync_client=True) as client:
             yield client
 
 

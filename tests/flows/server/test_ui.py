@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from prefect import flow
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from flows.artifacts import publish_report, publish_verdict
 from flows.server.credentials import new_login
@@ -27,7 +26,7 @@ from tasks.runs import REPORT_FILE, open_run
 from tests import chromium
 from tests.bars import bar, encoded
 from tests.flows.server.test_guard import serving
-from tests.prefect_api import Api
+from tests.prefect_api import Api, flows_run_on
 from tests.reporting.test_training_report import CARD, PICTURES
 
 pytestmark = [
@@ -92,8 +91,7 @@ def report_a_training(server: Server, home: Path) -> None:
         publish_report("training-report", report, run / REPORT_FILE)
         publish_verdict(judgement, card.version)
 
-    reached = {PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: server.login}
-    with temporary_settings(reached):
+    with flows_run_on(server.api_url, server.login):
         train()
 
 
