@@ -71,9 +71,17 @@ def in_database(url: str, question: str, *values: Any) -> Any:
     return asyncio.run(answer())
 
 
+def asked_of(scans: Path) -> dict[str, Any]:
+    """Return the settings of a run that reads the scans, and holds nothing.
+
+    The model of bars reads no control digits.
+    """
+    return {"source": str(scans), "hold": False}
+
+
 def running(team: Own, scans: Path) -> str:
     """Return a run that reads the scans, and has begun to."""
-    made = team.ask_for({"source": str(scans)})
+    made = team.ask_for(asked_of(scans))
     of_it = {"artifacts": {"flow_run_id": {"any_": [made]}, "key": {"any_": ["reading"]}}}
     until(lambda: bool(team.api.post("/artifacts/filter", of_it)))
     return made
@@ -161,7 +169,7 @@ def test_a_run_whose_machine_is_lost_has_crashed_and_the_next_reads_all(
         assert team.ended(lost)["state_type"] == "CRASHED"  # by an automation
     assert "did not begin within 90 s" in team.run(not_begun)["state"]["message"]
     with worker_of(team, home):
-        run = team.ended(team.ask_for({"source": str(scans)}))
+        run = team.ended(team.ask_for(asked_of(scans)))
     assert run["state_type"] == "COMPLETED", run["state"]
 
 
@@ -180,6 +188,6 @@ def test_where_worker_or_server_are_killed_the_run_finishes_and_the_next_begins(
     assert run["state_type"] == "COMPLETED", run["state"]
     assert run["state"]["message"].startswith(f"{PICTURES} read")
     with worker_of(team, home):
-        run = team.ended(team.ask_for({"source": str(scans)}))
+        run = team.ended(team.ask_for(asked_of(scans)))
     assert run["state_type"] == "COMPLETED", run["state"]
     assert run["name"].endswith(": nothing new")
