@@ -99,7 +99,7 @@ def require_worker(pool_type: str) -> None:
     if pool_type != "process" and find_spec(package.replace("-", "_")) is None:
         raise InputError(
             f"digitflow.toml, [pool] type {pool_type}: its worker needs the package {package} in "
-            f"digitflow's environment: install it there, or run the worker where it is"
+            "digitflow's environment: install it there, or run the worker where it is"
         )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from flows.status.past_runs import summaries
@@ -52,12 +53,17 @@ def alarms(table: str, runs: Path) -> list[AuditFinding]:
 
 def accepted_errors(runs: Path) -> Callable[[str], float]:
     """Return what gives the error that the last reading of a source has accepted."""
-    known = dict[str, float]()
-    for summary in summaries(runs):
-        if summary.max_error is not None:
-            known.setdefault(summary.root, summary.max_error)
     usual: float = ReadSettings.model_fields["max_error"].default
-    return lambda source: known.get(source, usual)
+
+    @cache
+    def known() -> dict[str, float]:  # where nothing was drawn nobody asks
+        last = dict[str, float]()
+        for summary in summaries(runs):
+            if summary.max_error is not None:
+                last.setdefault(summary.root, summary.max_error)
+        return last
+
+    return lambda source: known().get(source, usual)
 
 
 def told_alarms(home: Path) -> set[str]:

@@ -6,8 +6,6 @@ done: who comes second is told so, and what a killed program has left undone is 
 """
 
 import json
-import random
-import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,17 +18,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 from pydantic import Field
 
 from tasks.atomic import make_folder
 from tasks.contracts.base import Contract
 from tasks.contracts.held import HeldFor
-from tasks.errors import DigitflowError
 from tasks.holding.held_rows import beside, held_table
-from tasks.results.commit import PATIENCE
+from tasks.results.commit import until_there_is_room
 from tasks.results.pending import HeldFiles
-from tasks.results.table import as_written, error_text, is_table, reading, storage_options
+from tasks.results.table import as_written, is_table, reading, storage_options
 from tasks.results.table_files import (
     SKIPPED_BY,
     commit_files,
@@ -152,19 +149,7 @@ class BatchLog:
         }
         kind = DECISION if action in DECIDED else action.value
         rows = pa.Table.from_pylist([values], SCHEMA)
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return self._add(rows, kind, batch.run_id)
-            except CommitFailedError as error:
-                if time.monotonic() > deadline:
-                    raise self._unwritable(error) from error
-                time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
-            except (OSError, DeltaError, pa.ArrowException) as error:
-                raise self._unwritable(error) from error
-
-    def _unwritable(self, error: Exception) -> DigitflowError:
-        return DigitflowError(f"{self.table} cannot be written: {error_text(error)}")
+        return until_there_is_room(self.table, lambda: self._add(rows, kind, batch.run_id))
 
     def _add(self, rows: pa.Table, kind: str, run_id: str) -> bool:
         """Commit rows unless that was done; they follow the version that was looked at."""

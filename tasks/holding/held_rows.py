@@ -4,7 +4,6 @@ It has the columns of the results, and is written by the same code. Each of its 
 one run, so that what is released leaves it as whole files. No query of the results sees it.
 """
 
-import random
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -12,15 +11,12 @@ from pathlib import PurePosixPath
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from tasks.errors import DigitflowError
-from tasks.results.commit import PATIENCE, WriterContext, writer_of
+from tasks.results.commit import WriterContext, until_there_is_room, writer_of
 from tasks.results.schema import SCHEMA
 from tasks.results.table import (
     Condition,
-    error_text,
     is_table,
     open_table,
     reading,
@@ -96,17 +92,7 @@ def remove(held: str, runs: Collection[str]) -> None:
     Raises:
         DigitflowError: the table cannot be read or written.
     """
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            _remove(held, runs)
-            return
-        except CommitFailedError as error:
-            if time.monotonic() > deadline:
-                raise DigitflowError(f"{held} cannot be written: {error_text(error)}") from error
-            time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
-        except (OSError, DeltaError, pa.ArrowException) as error:
-            raise DigitflowError(f"{held} cannot be written: {error_text(error)}") from error
+    until_there_is_room(held, lambda: _remove(held, runs))
 
 
 def _remove(held: str, runs: Collection[str]) -> None:

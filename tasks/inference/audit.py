@@ -23,9 +23,11 @@ def with_audit(rows: pa.Table, share: float, run_id: str) -> pa.Table:
         share: of what is read that is drawn, in the mean; 0: nothing.
         run_id: of the run that reads them.
     """
+    if not share:
+        return rows
     read = pc.equal(rows["status"], Status.READ)
     some = rows.filter(read)
-    if not share or not some.num_rows:
+    if not some.num_rows:
         return rows
     digits, confidences = (some[name].to_numpy() for name in ("digit", "confidence"))
     probable = probabilities(digits, confidences, share)

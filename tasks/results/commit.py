@@ -192,20 +192,32 @@ def commit_changed(change: Callable[[], pa.Table], writer: WriterContext) -> int
 
 
 def _until_there_is_room(table: str, attempt: Callable[[], T]) -> T:
-    deadline = time.monotonic() + PATIENCE
     with _one_at_a_time:
-        while True:
-            try:
-                return attempt()
-            except CommitFailedError as error:
-                if time.monotonic() > deadline:
-                    raise DigitflowError(
-                        f"{table}: other writers left no room for {PATIENCE:.0f} s: "
-                        f"{error_text(error)}"
-                    ) from error
-                time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
-            except (OSError, DeltaError, pa.ArrowException) as error:
-                raise DigitflowError(f"{table} cannot be written: {error_text(error)}") from error
+        return until_there_is_room(table, attempt)
+
+
+def until_there_is_room(table: str, attempt: Callable[[], T]) -> T:
+    """Return what an attempt to commit does, which is made again where others were faster.
+
+    Args:
+        table: folder or URL of any Delta table.
+        attempt: raises CommitFailedError where another commit came between.
+
+    Raises:
+        DigitflowError: others kept writing for PATIENCE seconds, or the table cannot be written.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return attempt()
+        except CommitFailedError as error:
+            if time.monotonic() > deadline:
+                raise DigitflowError(
+                    f"{table}: other writers left no room for {PATIENCE:.0f} s: {error_text(error)}"
+                ) from error
+            time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
+        except (OSError, DeltaError, pa.ArrowException) as error:
+            raise DigitflowError(f"{table} cannot be written: {error_text(error)}") from error
 
 
 def _commit(rows: pa.Table, transaction: str, writer: WriterContext) -> Committed:

@@ -4,9 +4,7 @@ Earlier readings of its files are current again; files without one are as unread
 run reads them. Who did so, when and why stands in each row and in the commit.
 """
 
-import random
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +13,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties
-from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.dataset import dataset
 
-from tasks.errors import DigitflowError, InputError
-from tasks.results.commit import PATIENCE, make_table
+from tasks.errors import InputError
+from tasks.results.commit import make_table, until_there_is_room
 from tasks.results.table import (
     ROW_BATCH,
     current_rows,
     dataset_of,
-    error_text,
     of_run,
     open_table,
     reading,
@@ -85,7 +81,7 @@ def take_back(table: str, runs: Path, run: str, reason: str) -> TakenBack:
     rows, number = _rows_of(table, run, runs)
     said = f"{datetime.now(UTC).isoformat(timespec='seconds')} {by}: {reason}"
     properties = {RUN: run, REASON: reason, BY: by}
-    _retried(table, lambda: _mark(table, run, said, properties))
+    until_there_is_room(table, lambda: _mark(table, run, said, properties))
     files = rows.group_by(FILE).aggregate([])
     left = current_rows(table, files, columns=[*FILE, "page", "run_id", "commit_version"])
     left = left.group_by([*FILE, "run_id"]).aggregate([("commit_version", "max")])
@@ -165,24 +161,3 @@ def _marked(batch: pa.RecordBatch, run: str, said: str) -> pa.RecordBatch:
     of_run = pc.equal(batch["run_id"], run)
     column = pc.if_else(of_run, pa.scalar(said), batch["taken_back"])
     return batch.set_column(place, batch.schema.field(place), column)
-
-
-def _retried(table: str, work: Callable[[], None]) -> None:
-    """Do what others may be faster than, until it is done.
-
-    Raises:
-        DigitflowError: they were for PATIENCE seconds, or the table cannot be written.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            work()
-            return
-        except CommitFailedError as error:
-            if time.monotonic() > deadline:
-                raise DigitflowError(
-                    f"{table}: other writers left no room for {PATIENCE:.0f} s: {error_text(error)}"
-                ) from error
-            time.sleep(random.uniform(0.01, 0.2))  # noqa: S311 - to get out of step
-        except (OSError, DeltaError, pa.ArrowException) as error:
-            raise DigitflowError(f"{table} cannot be written: {error_text(error)}") from error
