@@ -12,7 +12,7 @@ from tasks.registry.registry import Registry
 from tasks.reporting.document import Report, as_markdown, to_markdown
 from tasks.reporting.training_report import verdict_report
 from tasks.runs import REPORTS_PATH
-from tasks.settings import FlowSettings
+from tasks.settings.base import FlowSettings
 from tasks.task import in_flow_run
 from tasks.visible import visible
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.train import Outcome
 from tasks.data.sample_folder import write_sample_folder
 from tasks.data.snapshot import Part, load
 from tasks.errors import GateRefused
-from tasks.read_settings import PredictSettings
 from tasks.registry.registry import Registry, serving
 from tasks.results import table as results
 from tasks.results.summary import Summary
 from tasks.runs import REPORT_FILE, open_run
-from tasks.settings import home, models_place
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import home, models_place
+from tasks.settings.reading import PredictSettings
+from tasks.settings.training import TrainSettings
 
 PICTURES = 200  # test digits in the sample folder
 SHOWN = 8  # rows of read pictures in the table at the end

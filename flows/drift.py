@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.artifacts import publish_report
-from flows.console import Console
+from flows.terminal.console import Console
 from tasks.atomic import write_text
 from tasks.holding.batches import BatchLog
 from tasks.monitoring.audit import Period
@@ -17,7 +17,7 @@ from tasks.reporting.document import Report, to_html
 from tasks.reporting.drift_report import drift_report
 from tasks.results.table import is_table
 from tasks.runs import REPORT_FILE, open_run
-from tasks.settings import home, results_table
+from tasks.settings.base import home, results_table
 from tasks.task import task
 
 BACK: dict[Period, timedelta] = {  # from when on what was read is looked at

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.console import Console
+from flows.terminal.console import Console
 from tasks.contracts.verdict import Verdict
 from tasks.data.snapshot import Snapshot
 from tasks.device import cpu, reading_device
@@ -31,8 +31,8 @@ from tasks.not_measured import NotMeasured, fails_closed
 from tasks.registry.registry import Registry, serving
 from tasks.reporting.changes_report import changes_report
 from tasks.reporting.document import Report
-from tasks.settings import models_place
-from tasks.train_settings import GateSettings
+from tasks.settings.base import models_place
+from tasks.settings.training import GateSettings
 
 SLICES_FOLDER = "slices"  # in the folder of the run, gone when it is judged
 

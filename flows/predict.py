@@ -13,14 +13,14 @@ from time import perf_counter
 from typing import Any
 
 from flows.artifacts import publish_report
-from flows.console import Console
 from flows.holding.batch import BatchFacts, Judged, judge_batch
 from flows.holding.batch import begin as begin_hold
 from flows.holding.second_look import BatchReader
 from flows.reading import Reading, cluster_of, read_all, workers_of
-from flows.reading_log import log_pending, log_promise, log_reading, log_strictness
 from flows.runner import LOCAL, Runner, ThreadRunner
 from flows.status.audits import LOOK_BACK
+from flows.terminal.console import Console
+from flows.terminal.reading_log import log_pending, log_promise, log_reading, log_strictness
 from tasks.atomic import write_text
 from tasks.device import Device, reading_device
 from tasks.errors import DigitflowError, ModelError, RejectedInputs
@@ -42,7 +42,6 @@ from tasks.monitoring.audit import audited
 from tasks.monitoring.audit_findings import AuditFinding, findings
 from tasks.monitoring.strictness import strictness_by
 from tasks.outcomes import ALL_STAY, Originals, Status
-from tasks.read_settings import PredictSettings
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version_lock import in_use
 from tasks.reporting.document import Report, plural, to_html
@@ -57,7 +56,8 @@ from tasks.results.redecide import BoundsOf, RedecidedFiles, redecide, with_deci
 from tasks.results.repair import require_sound
 from tasks.results.summary import FileCounts, InsteadOf, RunFacts, Summary, Tally, summarise, tally
 from tasks.runs import LISTING_FILE, REPORT_FILE, SUMMARY_FILE, open_run, resumable_runs, run_lock
-from tasks.settings import home, models_place, results_table
+from tasks.settings.base import home, models_place, results_table
+from tasks.settings.reading import PredictSettings
 from tasks.task import task
 from tasks.timing import Stages, timed
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from flows.console import Console
+from flows.terminal.console import Console
 from tasks.atomic import write_text
 from tasks.device import reading_device
 from tasks.inference.batch import ReadPlan
@@ -17,14 +17,14 @@ from tasks.inputs.open import open_inputs
 from tasks.metrics.calibration import Calibration
 from tasks.outcomes import Status
 from tasks.processes.page_process import DecodedPage
-from tasks.read_settings import PreviewSettings
 from tasks.registry.registry import Registry, find_model
 from tasks.reporting.document import to_html
 from tasks.reporting.preview import Preview, evenly_spaced, preview_report
 from tasks.reporting.samples import pages_at
 from tasks.results.picture_row import PictureRow, picture_rows
 from tasks.runs import LISTING_FILE, REPORT_FILE, open_run
-from tasks.settings import home, models_place
+from tasks.settings.base import home, models_place
+from tasks.settings.reading import PreviewSettings
 
 
 def preview(settings: PreviewSettings, console: Console) -> Preview:

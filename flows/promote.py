@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from flows.artifacts import evidence_of, known_settings
-from flows.console import Console
 from flows.judge import Candidate, Judgement, judge
-from flows.training_log import log_verdict
+from flows.terminal.console import Console
+from flows.terminal.training_log import log_verdict
 from tasks.atomic import absolute, write_text
 from tasks.contracts.verdict import Verdict
 from tasks.data.snapshot import Snapshot, load
@@ -30,9 +30,9 @@ from tasks.registry.version_lock import in_use
 from tasks.reporting.document import plural, to_html
 from tasks.results import table
 from tasks.runs import open_run
-from tasks.settings import home, results_table
+from tasks.settings.base import home, results_table
+from tasks.settings.training import GateSettings
 from tasks.storage.journal import Entry
-from tasks.train_settings import GateSettings
 
 VERDICT_FILE, FLIPS_FILE = "verdict.json", "flips.html"
 

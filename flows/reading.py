@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from flows.console import AdvanceBy, Console
 from flows.runner import LOCAL, ClusterConfig, Runner
+from flows.terminal.console import AdvanceBy, Console
 from tasks.inference.batch import ReadPlan, Seconds
 from tasks.inference.shard import ShardDone, pack, read_shard, read_shard_remotely
 from tasks.inference.worker_pool import WorkerPool, workers_for
 from tasks.inputs.base import Entry
 from tasks.inputs.listing import Listing, Shard, entries_of, shards
-from tasks.read_settings import PredictSettings
 from tasks.reporting.document import plural
 from tasks.results.commit import WriterContext
+from tasks.settings.reading import PredictSettings
 from tasks.timing import Stages
 
 WORTH_A_TASK = 500  # files; a cluster's task run costs what reading so many does

@@ -8,12 +8,12 @@ export and judge them anew
 import sys
 from pathlib import Path
 
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.train import train, train_again
 from tasks.errors import DigitflowError, GateRefused
 from tasks.registry.registry import Registry, ship
-from tasks.settings import models_place
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import models_place
+from tasks.settings.training import TrainSettings
 
 
 def make(weights: Path | None = None) -> None:

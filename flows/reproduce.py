@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from flows.artifacts import known_settings
-from flows.console import Console
 from flows.promote import snapshot_of
+from flows.terminal.console import Console
 from tasks.errors import DigitflowError, InputError
 from tasks.inference.model_file import KERAS_FILE
 from tasks.not_measured import NotMeasured
@@ -19,8 +19,8 @@ from tasks.registry.recipe_names import recipe_of
 from tasks.registry.version import Version
 from tasks.registry.version_lock import in_use
 from tasks.runs import open_run
-from tasks.settings import home
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import home
+from tasks.settings.training import TrainSettings
 from tasks.training.steps import (
     Training,
     calibrate_model,

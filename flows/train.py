@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.artifacts import evidence_of, publish_history, publish_report, publish_verdict
-from flows.console import Console
 from flows.judge import Candidate, Judgement, find_champion, judge
 from flows.promote import Answer, follow_answer, refuse_unanswered
-from flows.training_log import (
+from flows.terminal.console import Console
+from flows.terminal.training_log import (
     log_calibration,
     log_corrections,
     log_data,
@@ -47,10 +47,10 @@ from tasks.registry.version import Version, verified
 from tasks.reporting.document import Report, to_html
 from tasks.reporting.training_report import TrainingPictures, training_report
 from tasks.runs import REPORT_FILE, open_run
-from tasks.settings import home, models_place
+from tasks.settings.base import home, models_place
+from tasks.settings.training import TrainSettings
 from tasks.storage.journal import actor
 from tasks.task import task
-from tasks.train_settings import TrainSettings
 from tasks.training.orientation_check import Readings, read_in_every_way, require_upright
 from tasks.training.steps import (
     Evaluation,

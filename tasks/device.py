@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tasks.errors import DeviceError
 
 if TYPE_CHECKING:  # pydantic takes a third of a worker's start
-    from tasks.settings import DeviceChoice
+    from tasks.settings.base import DeviceChoice
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
 CPU_PROVIDER = "CPUExecutionProvider"

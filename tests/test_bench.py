@@ -19,7 +19,7 @@ from tasks.registry import registry
 from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.registry.version import Version
-from tasks.train_settings import TrainSettings
+from tasks.settings.training import TrainSettings
 
 pytestmark = pytest.mark.processes
 

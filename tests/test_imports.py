@@ -48,7 +48,7 @@ LOOK = """
 import sys, tempfile
 from pathlib import Path
 from flows.orchestration.inbox import tick
-from tasks.read_settings import InboxSettings
+from tasks.settings.reading import InboxSettings
 
 with tempfile.TemporaryDirectory() as folder:
     Path(folder, "sub").mkdir()

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from tasks.read_settings import InboxSettings, PredictSettings, PreviewSettings
-from tasks.settings import home, models_place, results_table
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import home, models_place, results_table
+from tasks.settings.reading import InboxSettings, PredictSettings, PreviewSettings
+from tasks.settings.training import TrainSettings
 
 
 def test_a_value_given_wins_over_a_variable_and_that_over_the_default(

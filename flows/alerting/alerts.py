@@ -31,7 +31,7 @@ from flows.status.events import (
     MODEL_EVENTS,
     REJECTED_PERCENT,
 )
-from tasks.settings import Alert, NotifySettings
+from tasks.settings.base import Alert, NotifySettings
 
 BLOCK = "digitflow"  # name of the notification block
 ON_PROMOTION = "on-promotion"  # second tag of deployments that run after a promotion

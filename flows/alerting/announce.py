@@ -43,7 +43,7 @@ from tasks.holding.batches import Entry as BatchEntry
 from tasks.progress import ProgressLog
 from tasks.registry.catalog import registry
 from tasks.results.summary import Summary
-from tasks.settings import home, results_table
+from tasks.settings.base import home, results_table
 from tasks.storage.journal import Entry
 from tasks.visible import visible
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tasks.settings import WithVariables
+from tasks.settings.base import WithVariables
 
 if TYPE_CHECKING:
-    from flows.console import Console
+    from flows.terminal.console import Console
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -38,7 +38,7 @@ class Command(WithVariables):
 
     def console(self) -> "Console":
         """Return what writes to the terminal, or nothing where the answer is JSON."""
-        from flows.console import Console
+        from flows.terminal.console import Console
 
         return Console(quiet=self.as_json)
 

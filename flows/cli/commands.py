@@ -11,9 +11,9 @@ from pydantic import Field
 from flows.cli.base import Command, print_table
 from tasks.errors import DigitflowError, GateRefused, InputError
 from tasks.outcomes import ALL, Reason
-from tasks.read_settings import PredictSettings, PreviewSettings
-from tasks.settings import MaintainSettings, Once, home, results_table
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import MaintainSettings, Once, home, results_table
+from tasks.settings.reading import PredictSettings, PreviewSettings
+from tasks.settings.training import TrainSettings
 
 if TYPE_CHECKING:
     from flows.train import Outcome

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from flows.cli.base import Command
 from tasks.errors import InputError
-from tasks.settings import Once
+from tasks.settings.base import Once
 
 if TYPE_CHECKING:
     from tasks.corrections.store import Correction

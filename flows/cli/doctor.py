@@ -15,7 +15,7 @@ from tasks.device import Device, cpu, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DigitflowError, InputError
 from tasks.provenance import package_versions
 from tasks.registry.registry import Registry, serving
-from tasks.settings import NotifySettings, home, models_place
+from tasks.settings.base import NotifySettings, home, models_place
 
 SUPPORTED_PYTHON = ((3, 11), (3, 14))  # from, and below
 ENOUGH_DISK = 2 * 2**30  # bytes: MNIST, models, and room for results

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from flows.cli.base import Command
-from tasks.settings import Once
+from tasks.settings.base import Once
 
 Reason = Field(min_length=1, description="Why; it is kept with the batch.")
 Run = Field(alias="run", description="The run that read it, from `digitflow held`.")

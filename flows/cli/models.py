@@ -8,9 +8,9 @@ from pydantic import Field
 from flows.cli.base import Command, print_table
 from flows.cli.commands import GATE_HEADINGS, Flow
 from tasks.errors import GateRefused
-from tasks.read_settings import CHAMPION
-from tasks.settings import DeviceChoice, Once
-from tasks.train_settings import GateSettings
+from tasks.settings.base import DeviceChoice, Once
+from tasks.settings.reading import CHAMPION
+from tasks.settings.training import GateSettings
 
 Reason = Field(min_length=1, description="Why; it is written into the history.")
 

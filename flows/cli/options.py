@@ -15,7 +15,7 @@ from pydantic_settings import SettingsError
 from flows.cli.base import Command
 from flows.cli.help_text import CONTEXT, write_note, write_options, write_section
 from tasks.errors import InputError
-from tasks.settings import CommandLineOnly
+from tasks.settings.base import CommandLineOnly
 from tasks.url_secrets import has_secret
 
 FEW = 4  # choices that are shown beside an option; more are listed in its help

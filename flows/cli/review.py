@@ -7,7 +7,7 @@ from pydantic import Field
 from flows.cli.base import Command
 from tasks.errors import InputError
 from tasks.outcomes import Reason
-from tasks.settings import Once, home
+from tasks.settings.base import Once, home
 from tasks.visible import encodable
 
 

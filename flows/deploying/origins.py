@@ -7,9 +7,9 @@ from typing import Any
 
 from flows.deploying.declared import INBOX, NIGHTLY, WEEKLY, declaration
 from flows.deploying.settings_file import FILE, Deployed, SettingsFile, notify_settings
-from tasks.read_settings import InboxSettings
-from tasks.settings import CommandLineOnly, MaintainSettings, NotifySettings
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import CommandLineOnly, MaintainSettings, NotifySettings
+from tasks.settings.reading import InboxSettings
+from tasks.settings.training import TrainSettings
 
 DEFAULT, FROM_FILE = "default", FILE
 

@@ -18,9 +18,9 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
 from tasks.errors import InputError
-from tasks.read_settings import InboxSettings
-from tasks.settings import MaintainSettings, NotifySettings, home
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import MaintainSettings, NotifySettings, home
+from tasks.settings.reading import InboxSettings
+from tasks.settings.training import TrainSettings
 
 FILE = "digitflow.toml"  # in the home folder
 INBOX_NAME = re.compile("[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")

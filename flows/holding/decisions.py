@@ -9,7 +9,7 @@ from tasks.holding.batches import Action, Batch, BatchLog, Entry, waiting_batche
 from tasks.holding.release import finish_decided
 from tasks.holding.release import release as bring_into_results
 from tasks.runs import REPORT_FILE
-from tasks.settings import home, results_table
+from tasks.settings.base import home, results_table
 
 
 @dataclass(frozen=True)

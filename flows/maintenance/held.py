@@ -9,7 +9,7 @@ from tasks.results.compact import MANY, compact, delete_replaced, replaced_files
 from tasks.results.repair import require_sound
 from tasks.results.table import is_table
 from tasks.runs import goes_on, made_at, needed_runs
-from tasks.settings import MaintainSettings, home, results_table
+from tasks.settings.base import MaintainSettings, home, results_table
 
 PART = "held rows"
 

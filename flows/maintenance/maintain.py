@@ -18,7 +18,7 @@ from tasks.results.compact import compact, replaced_files, small_files
 from tasks.results.repair import require_sound
 from tasks.results.table import is_table
 from tasks.results.table_files import is_local
-from tasks.settings import MaintainSettings, models_place, results_table
+from tasks.settings.base import MaintainSettings, models_place, results_table
 from tasks.task import task
 
 Part = Callable[[MaintainSettings], Tidied]

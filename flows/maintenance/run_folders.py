@@ -12,7 +12,7 @@ from flows.maintenance.tidied import Tidied, disk_use
 from tasks.holding.batches import BatchLog
 from tasks.registry.registry import Registry
 from tasks.runs import REMOVED, RUN_ID, lock_of_removal, needed_runs
-from tasks.settings import MaintainSettings, home, models_place, results_table
+from tasks.settings.base import MaintainSettings, home, models_place, results_table
 
 PART = "run folders"
 DAY = 86_400.0  # seconds

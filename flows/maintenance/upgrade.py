@@ -11,13 +11,13 @@ from tasks.errors import InputError, ModelError
 from tasks.inference.model_file import Model
 from tasks.inference.session import TRAIN_AGAIN, outdated
 from tasks.progress import ProgressLog
-from tasks.read_settings import CHAMPION, InboxSettings
 from tasks.registry.card import Card
 from tasks.registry.recipe_names import recipe_of
 from tasks.registry.registry import Registry, find_model
 from tasks.registry.version import Version
-from tasks.settings import models_place
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import models_place
+from tasks.settings.reading import CHAMPION, InboxSettings
+from tasks.settings.training import TrainSettings
 from tasks.training.recipes import RECIPES
 
 NOT_OF_THE_CARD = ("promote", "data")  # what an upgrade decides by itself

@@ -18,8 +18,8 @@ from flows.promote import Answer
 from flows.train import Outcome, waiting_outcome
 from tasks.errors import DigitflowError
 from tasks.reporting.document import as_markdown, percent
-from tasks.settings import models_place
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import models_place
+from tasks.settings.training import TrainSettings
 
 KEY = "approval"  # of the one suspension of a run
 HOUR = 3600  # seconds

@@ -22,9 +22,9 @@ from flows.orchestration.run_names import (
     rename_run,
 )
 from flows.orchestration.task_runners import PrefectRunner
-from tasks.read_settings import DecisionSettings, InboxSettings, PredictSettings
-from tasks.settings import MaintainSettings
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import MaintainSettings
+from tasks.settings.reading import DecisionSettings, InboxSettings, PredictSettings
+from tasks.settings.training import TrainSettings
 from tasks.visible import visible
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from tasks.inputs.base import printable, unprintable
 from tasks.inputs.local import walk
 from tasks.inputs.path_filter import PathFilter
 from tasks.outcomes import DELETED, Originals
-from tasks.read_settings import InboxSettings
-from tasks.settings import home, inbox, results_table
+from tasks.settings.base import home, inbox, results_table
+from tasks.settings.reading import InboxSettings
 
 if TYPE_CHECKING:  # a tick without news loads none of them
-    from flows.console import Console
     from flows.runner import Runner
+    from flows.terminal.console import Console
     from tasks.results.summary import Summary
 
 BEING_WRITTEN = "still being written"

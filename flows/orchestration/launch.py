@@ -10,7 +10,6 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from flows.alerting.known_server import ours_in_use, talking_to
-from flows.console import quietly
 from flows.server.credentials import new_login
 from flows.server.defaults import set_defaults
 from flows.server.server_process import (
@@ -24,11 +23,12 @@ from flows.server.server_process import (
     wait_until_it_answers,
     without_login,
 )
+from flows.terminal.console import quietly
 from tasks.errors import InputError
 from tasks.gc_control import uncollected
-from tasks.read_settings import PredictSettings
-from tasks.settings import MaintainSettings, home
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import MaintainSettings, home
+from tasks.settings.reading import PredictSettings
+from tasks.settings.training import TrainSettings
 
 if TYPE_CHECKING:
     from flows.maintenance.maintain import Maintained

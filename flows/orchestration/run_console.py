@@ -16,8 +16,8 @@ from prefect.logging import get_run_logger
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.runtime import deployment
 
-from flows.console import AdvanceBy, Console, is_quiet
 from flows.patience import no_answer
+from flows.terminal.console import AdvanceBy, Console, is_quiet
 from tasks.progress import Advance
 from tasks.visible import visible
 

@@ -25,7 +25,7 @@ from prefect.exceptions import ObjectNotFound
 
 from flows.deploying.remembered import TAG
 from flows.maintenance.tidied import Tidied
-from tasks.settings import MaintainSettings
+from tasks.settings.base import MaintainSettings
 from tasks.task import task
 
 PART = "server runs"

@@ -8,9 +8,9 @@ from prefect.runtime import flow_run
 
 from flows.patience import patiently
 from tasks.inputs.base import Roots
-from tasks.read_settings import DecisionSettings, PredictSettings
-from tasks.settings import MaintainSettings, inbox
-from tasks.train_settings import TrainSettings
+from tasks.settings.base import MaintainSettings, inbox
+from tasks.settings.reading import DecisionSettings, PredictSettings
+from tasks.settings.training import TrainSettings
 from tasks.visible import visible
 
 if TYPE_CHECKING:  # a run that finds nothing new loads none of them

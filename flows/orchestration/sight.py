@@ -27,7 +27,6 @@ from tasks.inputs.several import Several
 from tasks.inputs.stillness import Arriving, has_marker, look, path_on_disk, still
 from tasks.inputs.taking_away import ReadFile, TakenAway, take_away
 from tasks.outcomes import DELETED, PASSING, Originals
-from tasks.read_settings import InboxSettings
 from tasks.results.arrivals import with_arrivals
 from tasks.results.commit import writer_of
 from tasks.results.originals import leaving, mark
@@ -36,7 +35,8 @@ from tasks.results.redecide import would_redecide
 from tasks.results.repair import require_sound
 from tasks.results.table import current_rows, is_table
 from tasks.runs import timestamp
-from tasks.settings import home, models_place, results_table
+from tasks.settings.base import home, models_place, results_table
+from tasks.settings.reading import InboxSettings
 
 if TYPE_CHECKING:  # a tick without news loads no model
     from tasks.metrics.error_bounds import ErrorBounds

@@ -41,7 +41,7 @@ from flows.server.server_process import (
 from flows.status.address import STATUS_PAGE
 from tasks.atomic import make_folder
 from tasks.errors import DigitflowError, InputError
-from tasks.settings import home, inbox, models_place, results_table
+from tasks.settings.base import home, inbox, models_place, results_table
 
 USUAL_INBOX = "predict/inbox"  # of a home without a settings file
 SERVER_START_S = 180.0  # until the server has to answer

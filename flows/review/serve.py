@@ -34,7 +34,7 @@ from tasks.review.journal import JOURNAL_FILE, AnswerJournal, said_in
 from tasks.review.queue import Choice
 from tasks.review.session import Keep, PageOf, ReviewSession, hand_over
 from tasks.runs import SUMMARY_FILE, open_run, run_lock
-from tasks.settings import home, results_table
+from tasks.settings.base import home, results_table
 from tasks.storage.journal import actor
 
 LOOPBACK, PORT = "127.0.0.1", 4201

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tasks.processes.parent import end_with_parent
-from tasks.settings import home
+from tasks.settings.base import home
 
 if TYPE_CHECKING:
     from flows.server.guard import Guard

@@ -20,7 +20,7 @@ from typing import IO
 from flows.server.credentials import write_private
 from flows.server.guard import KEY_VARIABLE, PROOF_PATH, proof
 from tasks.errors import DigitflowError, InputError
-from tasks.settings import home
+from tasks.settings.base import home
 
 HOST, PORT = "127.0.0.1", 4200  # of `digitflow up`, if it is given no other
 CODE = Path(__file__).resolve().parents[2]  # the folder that holds flows/

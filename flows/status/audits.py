@@ -12,7 +12,7 @@ from tasks.atomic import make_folder, write_text
 from tasks.errors import DigitflowError
 from tasks.monitoring.audit import audited
 from tasks.monitoring.audit_findings import AuditFinding, findings
-from tasks.read_settings import ReadSettings
+from tasks.settings.reading import ReadSettings
 
 LOOK_BACK = timedelta(days=366)  # from when on what was read is looked at
 ALARMS = timedelta(days=62)  # and its alarms: answers come late, but not for ever

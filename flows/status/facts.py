@@ -25,7 +25,7 @@ from tasks.registry.registry import Registry, bundled_model, serving
 from tasks.registry.version import Version
 from tasks.results import table as results
 from tasks.results.summary import Summary
-from tasks.settings import home, models_place, results_table
+from tasks.settings.base import home, models_place, results_table
 from tasks.storage.journal import Entry
 
 BATCHES = 5  # shown

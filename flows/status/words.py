@@ -17,7 +17,7 @@ from tasks.reporting.document import (
 )
 from tasks.reporting.document import facts as facts_table
 from tasks.results.summary import in_words
-from tasks.settings import inbox
+from tasks.settings.base import inbox
 
 NEXT = "Next runs"
 INDENTED = 65  # characters of an indented line beside the labels

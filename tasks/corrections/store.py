@@ -24,7 +24,7 @@ from tasks.corrections.answers import KEEP, REMOVE, AnswerEntry, AnswerFacts, An
 from tasks.data.labelled_folder import LABELS
 from tasks.decoding.pixels import Pixels
 from tasks.errors import DigitflowError, InputError
-from tasks.settings import home
+from tasks.settings.base import home
 
 JOURNAL, LOCK = "journal.jsonl", ".lock"
 UNKNOWN = "unknown"

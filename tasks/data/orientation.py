@@ -7,7 +7,7 @@ import numpy as np
 
 from tasks.data.labelled import Labelled
 from tasks.decoding.pixels import Pixels
-from tasks.train_settings import Orientation
+from tasks.settings.training import Orientation
 
 # uint8 (N, 28, 28) to the same; keys are what `--orientation` takes
 UPRIGHT: Mapping[Orientation, Callable[[Pixels], Pixels]] = {

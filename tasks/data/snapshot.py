@@ -25,8 +25,8 @@ from tasks.data.snapshot_facts import (
 )
 from tasks.decoding.pixels import Pixels
 from tasks.errors import DatasetError
+from tasks.settings.training import Orientation
 from tasks.task import may_pass_later, task
-from tasks.train_settings import Orientation
 
 logger = logging.getLogger(__name__)
 

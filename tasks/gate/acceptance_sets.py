@@ -15,7 +15,7 @@ from uuid import uuid4
 from tasks.atomic import absolute, make_folder, sha256, sync_folder, sync_tree
 from tasks.data.labelled_folder import checked_name, copy_file, evaluation_folder
 from tasks.errors import InputError
-from tasks.settings import SEEN, home
+from tasks.settings.base import SEEN, home
 from tasks.storage.journal import Entry, FileHistory, Kind, damaged
 
 HISTORY_FILE = "history.jsonl"

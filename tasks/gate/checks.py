@@ -36,7 +36,7 @@ from tasks.metrics.calibration import confidence_gap
 from tasks.metrics.classification import DIGITS, Share
 from tasks.metrics.paired_test import LUCK, Paired, each_once, paired
 from tasks.not_measured import NotMeasured
-from tasks.train_settings import GateSettings
+from tasks.settings.training import GateSettings
 
 T = TypeVar("T")
 

@@ -19,12 +19,12 @@ from tasks.data.labelled_folder import copy_file, evaluation_folder
 from tasks.errors import InputError
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.processes.pool import process_pool
+from tasks.settings.training import GateSettings
 from tasks.synthesis import digit_scenes as scenes
 from tasks.synthesis import scene
 from tasks.synthesis.corruptions import CORRUPTIONS, thick_pen, thin_pen
 from tasks.synthesis.generate import non_digit_scene
 from tasks.synthesis.rasterize import as_written, canvas_shape, rasterize_digit
-from tasks.train_settings import GateSettings
 
 Random = np.random.Generator
 Images = NDArray[np.uint8]

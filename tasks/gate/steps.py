@@ -33,9 +33,9 @@ from tasks.inference.model_file import Model
 from tasks.inference.shard import OnFiles, tell_nobody
 from tasks.inputs.open import open_inputs
 from tasks.not_measured import NotMeasured, fails_closed
-from tasks.settings import home, results_table
+from tasks.settings.base import home, results_table
+from tasks.settings.training import GateSettings
 from tasks.task import task
-from tasks.train_settings import GateSettings
 
 CORRECTED = f"{REGISTERED}{CORRECTIONS}"  # slice: the half of what people corrected that judges
 TRIED = 1_000  # pictures to try batches and resources with

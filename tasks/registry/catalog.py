@@ -10,7 +10,7 @@ from tasks.registry.golden import check_golden
 from tasks.registry.recipe_names import recipe_of
 from tasks.registry.registry import Registry, bundled_model
 from tasks.registry.version import Known, Unusable, Version
-from tasks.settings import models_place
+from tasks.settings.base import models_place
 from tasks.storage.journal import Entry
 
 Row = dict[str, Any]

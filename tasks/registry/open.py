@@ -4,7 +4,7 @@ from tasks.atomic import absolute
 from tasks.errors import InputError
 from tasks.registry.folder_store import ModelFolder
 from tasks.registry.store import ModelStore
-from tasks.settings import SEEN, home
+from tasks.settings.base import SEEN, home
 
 
 def open_models(place: str) -> ModelStore:

@@ -18,7 +18,6 @@ from tasks.atomic import absolute, atomic_write, sha256, write_text
 from tasks.errors import GateRefused, InputError, ModelError
 from tasks.inference.model_file import KERAS_FILE, ONNX_FILE, Model, Unreadable, model_in
 from tasks.inference.session import outdated
-from tasks.read_settings import CHAMPION, CHAMPION_OR_SHIPPED
 from tasks.registry.card import CARD_DIGEST, Card, CardContent, card_of, read_card, sealed
 from tasks.registry.events import (
     asked,
@@ -38,6 +37,7 @@ from tasks.registry.serving_rules import (
 )
 from tasks.registry.version import CARD_FILE, Known, Unusable, Version, require_judged, verified
 from tasks.registry.version_lock import unused
+from tasks.settings.reading import CHAMPION, CHAMPION_OR_SHIPPED
 from tasks.storage.journal import Entry
 from tasks.task import task
 

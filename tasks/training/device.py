@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from tasks.device import Device, cpu, nvidia_gpu
 from tasks.errors import DeviceError
-from tasks.settings import DeviceChoice
+from tasks.settings.base import DeviceChoice
 from tasks.training.network import quiet_start, tf
 
 BFLOAT16_CAPABILITY = (8, 0)  # first NVIDIA compute capability whose tensor cores take bfloat16

@@ -17,7 +17,7 @@ from tasks.inference.model_file import Model
 from tasks.inference.session import ModelSession
 from tasks.metrics.paired_test import paired
 from tasks.not_measured import fails_closed
-from tasks.train_settings import Orientation
+from tasks.settings.training import Orientation
 
 Pictures = NDArray[np.uint8]
 

@@ -20,10 +20,10 @@ from tasks.metrics.classification import Metrics, Parity, evaluate
 from tasks.metrics.promise import strictest
 from tasks.not_measured import fails_closed
 from tasks.progress import Advance, ProgressLog
+from tasks.settings.training import TrainSettings
 from tasks.synthesis.generate import LabelledImages
 from tasks.synthesis.seen_digits import see_digits
 from tasks.task import task
-from tasks.train_settings import TrainSettings
 from tasks.training.calibrate import calibrate_by_kind
 from tasks.training.recipes import RECIPES, Simulation
 from tasks.training.training_set import (

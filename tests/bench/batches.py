@@ -61,7 +61,7 @@ from tasks.monitoring.picture_look import Look
 from tasks.monitoring.second_look import CLOSER, sample_size, with_sample
 from tasks.monitoring.turned_views import VIEWS, clear_views
 from tasks.registry.registry import bundled_model
-from tasks.settings import home
+from tasks.settings.base import home
 from tests.bench.batch_sources import (
     CONDITIONS,
     DAMAGES,

@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.train import train
 from tasks.contracts.verdict import Verdict
 from tasks.corrections.answers import AnswerFacts
 from tasks.corrections.store import Corrections, Half
 from tasks.registry.registry import Registry, bundled_model
+from tasks.settings.training import TrainSettings
 from tasks.synthesis import scene
 from tasks.synthesis.digit_templates import digit_paths
 from tasks.synthesis.rasterize import canvas_shape, rasterize_paths
 from tasks.synthesis.writer_variation import vary_writing
-from tasks.train_settings import TrainSettings
 from tests.bench.drawn_kinds import Readings, read_kinds
 
 Page = NDArray[np.uint8]  # (h, w) or (h, w, 3)

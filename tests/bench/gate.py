@@ -21,9 +21,9 @@ from tasks.data.snapshot import ingest
 from tasks.device import usable_cores
 from tasks.metrics.classification import Parity
 from tasks.registry.registry import bundled_model
-from tasks.settings import home
+from tasks.settings.base import home
+from tasks.settings.training import GateSettings
 from tasks.timing import Stages
-from tasks.train_settings import GateSettings
 
 TARGET = 60.0  # seconds, two cores
 PARITY = Parity(1, [1], same_digits=True, max_difference=0.0)  # Keras is no part of this

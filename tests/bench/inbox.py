@@ -51,9 +51,9 @@ import prefect.cli.flow_run, prefect.engine, prefect.main
 began = time.process_time()
 import flows.orchestration.flows
 from flows.orchestration.inbox import tick
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.runner import ThreadRunner
-from tasks.read_settings import InboxSettings
+from tasks.settings.reading import InboxSettings
 console, runner = Console(quiet=True), ThreadRunner()
 settings = InboxSettings(source=sys.argv[1], settle=0)
 assert tick(settings, console, runner).summary is None
@@ -143,9 +143,9 @@ def furnished(home: Path, counts: list[int], rows: int) -> dict[str, Path]:
 
 def alone(home: Path, counts: list[int], rows: int) -> dict[str, tuple[float, float]]:
     """Return the processor time that ticks with nothing new add: imports and one, and one more."""
-    from flows.console import Console as Lines
     from flows.predict import predict
-    from tasks.read_settings import PredictSettings
+    from flows.terminal.console import Console as Lines
+    from tasks.settings.reading import PredictSettings
 
     os.environ["DIGITFLOW_HOME"] = str(home)
     found = {}

@@ -48,7 +48,7 @@ from tasks.inference.session import CALIBRATION
 from tasks.metrics.calibration import calibrate
 from tasks.registry.registry import READY, Registry
 from tasks.results.commit import ROWS
-from tasks.settings import models_place
+from tasks.settings.base import models_place
 from tasks.synthesis.rasterize import rasterize_digit
 from tasks.synthesis.scene import photo
 

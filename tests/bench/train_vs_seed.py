@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 
 from tasks.data.snapshot import Part, ingest
-from tasks.settings import home
+from tasks.settings.base import home
 
 GOAL = 0.9793  # test accuracy
 PLAIN_EPOCHS, PLAIN_BATCH = 5, 32

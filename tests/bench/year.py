@@ -35,8 +35,8 @@ def main() -> None:
             "PREFECT_HOME": f"{folder}/prefect",
         }
         from flows.orchestration.launch import run_maintain, run_predict
-        from tasks.read_settings import InboxSettings
-        from tasks.settings import MaintainSettings
+        from tasks.settings.base import MaintainSettings
+        from tasks.settings.reading import InboxSettings
 
         home, database = Path(folder) / "home", Path(folder) / "prefect" / "prefect.db"
         (home / "inbox").mkdir(parents=True)

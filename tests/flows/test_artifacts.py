@@ -28,7 +28,7 @@ from tasks.registry.card import Card
 from tasks.registry.registry import Registry
 from tasks.reporting.document import Report
 from tasks.runs import REPORT_FILE, REPORTS_PATH, open_run
-from tasks.train_settings import TrainSettings
+from tasks.settings.training import TrainSettings
 from tests.helpers import register_champion
 from tests.prefect_api import authorization
 from tests.reporting.rendered import HOSTILE

@@ -10,12 +10,12 @@ from flows.predict import predict
 from flows.status.facts import facts
 from tasks.monitoring.audit import audited
 from tasks.monitoring.drift import drift
-from tasks.read_settings import PredictSettings
 from tasks.results.table import Query, select
 from tasks.review.answers import NO_DIGIT, SEVERAL, Answer, Wanted, settle
 from tasks.review.queue import PictureKey, waiting
 from tasks.runs import REPORT_FILE
-from tasks.settings import results_table
+from tasks.settings.base import results_table
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 

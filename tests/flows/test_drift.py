@@ -6,10 +6,10 @@ from urllib.request import url2pathname
 
 import pytest
 
-from flows.console import Console
 from flows.drift import found_by, show_drift
+from flows.terminal.console import Console
 from tasks.holding.batches import Action, Batch, BatchLog
-from tasks.settings import results_table
+from tasks.settings.base import results_table
 from tests.flows.status.test_audits import JUST_NOW, many_wrong
 from tests.helpers import run
 

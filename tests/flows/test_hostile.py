@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.console import Console
 from flows.predict import predict
+from flows.terminal.console import Console
 from tasks.inputs.base import printable
 from tasks.outcomes import MAX_BYTES, STATUSES, Reason
-from tasks.read_settings import PredictSettings
 from tasks.results import table
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.decoding.test_decode import chunk, png
 

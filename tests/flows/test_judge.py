@@ -12,9 +12,9 @@ from PIL import Image
 
 import tasks.registry.registry
 from flows import judge as judge_file
-from flows.console import Console
 from flows.judge import Candidate, Judgement, judge
 from flows.predict import predict
+from flows.terminal.console import Console
 from tasks.atomic import sha256
 from tasks.corrections.store import Corrections, Half, digest_of, half_of
 from tasks.data.snapshot import Part, Snapshot, ingest
@@ -24,11 +24,11 @@ from tasks.gate.steps import named_slices
 from tasks.inference.model_file import ONNX_FILE
 from tasks.metrics.classification import Parity
 from tasks.progress import Advance
-from tasks.read_settings import PredictSettings
 from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
 from tasks.reporting.document import to_html
-from tasks.train_settings import GateSettings
+from tasks.settings.reading import PredictSettings
+from tasks.settings.training import GateSettings
 from tests import mutants
 from tests.bars import save_bar_model
 from tests.helpers import do_once_before, register_champion

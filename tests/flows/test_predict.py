@@ -17,14 +17,14 @@ from PIL import Image
 
 from flows import predict as predict_file
 from flows import reading as reading_file
-from flows.console import AdvanceBy, Console
 from flows.predict import predict
+from flows.terminal.console import AdvanceBy, Console
 from tasks.device import Device, cuda_provider_problem, nvidia_gpu
 from tasks.errors import DeviceError, InputError, ModelError
 from tasks.inference.model_file import model_in
-from tasks.read_settings import PredictSettings
 from tasks.results import table
 from tasks.results.summary import Summary
+from tasks.settings.reading import PredictSettings
 from tests import mutants
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import do_once_before, register_champion

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.console import Console
 from flows.predict import predict
 from flows.preview import preview
-from tasks.read_settings import PredictSettings, PreviewSettings
+from flows.terminal.console import Console
 from tasks.reporting.preview import Preview
 from tasks.reporting.svg import times
 from tasks.results import table
+from tasks.settings.reading import PredictSettings, PreviewSettings
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.processes

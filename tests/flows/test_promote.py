@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from flows.cli.main import main
-from flows.console import Console
 from flows.promote import Answer, follow_answer
+from flows.terminal.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
-from tasks.read_settings import PredictSettings
 from tasks.registry import registry as registry_file
 from tasks.registry.card import CardContent
 from tasks.registry.registry import Registry
-from tasks.train_settings import TrainSettings
+from tasks.settings.reading import PredictSettings
+from tasks.settings.training import TrainSettings
 from tasks.training.recipes import RECIPES
 from tests.bars import bar, encoded, save_bar_model
 from tests.helpers import register_champion, run

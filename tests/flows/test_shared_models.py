@@ -12,12 +12,12 @@ import pytest
 
 from flows.cli.doctor import examine
 from flows.cli.main import main
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.train import train
 from tasks.registry.bucket_store import ModelBucket
 from tasks.registry.registry import Registry
+from tasks.settings.training import TrainSettings
 from tasks.storage import s3 as s3_file
-from tasks.train_settings import TrainSettings
 from tests.bars import bar, encoded, save_bar_model
 from tests.flows.test_promote import LENIENT
 from tests.helpers import free_port, register_champion

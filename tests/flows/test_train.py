@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.console import Console
 from flows.promote import clean
+from flows.terminal.console import Console
 from flows.train import Outcome, train
 from tasks.atomic import sha256
 from tasks.contracts.verdict import Check
@@ -19,7 +19,7 @@ from tasks.inference.session import ModelSession
 from tasks.registry import registry as registry_file
 from tasks.registry.events import asked
 from tasks.registry.registry import Registry
-from tasks.train_settings import TrainSettings
+from tasks.settings.training import TrainSettings
 from tests.bars import bar, encoded, save_bar_model
 from tests.conftest import SAMPLE_PICTURES
 from tests.helpers import register_champion

@@ -26,7 +26,7 @@ from tasks.gate.slices import NOTHING, TEST, Slice
 from tasks.metrics.calibration import NO_DIGIT
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured
-from tasks.train_settings import GateSettings
+from tasks.settings.training import GateSettings
 
 SETTINGS = GateSettings()
 NAN = float("nan")

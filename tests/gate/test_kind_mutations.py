@@ -18,7 +18,7 @@ from tasks.inference.evaluate_files import answers_of_files
 from tasks.inference.model_file import ONNX_FILE, model_in
 from tasks.inputs.open import open_inputs
 from tasks.not_measured import NotMeasured
-from tasks.train_settings import GateSettings
+from tasks.settings.training import GateSettings
 from tests import mutants
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]

@@ -33,7 +33,7 @@ from tasks.inference.session import ModelSession
 from tasks.inputs.open import open_inputs
 from tasks.metrics.classification import Parity
 from tasks.not_measured import NotMeasured, fails_closed
-from tasks.train_settings import GateSettings
+from tasks.settings.training import GateSettings
 from tests import mutants
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]

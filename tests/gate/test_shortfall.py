@@ -7,7 +7,7 @@ import pytest
 from tasks.gate.checks import judge
 from tasks.gate.shortfall import shortfalls
 from tasks.gate.slices import TEST, required
-from tasks.train_settings import GateSettings
+from tasks.settings.training import GateSettings
 from tests.gate.test_checks import EVIDENCE, GOOD, answers
 
 CLEAN = GateSettings(judge_on="clean")

@@ -9,8 +9,8 @@ import pytest
 from tasks.errors import InputError
 from tasks.gate.slices import DRAWN, FLOORS, NOTHING, TEST, draw_slices, required
 from tasks.metrics.calibration import NO_DIGIT
+from tasks.settings.training import GateSettings
 from tasks.synthesis.corruptions import CORRUPTIONS
-from tasks.train_settings import GateSettings
 
 PICTURES = 60
 COUNT = 12

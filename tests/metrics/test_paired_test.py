@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.metrics.paired_test import LUCK, Paired, each_once, paired
-from tasks.train_settings import GateSettings
+from tasks.settings.training import GateSettings
 
 counts = st.integers(0, 60)
 

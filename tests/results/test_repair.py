@@ -9,12 +9,12 @@ from deltalake import DeltaTable
 from flows.cli import main as cli
 from flows.predict import predict
 from tasks.errors import DigitflowError
-from tasks.read_settings import PredictSettings
 from tasks.results import table as results
 from tasks.results.commit import make_table
 from tasks.results.compact import compact
 from tasks.results.repair import ASIDE, damages, repair, require_sound
 from tasks.results.table_files import LOG
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.flows.test_predict import Watcher
 from tests.results.test_table import read_row, store

@@ -14,7 +14,7 @@ from tasks.data.snapshot import Part, Snapshot, ingest, save
 from tasks.errors import DatasetError
 from tasks.inference.model_file import ONNX_FILE, model_in
 from tasks.not_measured import NotMeasured
-from tasks.train_settings import Orientation
+from tasks.settings.training import Orientation
 from tasks.training.orientation_check import (
     WAYS,
     Readings,

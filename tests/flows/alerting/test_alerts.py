@@ -15,9 +15,9 @@ from pydantic import SecretStr, ValidationError
 
 from flows.alerting.alerts import ALERT, apply_alerts, told_of
 from flows.alerting.announce import announce_models
-from flows.console import Console
 from flows.server.credentials import new_login
-from tasks.settings import NotifySettings
+from flows.terminal.console import Console
+from tasks.settings.base import NotifySettings
 from tests.flows.server.test_guard import serving
 from tests.prefect_api import flows_run_on
 

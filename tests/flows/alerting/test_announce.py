@@ -12,14 +12,14 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.alerting import announce
 from flows.alerting.announce import announce_audits, announce_models, renew_status
 from flows.alerting.known_server import asked_server, telling
-from flows.console import Console, quietly
 from flows.orchestration import flows
 from flows.promote import rollback
 from flows.status.address import STATUS_KEY
 from flows.status.audits import alarms
 from flows.status.events import audit_event
-from tasks.read_settings import PredictSettings
-from tasks.settings import MaintainSettings, results_table
+from flows.terminal.console import Console, quietly
+from tasks.settings.base import MaintainSettings, results_table
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.flows.status.test_audits import many_wrong
 from tests.helpers import register_champion

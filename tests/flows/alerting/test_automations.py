@@ -14,7 +14,7 @@ from flows.alerting.automations import (
     apply_automations,
     of_runs,
 )
-from flows.console import quietly
+from flows.terminal.console import quietly
 
 pytestmark = pytest.mark.server
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.console import Console
 from flows.predict import predict
-from tasks.read_settings import PredictSettings
+from flows.terminal.console import Console
 from tasks.results.summary import Summary
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion, run
 

@@ -14,7 +14,7 @@ from flows.deploying.settings_file import (
     read_settings_file,
 )
 from tasks.errors import InputError
-from tasks.read_settings import InboxSettings, PredictSettings
+from tasks.settings.reading import InboxSettings, PredictSettings
 
 
 def said(home: Path, text: str) -> SettingsFile:

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from flows.console import Console
 from flows.holding import batch as batch_file
 from flows.holding.decisions import decide
 from flows.orchestration.inbox import BATCH_FILE, Tick, tick
 from flows.orchestration.run_names import name_of_tick
 from flows.runner import ThreadRunner
+from flows.terminal.console import Console
 from tasks.holding.batches import Action
-from tasks.read_settings import InboxSettings
 from tasks.results import table
+from tasks.settings.reading import InboxSettings
 from tests.bars import bar, encoded
 from tests.flows.holding.odd import odd_where_half_is_rejected
 

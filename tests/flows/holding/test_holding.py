@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from flows.console import Console
 from flows.holding import batch as batch_file
 from flows.holding.decisions import decide, decision_about, held_batches, shown
 from flows.predict import predict
 from flows.status.events import batch_event, decision_event
+from flows.terminal.console import Console
 from tasks.errors import DigitflowError, InputError
 from tasks.holding.batches import Action, BatchLog
 from tasks.holding.held_rows import held_table, runs_held
-from tasks.read_settings import PredictSettings
 from tasks.results import table
 from tasks.results.summary import Summary
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.flows.holding.odd import odd_where_half_is_rejected
 from tests.helpers import answers_at_once, run
@@ -282,13 +282,13 @@ def test_rows_of_earlier_readings_are_compared_with_the_batches_that_count(
 KILLED = """
 import os, sys
 from pathlib import Path
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.holding import batch, decisions
 from flows.predict import predict
 import flows.predict as predict_file
 from tasks.holding import release
 from tasks.holding.batches import Action, BatchLog
-from tasks.read_settings import PredictSettings
+from tasks.settings.reading import PredictSettings
 from tests.flows.holding.odd import odd_where_half_is_rejected
 
 def die(*_, **__):
@@ -375,10 +375,10 @@ def test_a_killed_release_is_gone_on_with_by_the_command_or_by_the_next_reading(
 
 READER = """
 import sys
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.holding import batch
 from flows.predict import predict
-from tasks.read_settings import PredictSettings
+from tasks.settings.reading import PredictSettings
 from tests.flows.holding.odd import odd_where_half_is_rejected
 
 batch.findings = odd_where_half_is_rejected

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.console import Console
 from flows.holding import look_jobs
 from flows.predict import predict
+from flows.terminal.console import Console
 from tasks.holding.batches import BatchLog
 from tasks.monitoring.batch_profile import BatchProfile
-from tasks.read_settings import PredictSettings
 from tasks.results.summary import Summary
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.processes

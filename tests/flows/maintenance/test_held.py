@@ -11,7 +11,7 @@ from tasks.holding.held_rows import held_table, runs_held
 from tasks.holding.release import release
 from tasks.results.repair import repair, require_sound
 from tasks.results.table import select
-from tasks.settings import MaintainSettings, results_table
+from tasks.settings.base import MaintainSettings, results_table
 from tests.flows.maintenance.test_run_folders import a_run
 from tests.holding.places import hold
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from flows.console import Console
 from flows.maintenance import maintain as maintenance
 from flows.maintenance.maintain import Unmaintained, maintain
+from flows.terminal.console import Console
 from tasks.registry.registry import Registry
 from tasks.results.commit import commit, writer_of
 from tasks.results.table import Query, select
-from tasks.settings import MaintainSettings, results_table
+from tasks.settings.base import MaintainSettings, results_table
 from tests.flows.maintenance.outdated import make_version
 from tests.flows.maintenance.test_run_folders import a_run
 from tests.helpers import run

@@ -14,7 +14,7 @@ from flows.maintenance.run_folders import DAY, tidy_run_folders
 from flows.maintenance.tidied import Tidied, disk_use
 from tasks.errors import DigitflowError
 from tasks.runs import REMOVED, resumable_runs, run_lock
-from tasks.settings import MaintainSettings
+from tasks.settings.base import MaintainSettings
 from tests.flows.maintenance.outdated import make_version
 from tests.helpers import as_ordinary_user, do_once_before
 
@@ -166,7 +166,8 @@ def test_one_that_may_not_be_deleted_is_named_and_the_others_go(home: Path) -> N
     age(stays.parent, 100)
     stays.chmod(0o500)
     program = (
-        "from flows.maintenance import run_folders; from tasks.settings import MaintainSettings\n"
+        "from flows.maintenance import run_folders\n"
+        "from tasks.settings.base import MaintainSettings\n"
         "done = run_folders.tidy_run_folders(MaintainSettings(keep_runs=0))\n"
         "print(done.removed, done.error)"
     )

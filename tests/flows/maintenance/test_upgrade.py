@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from flows.cli.doctor import examine
-from flows.console import Console
 from flows.maintenance.upgrade import trouble_of_reading, upgrade_of
 from flows.orchestration import up
 from flows.predict import predict
 from flows.preview import preview
+from flows.terminal.console import Console
 from tasks.errors import InputError, ModelError, OutdatedModel
-from tasks.read_settings import PredictSettings, PreviewSettings
 from tasks.registry.registry import Registry
 from tasks.results.table import select
-from tasks.settings import results_table
+from tasks.settings.base import results_table
+from tasks.settings.reading import PredictSettings, PreviewSettings
 from tasks.training.recipes import RECIPES
 from tests.bars import bar, encoded
 from tests.flows.maintenance.outdated import make_version, outdated_champion, ship_one

@@ -24,18 +24,18 @@ from prefect.flow_engine import run_flow
 from prefect.logging.loggers import flow_run_logger
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.console import quietly
 from flows.orchestration import flows, run_console
 from flows.orchestration.launch import run_predict
 from flows.predict import PicturesRejected
+from flows.terminal.console import quietly
 from tasks.errors import InputError
-from tasks.read_settings import DecisionSettings, InboxSettings, PredictSettings
 from tasks.reporting.document import percent
 from tasks.results.table import select
-from tasks.train_settings import TrainSettings
+from tasks.settings.reading import DecisionSettings, InboxSettings, PredictSettings
+from tasks.settings.training import TrainSettings
 from tests.bars import bar, encoded
 from tests.flows.holding.odd import odd_where_half_is_rejected
-from tests.flows.test_console import Closed
+from tests.flows.terminal.test_console import Closed
 from tests.helpers import register_champion
 
 pytestmark = pytest.mark.server

@@ -20,16 +20,16 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from flows.console import Console
 from flows.orchestration.inbox import Tick, tick
 from flows.runner import ThreadRunner
+from flows.terminal.console import Console
 from tasks.errors import DigitflowError, InputError
-from tasks.read_settings import InboxSettings, PredictSettings
 from tasks.results import table
 from tasks.results.commit import commit, writer_of
 from tasks.review.answers import NO_DIGIT
 from tasks.review.journal import AnswerJournal
 from tasks.review.session import ReviewSession
+from tasks.settings.reading import InboxSettings, PredictSettings
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.processes
@@ -281,12 +281,12 @@ def test_what_was_drawn_for_the_audit_is_not_deleted_before_a_person_has_answere
 
 KILLED = """
 import os, signal, sys
-from flows.console import Console
+from flows.terminal.console import Console
 from flows.orchestration import inbox, sight
 from flows.runner import ThreadRunner
 from tasks.inputs import taking_away
 from tasks.results import commit
-from tasks.read_settings import InboxSettings
+from tasks.settings.reading import InboxSettings
 
 def kill(*_): os.kill(os.getpid(), signal.SIGKILL)
 

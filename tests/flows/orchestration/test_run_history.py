@@ -24,11 +24,11 @@ from prefect.client.schemas.filters import (
 from prefect.states import Completed, Running, Scheduled
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.console import quietly
 from flows.deploying.remembered import TAG
 from flows.orchestration import run_history
 from flows.orchestration.run_history import tidy_server
-from tasks.settings import MaintainSettings
+from flows.terminal.console import quietly
+from tasks.settings.base import MaintainSettings
 from tests.helpers import run
 
 pytestmark = pytest.mark.server

@@ -7,8 +7,8 @@ import pytest
 
 from flows.orchestration.run_names import name_of_reading, name_of_training
 from flows.train import Outcome
-from tasks.read_settings import InboxSettings, PredictSettings
 from tasks.results.summary import Summary
+from tasks.settings.reading import InboxSettings, PredictSettings
 from tests.reporting.test_reading_report import SUMMARY
 
 

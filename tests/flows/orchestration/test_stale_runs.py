@@ -14,9 +14,9 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.states import Cancelling, Completed, Pending, Running
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.console import quietly
 from flows.deploying.remembered import TAG
 from flows.orchestration.stale_runs import GONE, crash_stale_runs
+from flows.terminal.console import quietly
 
 pytestmark = pytest.mark.server
 

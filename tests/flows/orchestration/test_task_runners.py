@@ -14,11 +14,11 @@ from deltalake import DeltaTable
 from prefect import Flow
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.console import quietly
 from flows.orchestration.flows import maintain, predict, read_inbox, train
-from tasks.read_settings import PredictSettings
+from flows.terminal.console import quietly
 from tasks.results import table as results
 from tasks.results.summary import Summary
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 
 pytestmark = pytest.mark.server

@@ -12,8 +12,8 @@ from flows.status.audits import (
 )
 from flows.status.events import audit_event
 from flows.status.facts import facts
-from tasks.read_settings import PredictSettings
-from tasks.settings import results_table
+from tasks.settings.base import results_table
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 from tests.monitoring.test_audit import add, answered, drawn

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from flows.predict import predict
 from flows.status.events import REJECTED_PERCENT, batch_event, model_event
-from tasks.read_settings import PredictSettings
 from tasks.registry.registry import Registry
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 

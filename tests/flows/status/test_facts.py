@@ -8,9 +8,9 @@ import pytest
 from flows.predict import predict
 from flows.promote import rollback
 from flows.status.facts import BATCHES, Serving, Waiting, facts, last_batches, what_serves
-from tasks.read_settings import PredictSettings
 from tasks.registry.registry import Registry, ship
-from tasks.settings import results_table
+from tasks.settings.base import results_table
+from tasks.settings.reading import PredictSettings
 from tests.bars import bar, encoded
 from tests.helpers import register_champion
 from tests.results.test_table import read_row, rejected_row, store

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from flows.console import LABEL_WIDTH
 from flows.status.audits import Audits
 from flows.status.facts import (
     Approval,
@@ -16,6 +15,7 @@ from flows.status.facts import (
     Waiting,
 )
 from flows.status.words import NEXT, lead, lines, page
+from flows.terminal.console import LABEL_WIDTH
 from tests.reporting.test_audit_words import FOUND
 
 BATCH = Batch(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flows.console import WIDTH_OF_A_FILE, Console, is_quiet, quietly
+from flows.terminal.console import WIDTH_OF_A_FILE, Console, is_quiet, quietly
 
 HOSTILE = "[/red][bold]x[/] :smile: \x1b]0;t\x07 \u202e a\nb \udce9 é"
 SHOWN = r"[/red][bold]x[/] :smile: \x1b]0;t\x07 \u202e a\nb \xe9 é"

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tasks.settings import FlowSettings
+from tasks.settings.base import FlowSettings
 
 RecipeName = Literal["standard", "quick"]
 JudgedOn = Literal["all", "clean"]

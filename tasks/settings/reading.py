@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, field_serializer, field_validator, m
 from pydantic_settings import SettingsConfigDict
 
 from tasks.outcomes import ALL, STATUSES, Reason, Status
-from tasks.settings import FlowSettings, Once, WithVariables, inbox
+from tasks.settings.base import FlowSettings, Once, WithVariables, inbox
 from tasks.visible import encodable
 
 AfterReading = Literal["leave", "move", "delete"]

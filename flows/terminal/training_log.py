@@ -9,7 +9,7 @@ from tasks.metrics.calibration import Calibration
 from tasks.not_measured import NotMeasured
 from tasks.progress import ProgressLog
 from tasks.registry.serving_rules import listed_slices
-from tasks.train_settings import TrainSettings
+from tasks.settings.training import TrainSettings
 from tasks.training.orientation_check import Readings
 from tasks.training.steps import Evaluation
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.reading_log import log_pending, log_promise, log_reading
+from flows.terminal.reading_log import log_pending, log_promise, log_reading
 from tasks.inputs.base import Roots
 from tasks.inputs.listing import Listing
 from tasks.metrics.promise import promise_for

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flows.training_log import (
+from flows.terminal.training_log import (
     log_calibration,
     log_data,
     log_evaluation,
@@ -20,7 +20,7 @@ from tasks.not_measured import NotMeasured
 from tasks.registry.card_parts import CardMetrics
 from tasks.training.orientation_check import Readings, Way
 from tests.bars import BAR_CALIBRATION
-from tests.flows.test_reading_log import Lines
+from tests.flows.terminal.test_reading_log import Lines
 from tests.reporting.test_training_report import CARD
 
 PASSED = Check(name="accuracy", requirement="at least 0.99", measured="0.995", passed=True)

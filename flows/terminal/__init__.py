@@ -1,0 +1,1 @@
+"""What flows show in a terminal: lines, bars and tables."""

@@ -1,0 +1,1 @@
+"""Where things lie, and the typed settings of each flow."""
